@@ -1,0 +1,22 @@
+"""How gunicorn serves WotNot; read by the Procfile's `web` line, here and on every host.
+
+Threads, not only processes: each open page holds one live-event stream, a thread that mostly sleeps. The streams are
+capped well below `threads` by the product, so that pages are always answered.
+"""
+
+import os
+
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a host's router needs it; bin/start sets HOST=127.0.0.1
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "200"))
+worker_class = "gthread"
+worker_connections = 2000
+keepalive = 5
+# Streams never end by themselves: on a stop they are cut after this many seconds, and the browser connects again.
+graceful_timeout = 5
+timeout = 60
+# The product writes one line a request itself, with the request id and without personal data.
+accesslog = None
+errorlog = "-"
+# Heartbeat files on a disk can stall a worker; memory cannot.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - not a predictable name, gunicorn makes its own
