@@ -1,0 +1,40 @@
+"""WotNot: WhatsApp marketing that can prove what it did. `create_app` builds the Flask application."""
+
+from flask import Flask
+
+from wotnot import blueprints, cli, log
+from wotnot.config import Config
+from wotnot.extensions import api, cors, csrf, db, jwt, limiter, login, migrate, redis
+
+__all__ = ["Config", "create_app"]
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Build the application from `config` (default: the environment).
+
+    Raises ConfigError with one clear line when a setting is missing or wrong.
+    """
+    config = config or Config.from_env()
+    app = Flask(__name__)
+    app.config.from_mapping(config.as_flask())
+    app.extensions["wotnot.config"] = config
+    app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    log.configure(config.log_format)
+
+    # Stores first: everything below may use them.
+    db.init_app(app)
+    migrate.init_app(app, db, directory="migrations")
+    redis.init_app(config.redis_url)
+
+    # Who is asking, and how much they may ask.
+    login.init_app(app)
+    jwt.init_app(app)
+    csrf.init_app(app)
+    cors.init_app(app, resources={r"/api/*": {"origins": list(config.cors_origins)}})
+    limiter.init_app(app)
+
+    # What they can ask for.
+    api.init_app(app)
+    blueprints.register(app)
+    cli.register(app)
+    return app

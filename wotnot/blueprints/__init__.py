@@ -1,0 +1,33 @@
+"""HTTP only: authorise, parse, call one service function, choose an answer."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+
+# Each module has `register(app)`. The order is that of the sidebar; errors come first so that they catch everything.
+MODULES = (
+    "errors",
+    "guards",
+    "htmx",
+    "auth",
+    "overview",
+    "workspaces",
+    "settings",
+    "channels",
+    "contacts",
+    "imports",
+    "message_templates",
+    "broadcasts",
+    "webhooks",
+    "stream",
+    "health",
+    "api",
+)
+
+
+def register(app: Flask) -> None:
+    """Put every page, the JSON API and the webhooks on `app`."""
+    for name in MODULES:
+        if find_spec(f"wotnot.blueprints.{name}"):
+            import_module(f"wotnot.blueprints.{name}").register(app)

@@ -1,0 +1,30 @@
+"""Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo and broadcast."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+from flask import Flask
+
+from wotnot import worker
+
+# Each module has `register(app)` that adds its commands.
+MODULES = ("doctor", "demo", "broadcast")
+
+
+def register(app: Flask) -> None:
+    """Add every command to `flask --app wsgi …`."""
+    for name in MODULES:
+        if find_spec(f"wotnot.commands.{name}"):
+            import_module(f"wotnot.commands.{name}").register(app)
+
+    @app.cli.command("worker")
+    @click.argument("queues", nargs=-1, required=True)
+    def run_worker(queues: tuple[str, ...]) -> None:
+        """Work on QUEUES, the first one first."""
+        worker.run_worker(queues)
+
+    @app.cli.command("scheduler")
+    def run_scheduler() -> None:
+        """Run rq-scheduler with the periodic jobs of tasks/schedule.py."""
+        worker.run_scheduler()

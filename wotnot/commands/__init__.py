@@ -1,0 +1,1 @@
+"""Commands of `flask --app wsgi …`, one a module; each has `register(app)`."""

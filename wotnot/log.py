@@ -1,0 +1,5 @@
+"""Logging set up once."""
+
+
+def configure(log_format: str) -> None:
+    """Placeholder until written."""

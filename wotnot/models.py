@@ -1,0 +1,717 @@
+"""Tables, constraints and enums; no behaviour.
+
+Contents
+    1. Column helpers
+    2. Enums
+    3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
+    4. Channels and templates: Channel, Template
+    5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
+    6. Sending: Broadcast, Message, MessageTally
+    7. Talking: Conversation, WebhookEvent
+
+Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
+text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
+migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from flask_login import UserMixin
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from wotnot.extensions import Base
+
+# ---------------------------------------------------------------- 1. Column helpers
+
+BigId = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+Created = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
+Json = Annotated[dict[str, Any], mapped_column(JSONB, server_default=text("'{}'::jsonb"))]
+WorkspaceId = Annotated[int, mapped_column(BigInteger, ForeignKey("workspaces.id", ondelete="CASCADE"))]
+Short = Annotated[str, mapped_column(String(40))]
+Name = Annotated[str, mapped_column(String(200))]
+Count = Annotated[int, mapped_column(server_default=text("0"))]
+Flag = Annotated[bool, mapped_column(server_default=text("false"))]
+
+
+def _enum(kind: type[StrEnum], name: str) -> Enum:
+    """A StrEnum stored as its value, with a CHECK that lists the values."""
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+# ---------------------------------------------------------------- 2. Enums
+
+
+class Role(StrEnum):
+    """What a member may do: owners everything, admins everything but ownership, agents talk and look."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    AGENT = "agent"
+
+
+class ChannelState(StrEnum):
+    """Whether a number can send: connected, stopped by Meta or a bad token, or removed by its owner."""
+
+    CONNECTED = "connected"
+    STOPPED = "stopped"
+    REMOVED = "removed"
+
+
+class TemplateStatus(StrEnum):
+    """Meta's review states, in lower case; only `approved` can be sent."""
+
+    DRAFT = "draft"
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    IN_APPEAL = "in_appeal"
+    PENDING_DELETION = "pending_deletion"
+    DELETED = "deleted"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    ARCHIVED = "archived"
+
+
+class TemplateCategory(StrEnum):
+    """Meta's three categories; they decide the price."""
+
+    MARKETING = "marketing"
+    UTILITY = "utility"
+    AUTHENTICATION = "authentication"
+
+
+class Consent(StrEnum):
+    """What a contact said about marketing. Only `opted_out` forbids."""
+
+    UNKNOWN = "unknown"
+    OPTED_IN = "opted_in"
+    OPTED_OUT = "opted_out"
+
+
+class ImportState(StrEnum):
+    """`uploaded` waits for a mapping, `checking`/`checked` is the dry run, `queued`/`running` the real one."""
+
+    UPLOADED = "uploaded"
+    CHECKING = "checking"
+    CHECKED = "checked"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class OnDuplicate(StrEnum):
+    """What an import does with a person who is already a contact."""
+
+    SKIP = "skip"
+    FILL = "fill"
+    OVERWRITE = "overwrite"
+
+
+class RowVerdict(StrEnum):
+    """Why a row of a file was not taken as a new or changed contact."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+
+
+class BroadcastState(StrEnum):
+    """`draft → scheduled → expanding → sending ⇄ paused → finished`, or `cancelled | failed`."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    EXPANDING = "expanding"
+    SENDING = "sending"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Direction(StrEnum):
+    """From us to them (`out`) or from them to us (`in`)."""
+
+    OUT = "out"
+    IN = "in"
+
+
+class MessageState(StrEnum):
+    """Forward only: `queued → sending → accepted → sent → delivered → read`, or one of the four endings.
+
+    `received` is the one state of an inbound message.
+    """
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    RECEIVED = "received"
+
+
+class ConversationState(StrEnum):
+    """`open` while the 24-hour window is, `expired` after it, `closed` by a member."""
+
+    OPEN = "open"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+
+
+class WebhookState(StrEnum):
+    """A raw delivery: waiting, understood, or kept aside with its error."""
+
+    PENDING = "pending"
+    DONE = "done"
+    POISON = "poison"
+
+
+# ---------------------------------------------------------------- 3. Accounts
+
+
+class Workspace(Base):
+    """The tenant. Everything but users belongs to exactly one."""
+
+    __tablename__ = "workspaces"
+
+    id: Mapped[BigId]
+    name: Mapped[Name]
+    default_country: Mapped[str] = mapped_column(String(2), server_default="US")
+    timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
+    is_demo: Mapped[Flag]
+    created_at: Mapped[Created]
+
+
+class User(UserMixin, Base):
+    """A log-in. `session_epoch` goes up when every session and token of the user must end."""
+
+    __tablename__ = "users"
+
+    id: Mapped[BigId]
+    email: Mapped[str] = mapped_column(String(254))
+    name: Mapped[Name]
+    password_hash: Mapped[str] = mapped_column(String(100))
+    is_platform_admin: Mapped[Flag]
+    session_epoch: Mapped[Count]
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
+
+
+class Member(Base):
+    """A user in a workspace, with a role."""
+
+    __tablename__ = "members"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = mapped_column(_enum(Role, "role"))
+    created_at: Mapped[Created]
+
+    user: Mapped[User] = relationship()
+    workspace: Mapped[Workspace] = relationship()
+
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+
+
+class ApiKey(Base):
+    """A key for programs. Only its SHA-256 is stored; `prefix` lets a person recognise it."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[Name]
+    prefix: Mapped[str] = mapped_column(String(16))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[Created]
+    last_used_at: Mapped[Moment | None]
+    revoked_at: Mapped[Moment | None]
+
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (Index("ix_api_keys_workspace_id_id", "workspace_id", "id"),)
+
+
+class RevokedToken(Base):
+    """A JWT that was logged out before it expired; swept once it has expired anyway."""
+
+    __tablename__ = "revoked_tokens"
+
+    jti: Mapped[str] = mapped_column(String(40), primary_key=True)
+    expires_at: Mapped[Moment] = mapped_column(index=True)
+
+
+class IdempotencyKey(Base):
+    """The first answer to a request that may be repeated; the row is the lock."""
+
+    __tablename__ = "idempotency_keys"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    operation: Mapped[str] = mapped_column(String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[Created] = mapped_column(index=True)
+
+
+# ---------------------------------------------------------------- 4. Channels and templates
+
+
+class Channel(Base):
+    """One connected WhatsApp number. The token is encrypted; a number belongs to one workspace at a time."""
+
+    __tablename__ = "channels"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    waba_id: Mapped[Short]
+    phone_number_id: Mapped[Short]
+    token_encrypted: Mapped[str] = mapped_column(Text)
+    display_phone_number: Mapped[Short]
+    verified_name: Mapped[Name]
+    quality_rating: Mapped[str] = mapped_column(String(20), server_default="UNKNOWN")
+    messaging_limit: Mapped[str] = mapped_column(String(30), server_default="")
+    rate_per_second: Mapped[int] = mapped_column(server_default=text("20"))
+    state: Mapped[ChannelState] = mapped_column(_enum(ChannelState, "state"), server_default="connected")
+    state_reason: Mapped[str] = mapped_column(Text, server_default="")
+    checked_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        CheckConstraint("rate_per_second BETWEEN 1 AND 1000", name="rate"),
+        Index(
+            "uq_channels_phone_number_id", "phone_number_id", unique=True, postgresql_where=text("state <> 'removed'")
+        ),
+        Index("ix_channels_workspace_id_waba_id", "workspace_id", "waba_id"),
+    )
+
+
+class Template(Base):
+    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`)."""
+
+    __tablename__ = "templates"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    waba_id: Mapped[Short]
+    meta_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    name: Mapped[str] = mapped_column(String(512))
+    language: Mapped[str] = mapped_column(String(10))
+    category: Mapped[TemplateCategory] = mapped_column(_enum(TemplateCategory, "category"))
+    status: Mapped[TemplateStatus] = mapped_column(_enum(TemplateStatus, "status"), server_default="draft")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    quality: Mapped[str] = mapped_column(String(20), server_default="UNKNOWN")
+    parameter_format: Mapped[str] = mapped_column(String(12), server_default="POSITIONAL")
+    components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+    synced_at: Mapped[Moment | None]
+    deleted_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index(
+            "uq_templates_workspace_id_waba_id_name_language",
+            "workspace_id",
+            "waba_id",
+            "name",
+            "language",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+
+# ---------------------------------------------------------------- 5. People
+
+
+class Contact(Base):
+    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    phone: Mapped[str | None] = mapped_column(String(20))
+    wa_user_id: Mapped[str | None] = mapped_column(String(140))
+    name: Mapped[str] = mapped_column(String(200), server_default="")
+    email: Mapped[str] = mapped_column(String(254), server_default="")
+    attributes: Mapped[Json]
+    consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"), server_default="unknown")
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+    __table_args__ = (
+        CheckConstraint("phone IS NOT NULL OR wa_user_id IS NOT NULL", name="reachable"),
+        Index("uq_contacts_workspace_id_phone", "workspace_id", "phone", unique=True),
+        Index(
+            "uq_contacts_workspace_id_wa_user_id",
+            "workspace_id",
+            "wa_user_id",
+            unique=True,
+            postgresql_where=text("wa_user_id IS NOT NULL"),
+        ),
+        Index("ix_contacts_workspace_id_id", "workspace_id", "id"),
+        Index(
+            "ix_contacts_workspace_id_opted_out",
+            "workspace_id",
+            "id",
+            postgresql_where=text("consent = 'opted_out'"),
+        ),
+        Index(
+            "ix_contacts_search",
+            literal_column("lower(name || ' ' || coalesce(phone, '') || ' ' || email)").label("search_text"),
+            postgresql_using="gin",
+            postgresql_ops={"search_text": "gin_trgm_ops"},
+        ),
+    )
+
+
+class Tag(Base):
+    """A label on contacts; one spelling per workspace, whatever the case."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    name: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("uq_tags_workspace_id_name_lower", "workspace_id", text("lower(name)"), unique=True),)
+
+
+class ContactTag(Base):
+    """A tag on a contact."""
+
+    __tablename__ = "contact_tags"
+
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+
+    __table_args__ = (Index("ix_contact_tags_tag_id_contact_id", "tag_id", "contact_id"),)
+
+
+class ConsentEvent(Base):
+    """One change of consent, with where it came from. Never changed, never deleted before its contact."""
+
+    __tablename__ = "consent_events"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"))
+    source: Mapped[Short]
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_consent_events_contact_id_id", "contact_id", "id"),)
+
+
+class ContactImport(Base):
+    """One uploaded file on its way into the contacts, with its options, progress and counts.
+
+    `next_offset` and `next_row` are the checkpoint: everything before them is committed, so a crash resumes there.
+    rows = created + updated + unchanged + duplicates + invalid.
+    """
+
+    __tablename__ = "contact_imports"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    filename: Mapped[Name]
+    storage_key: Mapped[Name]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[ImportState] = mapped_column(_enum(ImportState, "state"), server_default="uploaded")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    dialect: Mapped[Json]
+    mapping: Mapped[Json]
+    default_country: Mapped[str] = mapped_column(String(2), server_default="US")
+    on_duplicate: Mapped[OnDuplicate] = mapped_column(_enum(OnDuplicate, "on_duplicate"), server_default="fill")
+    tags: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    is_dry_run: Mapped[Flag]
+    next_offset: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    next_row: Mapped[Count]
+    row_count: Mapped[Count]
+    created_count: Mapped[Count]
+    updated_count: Mapped[Count]
+    unchanged_count: Mapped[Count]
+    duplicate_count: Mapped[Count]
+    invalid_count: Mapped[Count]
+    created_at: Mapped[Created]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+    heartbeat_at: Mapped[Moment | None]
+
+    __table_args__ = (Index("ix_contact_imports_workspace_id_id", "workspace_id", "id"),)
+
+
+class ImportRow(Base):
+    """A row that was not taken, with its number in the spreadsheet, the cell and the reason in words."""
+
+    __tablename__ = "import_rows"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("contact_imports.id", ondelete="CASCADE"), primary_key=True)
+    row_number: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[RowVerdict] = mapped_column(_enum(RowVerdict, "verdict"))
+    column_name: Mapped[str] = mapped_column(String(200), server_default="")
+    reason: Mapped[str] = mapped_column(Text)
+    cells: Mapped[list[str]] = mapped_column(JSONB)
+
+    __table_args__ = (Index("ix_import_rows_import_id_verdict_row_number", "import_id", "verdict", "row_number"),)
+
+
+class ContactTally(Base):
+    """A change of a contact count: `tag_id` 0 counts all contacts, -1 the opted-out, else those with the tag."""
+
+    __tablename__ = "contact_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    tag_id: Mapped[int] = mapped_column(BigInteger)
+    delta: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_contact_tallies_workspace_id_tag_id", "workspace_id", "tag_id"),)
+
+
+# ---------------------------------------------------------------- 6. Sending
+
+
+class Broadcast(Base):
+    """One template to many people. Its audience is frozen as Message rows while it is `expanding`.
+
+    `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`; `exclude` is
+    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`.
+    `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
+    """
+
+    __tablename__ = "broadcasts"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
+    template_id: Mapped[int | None] = mapped_column(ForeignKey("templates.id", ondelete="SET NULL"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    name: Mapped[Name]
+    state: Mapped[BroadcastState] = mapped_column(_enum(BroadcastState, "state"), server_default="draft")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    audience: Mapped[Json]
+    exclude: Mapped[Json]
+    variables: Mapped[Json]
+    scheduled_at: Mapped[Moment | None]
+    expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+
+    channel: Mapped[Channel | None] = relationship()
+    template: Mapped[Template | None] = relationship()
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_broadcasts_workspace_id_id", "workspace_id", "id"),
+        Index("ix_broadcasts_workspace_id_state_id", "workspace_id", "state", "id"),
+        Index(
+            "ix_broadcasts_active",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('scheduled', 'expanding', 'sending')"),
+        ),
+    )
+
+
+class Message(Base):
+    """The ledger: one WhatsApp message, in or out, from plan to read receipt.
+
+    `state` is where it is now, `reached` how far it ever got (see `services/messages.py`). `claimed_by` names the
+    sender process that holds it. `content` is what was or will be sent: for a broadcast the filled values, else the
+    message body by type. `day` is the calendar day in the workspace's time zone, for reports.
+    """
+
+    __tablename__ = "messages"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    broadcast_id: Mapped[int | None] = mapped_column(ForeignKey("broadcasts.id", ondelete="CASCADE"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))
+    template_id: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    direction: Mapped[Direction] = mapped_column(_enum(Direction, "direction"), server_default="out")
+    type: Mapped[str] = mapped_column(String(20), server_default="template")
+    state: Mapped[MessageState] = mapped_column(_enum(MessageState, "state"), server_default="queued")
+    reached: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    attempt: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    replied: Mapped[Flag]
+    day: Mapped[date] = mapped_column(Date, server_default=text("current_date"))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    wa_user_id: Mapped[str | None] = mapped_column(String(140))
+    wamid: Mapped[str | None] = mapped_column(String(200))
+    context_wamid: Mapped[str | None] = mapped_column(String(200))
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    skip_reason: Mapped[str | None] = mapped_column(String(40))
+    error_code: Mapped[int | None]
+    error_title: Mapped[str | None] = mapped_column(Text)
+    throttle_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    pricing_category: Mapped[str | None] = mapped_column(String(40))
+    pricing_type: Mapped[str | None] = mapped_column(String(40))
+    claimed_by: Mapped[str | None] = mapped_column(String(40))
+    due_at: Mapped[Created]
+    created_at: Mapped[Created]
+    changed_at: Mapped[Created]
+    claimed_at: Mapped[Moment | None]
+    accepted_at: Mapped[Moment | None]
+    sent_at: Mapped[Moment | None]
+    delivered_at: Mapped[Moment | None]
+    read_at: Mapped[Moment | None]
+    failed_at: Mapped[Moment | None]
+
+    contact: Mapped[Contact | None] = relationship()
+
+    __table_args__ = (
+        # The unit of "nobody twice": one row a person, broadcast and attempt.
+        Index(
+            "uq_messages_broadcast_id_contact_id_attempt",
+            "broadcast_id",
+            "contact_id",
+            "attempt",
+            unique=True,
+            postgresql_where=text("broadcast_id IS NOT NULL"),
+        ),
+        Index("uq_messages_wamid", "wamid", unique=True, postgresql_where=text("wamid IS NOT NULL")),
+        # The sender's queue of a broadcast, and the recipient list by state.
+        Index(
+            "ix_messages_broadcast_id_state_id",
+            "broadcast_id",
+            "state",
+            "id",
+            postgresql_where=text("broadcast_id IS NOT NULL"),
+        ),
+        # The sender's queue of a channel's single messages.
+        Index(
+            "ix_messages_transactional",
+            "channel_id",
+            "id",
+            postgresql_where=text("broadcast_id IS NULL AND state = 'queued'"),
+        ),
+        # What a dead sender may have left behind.
+        Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
+        # The thread with a contact.
+        Index("ix_messages_contact_id_id", "contact_id", "id"),
+    )
+
+
+class MessageTally(Base):
+    """A change in the number of messages that look alike; the sum over rows is the count."""
+
+    __tablename__ = "message_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    broadcast_id: Mapped[int] = mapped_column(BigInteger)
+    template_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    direction: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(20))
+    reached: Mapped[int] = mapped_column(SmallInteger)
+    first_attempt: Mapped[bool]
+    replied: Mapped[bool]
+    cause: Mapped[str] = mapped_column(String(40))
+    delta: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index("ix_message_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
+        Index("ix_message_tallies_workspace_id_day", "workspace_id", "day"),
+    )
+
+
+# ---------------------------------------------------------------- 7. Talking
+
+
+class Conversation(Base):
+    """The thread between a channel and a contact, with the 24-hour window that their last message opened."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    state: Mapped[ConversationState] = mapped_column(_enum(ConversationState, "state"), server_default="open")
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"))
+    window_expires_at: Mapped[Moment | None]
+    unread_count: Mapped[Count]
+    last_message_id: Mapped[int | None] = mapped_column(BigInteger)
+    last_message_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+    contact: Mapped[Contact] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("channel_id", "contact_id"),
+        Index("ix_conversations_workspace_id_last_message_at_id", "workspace_id", "last_message_at", "id"),
+        Index("ix_conversations_window", "window_expires_at", postgresql_where=text("state = 'open'")),
+    )
+
+
+class WebhookEvent(Base):
+    """One raw delivery from Meta, stored before it is understood."""
+
+    __tablename__ = "webhook_events"
+
+    id: Mapped[BigId]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[WebhookState] = mapped_column(_enum(WebhookState, "state"), server_default="pending")
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    error: Mapped[str] = mapped_column(Text, server_default="")
+    received_at: Mapped[Created]
+    applied_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index("ix_webhook_events_pending", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_webhook_events_poison", "id", postgresql_where=text("state = 'poison'")),
+        Index("ix_webhook_events_received_at", "received_at"),
+    )

@@ -1,0 +1,114 @@
+"""Background work by name: the job table, and the only place that knows RQ.
+
+PostgreSQL is the truth, so a job is a hint that something may be due: it may be lost (a sweep enqueues it again) and it
+may run twice (each one claims its rows). Services name a job; the dotted path is resolved by the worker.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from redis.exceptions import RedisError
+from rq import Queue
+from rq_scheduler import Scheduler
+
+from wotnot.extensions import redis
+from wotnot.services.transaction import on_commit
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where a job runs (`queue`), what it calls (`path`) and after how many seconds it is given up (`timeout`)."""
+
+    queue: str
+    path: str
+    timeout: int = 300
+
+
+JOBS: dict[str, Job] = {
+    # events: short, must never wait behind anything long
+    "drain_webhooks": Job("events", "wotnot.tasks.webhooks.drain_webhooks", 600),
+    "sweep_webhooks": Job("events", "wotnot.tasks.webhooks.sweep_webhooks", 60),
+    "sweep_sender": Job("events", "wotnot.tasks.sending.sweep_sender", 60),
+    "sweep_broadcasts": Job("events", "wotnot.tasks.broadcasts.sweep_broadcasts", 60),
+    "sweep_imports": Job("events", "wotnot.tasks.imports.sweep_imports", 60),
+    "sweep_conversations": Job("events", "wotnot.tasks.webhooks.sweep_conversations", 60),
+    "start_broadcast": Job("events", "wotnot.tasks.broadcasts.start_broadcast", 60),
+    "send_mail": Job("default", "wotnot.tasks.mail.send_mail", 60),
+    # default: may take minutes
+    "expand_broadcast": Job("default", "wotnot.tasks.broadcasts.expand_broadcast", 3600),
+    "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
+    "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
+    "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),
+    "purge_expired": Job("default", "wotnot.tasks.housekeeping.purge_expired", 600),
+    # bulk: whole files
+    "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
+    "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
+    # send: one long job that serves every channel
+    "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
+}
+
+QUEUES = ("events", "default", "bulk", "send")
+
+
+def enqueue(name: str, *args: object) -> None:
+    """Run job `name` with `args` soon, once the running transaction has committed."""
+    on_commit(lambda: enqueue_now(name, *args))
+
+
+def enqueue_now(name: str, *args: object) -> None:
+    """Run job `name` soon. For callers with nothing to commit, such as a sweep.
+
+    Raises RedisError when Redis is away; a row waits for the sweep then.
+    """
+    job = JOBS[name]
+    queue = Queue(job.queue, connection=redis.client)
+    queue.enqueue(job.path, args=args, job_timeout=job.timeout, result_ttl=60, failure_ttl=86400, description=name)
+
+
+def enqueue_once(name: str, *args: object, every_seconds: int = 5) -> None:
+    """Like `enqueue_now`, but at most once in `every_seconds` unless `clear_once` was called since.
+
+    Cheap enough for a hot path: one Redis round trip when the job waits already. Redis being away is not an error here.
+    """
+    try:
+        if redis.client.set(_once_key(name, args), b"1", nx=True, ex=every_seconds):
+            enqueue_now(name, *args)
+    except RedisError:
+        return
+
+
+def clear_once(name: str, *args: object) -> None:
+    """Let the next `enqueue_once` of this job through: called by the job itself when it starts."""
+    redis.client.delete(_once_key(name, args))
+
+
+def enqueue_at(moment: datetime, name: str, *args: object, key: str) -> None:
+    """Run job `name` at `moment` through rq-scheduler, after commit; the same `key` replaces the earlier plan.
+
+    The schedule lives in Redis only, so the row's own time stays the truth and a sweep repairs a lost plan.
+    """
+    job = JOBS[name]
+
+    def plan() -> None:
+        scheduler = Scheduler(queue_name=job.queue, connection=redis.client)
+        scheduler.cancel(f"plan-{key}")
+        scheduler.enqueue_at(
+            moment.astimezone(UTC).replace(tzinfo=None),  # rq-scheduler takes naive UTC
+            job.path,
+            *args,
+            job_id=f"plan-{key}",
+            timeout=job.timeout,
+            queue_name=job.queue,
+            job_description=name,
+        )
+
+    on_commit(plan)
+
+
+def depths() -> dict[str, int]:
+    """How many jobs wait in each queue."""
+    return {name: len(Queue(name, connection=redis.client)) for name in QUEUES}
+
+
+def _once_key(name: str, args: tuple[object, ...]) -> str:
+    return ":".join(["wotnot:once", name, *map(str, args)])

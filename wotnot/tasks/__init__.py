@@ -1,0 +1,1 @@
+"""RQ entry points: parse ids, call one service function, return a small dict."""
