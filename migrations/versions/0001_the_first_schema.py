@@ -342,6 +342,7 @@ def upgrade() -> None:
         [sa.literal_column("lower(name || ' ' || coalesce(phone, '') || ' ' || email)").label("search_text")],
         unique=False,
         postgresql_using="gin",
+        postgresql_ops={"search_text": "gin_trgm_ops"},
     )
     op.create_index("ix_contacts_workspace_id_id", "contacts", ["workspace_id", "id"], unique=False)
     op.create_index(
