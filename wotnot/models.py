@@ -22,6 +22,7 @@ from flask_login import UserMixin
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     Date,
     DateTime,
     Enum,
@@ -34,7 +35,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -376,6 +376,9 @@ class Contact(Base):
     email: Mapped[str] = mapped_column(String(254), server_default="")
     attributes: Mapped[Json]
     consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"), server_default="unknown")
+    search_text: Mapped[str] = mapped_column(
+        Text, Computed("lower(name || ' ' || coalesce(phone, '') || ' ' || email)", persisted=True), deferred=True
+    )
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
@@ -397,8 +400,8 @@ class Contact(Base):
             postgresql_where=text("consent = 'opted_out'"),
         ),
         Index(
-            "ix_contacts_search",
-            literal_column("lower(name || ' ' || coalesce(phone, '') || ' ' || email)").label("search_text"),
+            "ix_contacts_search_text",
+            "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},
         ),

@@ -328,6 +328,12 @@ def upgrade() -> None:
             server_default="unknown",
             nullable=False,
         ),
+        sa.Column(
+            "search_text",
+            sa.Text(),
+            sa.Computed("lower(name || ' ' || coalesce(phone, '') || ' ' || email)", persisted=True),
+            nullable=False,
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("phone IS NOT NULL OR wa_user_id IS NOT NULL", name=op.f("ck_contacts_reachable")),
@@ -337,9 +343,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
     )
     op.create_index(
-        "ix_contacts_search",
+        "ix_contacts_search_text",
         "contacts",
-        [sa.literal_column("lower(name || ' ' || coalesce(phone, '') || ' ' || email)").label("search_text")],
+        ["search_text"],
         unique=False,
         postgresql_using="gin",
         postgresql_ops={"search_text": "gin_trgm_ops"},
@@ -833,7 +839,7 @@ def downgrade() -> None:
         "ix_contacts_workspace_id_opted_out", table_name="contacts", postgresql_where=sa.text("consent = 'opted_out'")
     )
     op.drop_index("ix_contacts_workspace_id_id", table_name="contacts")
-    op.drop_index("ix_contacts_search", table_name="contacts", postgresql_using="gin")
+    op.drop_index("ix_contacts_search_text", table_name="contacts", postgresql_using="gin")
     op.drop_table("contacts")
     op.drop_index("ix_contact_imports_workspace_id_id", table_name="contact_imports")
     op.drop_table("contact_imports")
