@@ -514,8 +514,12 @@ class ContactTally(Base):
     workspace_id: Mapped[int] = mapped_column(BigInteger)
     tag_id: Mapped[int] = mapped_column(BigInteger)
     delta: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
 
-    __table_args__ = (Index("ix_contact_tallies_workspace_id_tag_id", "workspace_id", "tag_id"),)
+    __table_args__ = (
+        Index("ix_contact_tallies_workspace_id_tag_id", "workspace_id", "tag_id"),
+        Index("ix_contact_tallies_fresh", "workspace_id", "tag_id", postgresql_where=text("is_fresh")),
+    )
 
 
 # ---------------------------------------------------------------- 6. Sending
@@ -664,8 +668,10 @@ class MessageTally(Base):
     replied: Mapped[bool]
     cause: Mapped[str] = mapped_column(String(40))
     delta: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
 
     __table_args__ = (
+        Index("ix_message_tallies_fresh", "workspace_id", "day", "broadcast_id", postgresql_where=text("is_fresh")),
         Index("ix_message_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
         Index("ix_message_tallies_workspace_id_day", "workspace_id", "day"),
     )
@@ -710,11 +716,12 @@ class WebhookEvent(Base):
     state: Mapped[WebhookState] = mapped_column(_enum(WebhookState, "state"), server_default="pending")
     attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     error: Mapped[str] = mapped_column(Text, server_default="")
+    due_at: Mapped[Created]
     received_at: Mapped[Created]
     applied_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_webhook_events_pending", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_webhook_events_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_webhook_events_poison", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_webhook_events_received_at", "received_at"),
     )

@@ -94,7 +94,15 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
         sa.Column("tag_id", sa.BigInteger(), nullable=False),
         sa.Column("delta", sa.BigInteger(), nullable=False),
+        sa.Column("is_fresh", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_tallies")),
+    )
+    op.create_index(
+        "ix_contact_tallies_fresh",
+        "contact_tallies",
+        ["workspace_id", "tag_id"],
+        unique=False,
+        postgresql_where=sa.text("is_fresh"),
     )
     op.create_index(
         "ix_contact_tallies_workspace_id_tag_id", "contact_tallies", ["workspace_id", "tag_id"], unique=False
@@ -114,6 +122,7 @@ def upgrade() -> None:
         sa.Column("replied", sa.Boolean(), nullable=False),
         sa.Column("cause", sa.String(length=40), nullable=False),
         sa.Column("delta", sa.BigInteger(), nullable=False),
+        sa.Column("is_fresh", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message_tallies")),
     )
     op.create_index(
@@ -122,6 +131,13 @@ def upgrade() -> None:
         ["broadcast_id"],
         unique=False,
         postgresql_where=sa.text("broadcast_id <> 0"),
+    )
+    op.create_index(
+        "ix_message_tallies_fresh",
+        "message_tallies",
+        ["workspace_id", "day", "broadcast_id"],
+        unique=False,
+        postgresql_where=sa.text("is_fresh"),
     )
     op.create_index("ix_message_tallies_workspace_id_day", "message_tallies", ["workspace_id", "day"], unique=False)
     op.create_table(
@@ -155,6 +171,7 @@ def upgrade() -> None:
         ),
         sa.Column("attempt_count", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
@@ -162,7 +179,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_events_pending",
         "webhook_events",
-        ["id"],
+        ["due_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -839,7 +856,12 @@ def downgrade() -> None:
         "ix_contacts_workspace_id_opted_out", table_name="contacts", postgresql_where=sa.text("consent = 'opted_out'")
     )
     op.drop_index("ix_contacts_workspace_id_id", table_name="contacts")
-    op.drop_index("ix_contacts_search_text", table_name="contacts", postgresql_using="gin")
+    op.drop_index(
+        "ix_contacts_search_text",
+        table_name="contacts",
+        postgresql_using="gin",
+        postgresql_ops={"search_text": "gin_trgm_ops"},
+    )
     op.drop_table("contacts")
     op.drop_index("ix_contact_imports_workspace_id_id", table_name="contact_imports")
     op.drop_table("contact_imports")
@@ -860,11 +882,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_revoked_tokens_expires_at"), table_name="revoked_tokens")
     op.drop_table("revoked_tokens")
     op.drop_index("ix_message_tallies_workspace_id_day", table_name="message_tallies")
+    op.drop_index("ix_message_tallies_fresh", table_name="message_tallies", postgresql_where=sa.text("is_fresh"))
     op.drop_index(
         "ix_message_tallies_broadcast_id", table_name="message_tallies", postgresql_where=sa.text("broadcast_id <> 0")
     )
     op.drop_table("message_tallies")
     op.drop_index("ix_contact_tallies_workspace_id_tag_id", table_name="contact_tallies")
+    op.drop_index("ix_contact_tallies_fresh", table_name="contact_tallies", postgresql_where=sa.text("is_fresh"))
     op.drop_table("contact_tallies")
     for name in ("message", "contacts", "contact_tags"):
         for event in ("insert", "update", "delete"):
