@@ -1,0 +1,237 @@
+"""Reading a template's components: which variables it has, and how it looks once they are filled.
+
+Components are Meta's own JSON, possibly with parts we do not know; nothing here raises for what is malformed, it is
+treated as absent. Source for shapes: Meta's template component reference.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Component = Mapping[str, Any]  # from outside: its members may be anything
+
+VARIABLE = re.compile(r"\{\{\s*([^{}\s][^{}]*?)\s*\}\}")
+MEDIA_FORMATS = ("IMAGE", "VIDEO", "DOCUMENT")
+
+# The one-time-code button of a template read back from Meta is a link of this form; its variable is the code itself.
+_OTP_ADDRESS = "https://www.whatsapp.com/otp/"
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateVariable:
+    """One value that a message needs.
+
+    `key` is how values are named everywhere: "1" or "first_name" in the body, "header.1", "header.first_name" or
+    "header.image" in the header, "button.0" for the suffix of a link or the code of the button at that index.
+    `component` is "header", "body" or "button"; `index` its position there; `sample` the value shown to Meta.
+    """
+
+    key: str
+    component: str
+    index: int
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilledHeader:
+    """`format` is Meta's (TEXT, IMAGE, …); `text` holds (kind, text) pieces; `name` stands for a file."""
+
+    format: str
+    text: list[tuple[str, str]]
+    name: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilledButton:
+    """A button as the customer sees it; `value` is where a link leads, a number or a code."""
+
+    type: str
+    text: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilledTemplate:
+    """A template with its values: `body` holds (kind, text) pieces, kind being text, fill, fallback or missing."""
+
+    header: FilledHeader | None
+    body: list[tuple[str, str]]
+    footer: str
+    buttons: list[FilledButton]
+
+    @property
+    def body_text(self) -> str:
+        """The body as one string."""
+        return "".join(text for _, text in self.body)
+
+
+def list_variables(components: Sequence[Component], parameter_format: str = "POSITIONAL") -> list[TemplateVariable]:
+    """The variables in the order header, body, buttons; one that is used twice is listed once.
+
+    Positional body variables come in the order of their numbers, which is the order Meta wants their values in.
+    """
+    header, body = find(components, "HEADER"), find(components, "BODY")
+    return [
+        *_header_variables(header),
+        *_body_variables(body, positional=parameter_format.upper() != "NAMED"),
+        *(
+            variable
+            for index, button in enumerate(buttons_of(components))
+            for variable in _button_variables(index, button)
+        ),
+    ]
+
+
+def fill_text(
+    components: Sequence[Component], values: Mapping[str, str], fallbacks: Collection[str] = ()
+) -> FilledTemplate:
+    """The template as a customer would see it; keys in `fallbacks` are marked so, absent values as missing."""
+    footer = find(components, "FOOTER")
+    return FilledTemplate(
+        header=_fill_header(find(components, "HEADER"), values, fallbacks),
+        body=fill_pieces(text_of(find(components, "BODY"), "text"), values, fallbacks),
+        footer=text_of(footer, "text"),
+        buttons=[_fill_button(index, button, values) for index, button in enumerate(buttons_of(components))],
+    )
+
+
+def fill_pieces(
+    text: str, values: Mapping[str, str], fallbacks: Collection[str] = (), prefix: str = ""
+) -> list[tuple[str, str]]:
+    """Cut `text` at its variables into (kind, text) pieces."""
+    pieces: list[tuple[str, str]] = []
+    end = 0
+    for match in VARIABLE.finditer(text):
+        if match.start() > end:
+            pieces.append(("text", text[end : match.start()]))
+        pieces.append(_fill_one(prefix + match[1], match[0], values, fallbacks))
+        end = match.end()
+    if end < len(text):
+        pieces.append(("text", text[end:]))
+    return pieces
+
+
+def variable_names(text: str) -> list[str]:
+    """The names or numbers between the braces, each once, as they appear."""
+    return list(dict.fromkeys(match[1] for match in VARIABLE.finditer(text)))
+
+
+def samples_of(components: Sequence[Component], parameter_format: str = "POSITIONAL") -> dict[str, str]:
+    """The samples given to Meta, by variable key; only those that there are."""
+    return {v.key: v.sample for v in list_variables(components, parameter_format) if v.sample}
+
+
+def find(components: Sequence[Component], kind: str) -> Component:
+    """The first component of a kind ("HEADER", "BODY", …), or an empty one."""
+    return next((c for c in components if text_of(c, "type").upper() == kind), {})
+
+
+def buttons_of(components: Sequence[Component]) -> list[Component]:
+    """The template's buttons."""
+    buttons = find(components, "BUTTONS").get("buttons")
+    return [button for button in buttons if isinstance(button, Mapping)] if isinstance(buttons, list) else []
+
+
+def text_of(component: object, name: str) -> str:
+    """A string member of a component, or nothing."""
+    value = component.get(name) if isinstance(component, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def is_otp(button: Component) -> bool:
+    """Whether the button carries the one-time code of an authentication template."""
+    return text_of(button, "type").upper() == "OTP" or text_of(button, "url").startswith(_OTP_ADDRESS)
+
+
+def _header_variables(header: Component) -> Iterator[TemplateVariable]:
+    shape = text_of(header, "format").upper()
+    if shape in MEDIA_FORMATS:
+        yield TemplateVariable(f"header.{shape.lower()}", "header", 0, _first(_example(header, "header_handle")))
+        return
+    if shape and shape != "TEXT":
+        return
+    named = _named_samples(_example(header, "header_text_named_params"))
+    listed = _strings(_example(header, "header_text"))
+    for index, name in enumerate(variable_names(text_of(header, "text"))):
+        sample = named.get(name) or (listed[index] if index < len(listed) else "")
+        yield TemplateVariable(f"header.{name}", "header", index, sample)
+
+
+def _body_variables(body: Component, *, positional: bool) -> Iterator[TemplateVariable]:
+    names = variable_names(text_of(body, "text"))
+    if positional and all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    named = _named_samples(_example(body, "body_text_named_params"))
+    listed = _body_samples(_example(body, "body_text"))
+    for index, name in enumerate(names):
+        sample = named.get(name) or (listed[index] if index < len(listed) else "")
+        yield TemplateVariable(name, "body", index, sample)
+
+
+def _button_variables(index: int, button: Component) -> Iterator[TemplateVariable]:
+    kind = text_of(button, "type").upper()
+    if kind == "URL" and not is_otp(button) and VARIABLE.search(text_of(button, "url")):
+        base = VARIABLE.split(text_of(button, "url"))[0]
+        yield TemplateVariable(f"button.{index}", "button", index, _first(button.get("example")).removeprefix(base))
+    elif kind == "COPY_CODE":
+        yield TemplateVariable(f"button.{index}", "button", index, _first(button.get("example")))
+
+
+def _fill_header(header: Component, values: Mapping[str, str], fallbacks: Collection[str]) -> FilledHeader | None:
+    shape = text_of(header, "format").upper() or ("TEXT" if header else "")
+    if not shape:
+        return None
+    if shape != "TEXT":
+        value = values.get(f"header.{shape.lower()}", "")
+        return FilledHeader(shape, [], name=value.rsplit("/", 1)[-1])
+    return FilledHeader(shape, fill_pieces(text_of(header, "text"), values, fallbacks, prefix="header."))
+
+
+def _fill_button(index: int, button: Component, values: Mapping[str, str]) -> FilledButton:
+    kind = text_of(button, "type").upper()
+    given = values.get(f"button.{index}", "")
+    if kind == "URL":
+        address = text_of(button, "url")
+        value = VARIABLE.sub(lambda match: given or match[0], address)
+    elif kind == "COPY_CODE":
+        value = given or _first(button.get("example"))
+    else:
+        value = text_of(button, "phone_number")
+    label = text_of(button, "text") or {"COPY_CODE": "Copy offer code", "OTP": "Copy code"}.get(kind, kind.capitalize())
+    return FilledButton(kind, label, value)
+
+
+def _fill_one(key: str, raw: str, values: Mapping[str, str], fallbacks: Collection[str]) -> tuple[str, str]:
+    value = values.get(key, "")
+    if not value:
+        return "missing", raw
+    return ("fallback" if key in fallbacks else "fill"), value
+
+
+def _example(component: Component, name: str) -> object:
+    example = component.get("example")
+    return example.get(name) if isinstance(example, Mapping) else None
+
+
+def _body_samples(example: object) -> list[str]:
+    # Meta documents an array in an array, and both it and others send a flat one now and then.
+    if isinstance(example, list) and example and isinstance(example[0], list):
+        return _strings(example[0])
+    return _strings(example)
+
+
+def _named_samples(example: object) -> dict[str, str]:
+    rows = example if isinstance(example, list) else []
+    return {text_of(row, "param_name"): text_of(row, "example") for row in rows if isinstance(row, Mapping)}
+
+
+def _strings(value: object) -> list[str]:
+    return [item if isinstance(item, str) else "" for item in value] if isinstance(value, list) else []
+
+
+def _first(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return next(iter(_strings(value)), "")

@@ -1,0 +1,233 @@
+"""Message bodies for `POST /{phone-number-id}/messages`: pure functions from values to Meta's JSON.
+
+Phone numbers come as E.164 digits and leave with a plus: without it Meta may put the business's own country code in
+front. Source: Meta's send-messages and template-components references.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wotnot.services.whatsapp.components import (
+    MEDIA_FORMATS,
+    Component,
+    FilledTemplate,
+    TemplateVariable,
+    buttons_of,
+    fill_text,
+    find,
+    is_otp,
+    list_variables,
+    text_of,
+)
+
+__all__ = [
+    "CompiledTemplate",
+    "FilledTemplate",
+    "MissingVariable",
+    "TemplateVariable",
+    "UnsupportedTemplate",
+    "compile_template",
+    "fill_text",
+    "list_variables",
+    "media_message",
+    "read_receipt",
+    "template_message",
+    "text_message",
+]
+
+Json = dict[str, Any]
+
+# Meta refuses line breaks, tabs and more than four spaces in a row inside a value (132012, 132018).
+_UNCLEAN = re.compile(r"\s*[\n\r\t\v\f\x00\x85\u2028\u2029]\s*| {4,}")
+_SUSPICIOUS = re.compile(r"[\n\r\t\v\f\x00\x85\u2028\u2029]| {4}")
+
+_UNSUPPORTED_COMPONENTS = {"CAROUSEL": "a carousel", "LIMITED_TIME_OFFER": "a limited-time offer"}
+_UNSUPPORTED_BUTTONS = {"MPM": "a product list", "SPM": "a product"}
+
+
+class MissingVariable(ValueError):  # noqa: N818 — named for what it is, as the domain errors are
+    """Values are missing for `keys`; the message must not be sent."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Name the variables without a value."""
+        super().__init__(f"No value for {', '.join(keys)}")
+        self.keys = list(keys)
+
+
+class UnsupportedTemplate(ValueError):  # noqa: N818
+    """The template has a part that this version cannot fill, such as a carousel. The message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    key: str
+    build: Callable[[str], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    head: Json
+    parameters: tuple[_Parameter, ...]
+    fixed: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A template taken apart once, so that filling it a thousand times a second costs next to nothing."""
+
+    name: str
+    language: str
+    variables: list[TemplateVariable]
+    _parts: tuple[_Part, ...]
+
+    def payload(self, values: Mapping[str, str]) -> Json:
+        """The `template` object of a message. `values` by variable key; superfluous ones are ignored.
+
+        Raises MissingVariable naming every variable whose value is absent or blank.
+        """
+        cleaned = {variable.key: clean_value(values.get(variable.key) or "") for variable in self.variables}
+        missing = [key for key, value in cleaned.items() if not value]
+        if missing:
+            raise MissingVariable(missing)
+        template: Json = {"name": self.name, "language": {"code": self.language}}
+        if self._parts:
+            template["components"] = [
+                {**part.head, "parameters": [*(p.build(cleaned[p.key]) for p in part.parameters), *part.fixed]}
+                for part in self._parts
+            ]
+        return template
+
+
+def compile_template(
+    name: str, language: str, components: Sequence[Component], parameter_format: str = "POSITIONAL"
+) -> CompiledTemplate:
+    """Take a template apart for filling.
+
+    Raises UnsupportedTemplate for carousels, offers, products and location headers.
+    """
+    _refuse_unsupported(components)
+    named = parameter_format.upper() == "NAMED"
+    variables = list_variables(components, parameter_format)
+    parts = [
+        _text_part(
+            "header", [v for v in variables if v.component == "header"], find(components, "HEADER"), named=named
+        ),
+        _text_part("body", [v for v in variables if v.component == "body"], find(components, "BODY"), named=named),
+        *(_button_part(index, button, variables) for index, button in enumerate(buttons_of(components))),
+    ]
+    return CompiledTemplate(name, language, variables, tuple(part for part in parts if part))
+
+
+def clean_value(value: str) -> str:
+    """`value` as Meta accepts it: line breaks, tabs and long runs of spaces become one space; ends trimmed."""
+    return (_UNCLEAN.sub(" ", value) if _SUSPICIOUS.search(value) else value).strip()
+
+
+def template_message(to: str, template: Mapping[str, Any], callback: str = "") -> Json:
+    """A template message to E.164 digits; `callback` comes back in every receipt."""
+    return _message(to, "template", dict(template), callback)
+
+
+def text_message(to: str, body: str, callback: str = "", *, preview_url: bool = True, reply_to: str = "") -> Json:
+    """A free text (at most 4,096 characters); `reply_to` quotes a message by its wamid."""
+    message = _message(to, "text", {"preview_url": preview_url, "body": body}, callback)
+    return {**message, "context": {"message_id": reply_to}} if reply_to else message
+
+
+def media_message(  # noqa: PLR0917 — the plain facts of one message
+    to: str, kind: str, source: str, callback: str = "", caption: str = "", filename: str = ""
+) -> Json:
+    """An image, video, audio or document; `source` is a media id or an http(s) address.
+
+    Only documents carry a file name, and audio no caption; either is left out where Meta would refuse it.
+    """
+    media = media_source(source)
+    if caption and kind not in {"audio", "sticker"}:
+        media["caption"] = caption
+    if filename and kind == "document":
+        media["filename"] = filename
+    return _message(to, kind, media, callback)
+
+
+def read_receipt(wamid: str, *, typing: bool = False) -> Json:
+    """Mark an inbound message (and those before it) as read, optionally showing "typing…"."""
+    receipt: Json = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+    return {**receipt, "typing_indicator": {"type": "text"}} if typing else receipt
+
+
+def media_source(source: str) -> Json:
+    """`{"link": …}` for an address, `{"id": …}` for an uploaded file."""
+    return {"link": source} if source.startswith(("https://", "http://")) else {"id": source}
+
+
+def _message(to: str, kind: str, content: Json, callback: str) -> Json:
+    message: Json = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": to if to.startswith("+") else f"+{to}",
+        "type": kind,
+        kind: content,
+    }
+    if callback:
+        message["biz_opaque_callback_data"] = callback
+    return message
+
+
+def _text_part(kind: str, variables: list[TemplateVariable], component: Component, *, named: bool) -> _Part | None:
+    if not variables:
+        return None
+    shape = text_of(component, "format").upper()
+    if shape in MEDIA_FORMATS:
+        return _Part({"type": kind}, (_Parameter(variables[0].key, _media_builder(shape.lower())),))
+    return _Part({"type": kind}, tuple(_Parameter(v.key, _text_builder(v.key, named=named)) for v in variables))
+
+
+def _button_part(index: int, button: Component, variables: list[TemplateVariable]) -> _Part | None:
+    kind = text_of(button, "type").upper()
+    if is_otp(button):
+        # The code stands in the body already and once more in the button that copies it.
+        body = next((v.key for v in variables if v.component == "body"), None)
+        return _Part(_button_head("url", index), (_Parameter(body, _text_builder("", named=False)),)) if body else None
+    if kind == "FLOW":
+        action = {"type": "action", "action": {"flow_token": "unused"}}
+        return _Part(_button_head("flow", index), (), (action,))
+    if not any(v.key == f"button.{index}" for v in variables):
+        return None
+    build = _coupon if kind == "COPY_CODE" else _text_builder("", named=False)
+    sub_type = "copy_code" if kind == "COPY_CODE" else "url"
+    return _Part(_button_head(sub_type, index), (_Parameter(f"button.{index}", build),))
+
+
+def _button_head(sub_type: str, index: int) -> Json:
+    return {"type": "button", "sub_type": sub_type, "index": str(index)}
+
+
+def _text_builder(key: str, *, named: bool) -> Callable[[str], Json]:
+    if not named:
+        return lambda value: {"type": "text", "text": value}
+    name = key.removeprefix("header.")
+    return lambda value: {"type": "text", "parameter_name": name, "text": value}
+
+
+def _media_builder(kind: str) -> Callable[[str], Json]:
+    return lambda value: {"type": kind, kind: media_source(value)}
+
+
+def _coupon(value: str) -> Json:
+    return {"type": "coupon_code", "coupon_code": value}
+
+
+def _refuse_unsupported(components: Sequence[Component]) -> None:
+    header = text_of(find(components, "HEADER"), "format").upper()
+    found = [what for kind, what in _UNSUPPORTED_COMPONENTS.items() if find(components, kind)]
+    found += [what for kind, what in _UNSUPPORTED_BUTTONS.items() if _has_button(components, kind)]
+    if header and header not in {"TEXT", *MEDIA_FORMATS}:
+        found.append(f"a {header.lower()} header")
+    if found:
+        raise UnsupportedTemplate(f"This template has {' and '.join(found)}, which cannot be filled here yet.")
+
+
+def _has_button(components: Sequence[Component], kind: str) -> bool:
+    return any(text_of(button, "type").upper() == kind for button in buttons_of(components))
