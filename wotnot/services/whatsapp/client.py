@@ -1,0 +1,204 @@
+"""Meta's Graph API over HTTP: one method a call, every refusal a `GraphError`.
+
+The sender posts messages with code of its own; this client is for everything that happens less than a thousand times a
+second. Source for paths and fields: Meta's WhatsApp Business Platform reference.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import IO, Any
+from urllib.parse import quote
+
+import requests
+
+from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault, parse_fault
+
+Json = dict[str, Any]
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 25.0
+PAGE_SIZE = 100
+# 6,000 templates is the most an account may have; a server that pages on for ever is cut off.
+MAX_PAGES = 200
+
+_PHONE_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating", "status", "name_status", "throughput")
+# The limit belongs to the business since October 2025; only versions from 24.0 on know the field.
+_LIMIT_FIELDS = ("messaging_limit_tier", "whatsapp_business_manager_messaging_limit")
+_WABA_FIELDS = ("id", "name", "currency", "timezone_id", "account_review_status")
+_TEMPLATE_FIELDS = (
+    "id",
+    "name",
+    "language",
+    "status",
+    "category",
+    "components",
+    "parameter_format",
+    "quality_score",
+    "rejected_reason",
+)
+
+
+class GraphClient:
+    """Calls with one access token. Not shared between threads; cheap to make, pools its connections."""
+
+    def __init__(self, base_url: str, version: str, token: str) -> None:
+        """`base_url` without the version, such as https://graph.facebook.com; `version` such as v24.0."""
+        self._root = f"{base_url.rstrip('/')}/{version.strip('/')}" if version else base_url.rstrip("/")
+        self._http = requests.Session()
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> "GraphClient":
+        """Use as a context manager to give the connections back."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    # ------------------------------------------------------------ numbers and accounts
+
+    def get_phone_number(self, phone_number_id: str) -> Json:
+        """A number: display_phone_number, verified_name, quality_rating, status, and its limit where Meta tells it."""
+        try:
+            return self._get(phone_number_id, fields=",".join(_PHONE_FIELDS + _LIMIT_FIELDS))
+        except GraphError as error:
+            if error.fault.kind is not ErrorKind.CONTENT:
+                raise
+            return self._get(phone_number_id, fields=",".join(_PHONE_FIELDS))
+
+    def get_waba(self, waba_id: str) -> Json:
+        """A WhatsApp business account: id, name, currency, timezone_id, account_review_status."""
+        return self._get(waba_id, fields=",".join(_WABA_FIELDS))
+
+    def list_phone_numbers(self, waba_id: str) -> list[Json]:
+        """Every number of an account."""
+        return list(self._pages(waba_id, "phone_numbers", fields=",".join(_PHONE_FIELDS)))
+
+    def subscribe_app(self, waba_id: str) -> None:
+        """Have Meta send this account's webhooks to the token's app. Safe to repeat."""
+        self._post(waba_id, "subscribed_apps")
+
+    def debug_token(self, token: str, app_id: str, app_secret: str) -> Json:
+        """What a token is: is_valid, scopes, granular_scopes, expires_at. Asked in the name of the app."""
+        app_token = {"Authorization": f"Bearer {app_id}|{app_secret}"}
+        answer = self._call("GET", "debug_token", params={"input_token": token}, headers=app_token)
+        data = answer.get("data")
+        return data if isinstance(data, dict) else {}
+
+    # ------------------------------------------------------------ templates
+
+    def list_templates(self, waba_id: str) -> Iterator[Json]:
+        """Every template of an account, page after page."""
+        return self._pages(waba_id, "message_templates", fields=",".join(_TEMPLATE_FIELDS))
+
+    def create_template(self, waba_id: str, template: Mapping[str, Any]) -> Json:
+        """Submit a template; answers id, status, category. The category may not be the one that was asked for."""
+        return self._post(waba_id, "message_templates", json=template)
+
+    def edit_template(self, template_id: str, changes: Mapping[str, Any]) -> Json:
+        """Change components or category; an approved one goes through review again."""
+        return self._post(template_id, json=changes)
+
+    def delete_template(self, waba_id: str, name: str, template_id: str | None = None) -> None:
+        """Delete one language of a template by `template_id`, or all languages of `name` without it."""
+        params = {"name": name, **({"hsm_id": template_id} if template_id else {})}
+        self._call("DELETE", waba_id, "message_templates", params=params)
+
+    # ------------------------------------------------------------ messages and media
+
+    def send_message(self, phone_number_id: str, message: Mapping[str, Any]) -> Json:
+        """Post one message; answers `{contacts, messages: [{id}]}`. There is no idempotency key: do not repeat blindly."""
+        return self._post(phone_number_id, "messages", json=message)
+
+    def mark_read(self, phone_number_id: str, receipt: Mapping[str, Any]) -> None:
+        """Post what `payloads.read_receipt` made."""
+        self._post(phone_number_id, "messages", json=receipt)
+
+    def upload_media(self, phone_number_id: str, file: IO[bytes], filename: str, mime_type: str) -> str:
+        """Upload a file and answer its media id, good for 30 days on this number."""
+        form = {"messaging_product": "whatsapp", "type": mime_type}
+        answer = self._post(phone_number_id, "media", data=form, files={"file": (filename, file, mime_type)})
+        return str(answer.get("id", ""))
+
+    def get_media(self, media_id: str) -> Json:
+        """Where a file can be fetched for the next five minutes: url, mime_type, sha256, file_size."""
+        return self._get(media_id)
+
+    # ------------------------------------------------------------ plumbing
+
+    def _get(self, *path: str, **params: str | int) -> Json:
+        return self._call("GET", *path, params=params)
+
+    def _post(self, *path: str, **kwargs: Any) -> Json:
+        return self._call("POST", *path, **kwargs)
+
+    def _pages(self, *path: str, **params: str | int) -> Iterator[Json]:
+        after = ""
+        for _ in range(MAX_PAGES):
+            page = self._get(*path, limit=PAGE_SIZE, **params, **({"after": after} if after else {}))
+            data = page.get("data")
+            yield from (row for row in data if isinstance(row, dict)) if isinstance(data, list) else ()
+            following = _next_cursor(page)
+            if not following or following == after:
+                return
+            after = following
+
+    def _call(self, method: str, *path: str, **kwargs: Any) -> Json:
+        address = "/".join([self._root, *(quote(str(part), safe="") for part in path)])
+        try:
+            # No redirects: the token would travel along to wherever they lead.
+            response = self._http.request(
+                method, address, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, **kwargs
+            )
+        except requests.RequestException as error:
+            raise GraphError(_unreachable(error)) from error
+        return _document(response)
+
+
+def limit_of(phone: Mapping[str, Any]) -> str:
+    """The messaging limit in Meta's word (TIER_250, TIER_10K, …) from whichever field has it, or nothing."""
+    for name in reversed(_LIMIT_FIELDS):
+        value = phone.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def missing_scopes(token_facts: Mapping[str, Any], needed: Sequence[str]) -> list[str]:
+    """Which of the `needed` permissions a debugged token lacks."""
+    scopes = token_facts.get("scopes")
+    return [scope for scope in needed if isinstance(scopes, list) and scope not in scopes]
+
+
+def _document(response: requests.Response) -> Json:
+    if not HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        raise GraphError(parse_fault(response.status_code, response.content))
+    try:
+        document = response.json()
+    except requests.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise GraphError(parse_fault(response.status_code, b""))
+    return document
+
+
+def _unreachable(error: requests.RequestException) -> GraphFault:
+    # The exception's own text may hold the address with a token in it, so only its kind is told.
+    return GraphFault(
+        code=None,
+        subcode=None,
+        title="Meta could not be reached",
+        details=f"No answer ({type(error).__name__})",
+        http_status=0,
+        kind=ErrorKind.TRANSIENT,
+        advice="Check the connection to the internet and try again in a moment.",
+    )
+
+
+def _next_cursor(page: Mapping[str, Any]) -> str:
+    paging = page.get("paging")
+    if not isinstance(paging, dict) or not paging.get("next"):
+        return ""
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if isinstance(cursors, dict) else ""
+    return after if isinstance(after, str) else ""
