@@ -1,0 +1,200 @@
+"""Who a broadcast goes to: its audience as one SQL condition over contacts, counted and walked.
+
+Nothing here writes. `services/expansion.py` freezes the same condition into ledger rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, and_, any_, case, false, func, literal, or_, select, true
+
+from wotnot.extensions import db
+from wotnot.models import Consent, Contact, ContactTag, Tag
+from wotnot.services import contacts
+from wotnot.services.personalise import BUILT_IN_FIELDS
+
+Variables = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """An audience resolved in its workspace: conditions over Contact, the workspace's own condition first."""
+
+    workspace_id: int
+    condition: ColumnElement[bool]
+    excluded: ColumnElement[bool] | None
+    phones: tuple[str, ...] = ()
+    is_everybody: bool = False
+    is_listed: bool = False
+
+    @property
+    def included(self) -> ColumnElement[bool]:
+        """In the audience and not left out by tag."""
+        return self.condition if self.excluded is None else and_(self.condition, ~self.excluded)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCount:
+    """People in the audience, and why some get no message: total = excluded + opted_out + no_number + missing + to_send.
+
+    `missing_by_variable` and `fallback_by_variable` count people among those to be messaged (missing: among the
+    rest) by template variable; `missing` counts each person once.
+    """
+
+    total: int
+    excluded: int
+    opted_out: int
+    no_number: int
+    missing: int
+    to_send: int
+    missing_by_variable: dict[str, int] = field(default_factory=dict)
+    fallback_by_variable: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Everybody in the audience who gets no message."""
+        return self.total - self.to_send
+
+
+def resolve(workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any]) -> People:
+    """Turn a clean audience into conditions. Unknown tags match nobody; an empty audience is nobody."""
+    tag_ids = _tag_ids(workspace_id, [*audience.get("tags", ()), *exclude.get("tags", ())])
+    excluded_ids = [tag_ids[name.casefold()] for name in exclude.get("tags", ()) if name.casefold() in tag_ids]
+    chosen_ids = [tag_ids[name.casefold()] for name in audience.get("tags", ()) if name.casefold() in tag_ids]
+    mine = Contact.workspace_id == workspace_id
+    return People(
+        workspace_id=workspace_id,
+        condition=and_(mine, _chosen(audience, chosen_ids)),
+        excluded=_tagged(excluded_ids) if excluded_ids else None,
+        phones=tuple(audience.get("phones", ())),
+        is_everybody=bool(audience.get("all")),
+        is_listed=bool(audience.get("phones") or audience.get("contact_ids")),
+    )
+
+
+def skip_reason(variables: Variables, *, needs_phone: bool) -> ColumnElement[str | None]:
+    """Why a contact of the audience gets no message, as SQL: the first that applies, else NULL.
+
+    `needs_phone` is true for authentication templates, which Meta refuses to send to a user id (131062).
+    """
+    reasons: list[tuple[ColumnElement[bool], Any]] = [(Contact.consent == Consent.OPTED_OUT, literal("opted_out"))]
+    if needs_phone:
+        reasons.append((Contact.phone.is_(None), literal("no_number")))
+    if required := _required(variables):
+        reasons.append((or_(*[_is_blank(name) for name in required]), literal("missing_value")))
+    return case(*reasons, else_=None)
+
+
+def count_audience(
+    workspace_id: int,
+    audience: Mapping[str, Any],
+    exclude: Mapping[str, Any] | None = None,
+    variables: Variables | None = None,
+    *,
+    needs_phone: bool = False,
+) -> AudienceCount:
+    """How many people an audience has, how many of them get a message, and why the others do not."""
+    people = resolve(workspace_id, audience, exclude or {})
+    fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
+    if people.is_everybody and people.excluded is None and not fields and not needs_phone:
+        return _count_everybody(workspace_id)
+    row = db.session.execute(select(*_counters(people, fields, needs_phone=needs_phone)).where(people.condition)).one()
+    counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
+    unknown = len(people.phones) - counts["total"] if people.phones else 0
+    return _count_of(counts, fields, unknown)
+
+
+def person_at(people: People, position: int) -> Contact | None:
+    """The contact at `position` (from 1) among those of the audience who may be messaged, in the order of sending."""
+    statement = (
+        select(Contact)
+        .where(people.included, Contact.consent != Consent.OPTED_OUT)
+        .order_by(Contact.id)
+        .offset(max(position, 1) - 1)
+        .limit(1)
+    )
+    return db.session.scalar(statement)
+
+
+def without_value(people: People, name: str) -> ColumnElement[bool]:
+    """The condition for people of the audience for whom the field `name` is empty."""
+    return and_(people.included, _is_blank(name))
+
+
+def _tag_ids(workspace_id: int, names: Sequence[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    wanted = {name.casefold(): name for name in names}
+    lowered = select(func.lower(func.unnest(literal(list(wanted.values()), ARRAY(Text)))))
+    rows = db.session.execute(
+        select(Tag.name, Tag.id).where(Tag.workspace_id == workspace_id, func.lower(Tag.name).in_(lowered))
+    )
+    return {name.casefold(): tag_id for name, tag_id in rows}
+
+
+def _chosen(audience: Mapping[str, Any], tag_ids: Sequence[int]) -> ColumnElement[bool]:
+    if audience.get("all"):
+        return true()
+    if audience.get("tags"):
+        return _tagged(tag_ids) if tag_ids else false()
+    if audience.get("contact_ids"):
+        return Contact.id == any_(literal(list(audience["contact_ids"]), ARRAY(BigInteger)))
+    if audience.get("phones"):
+        return Contact.phone == any_(literal(list(audience["phones"]), ARRAY(Text)))
+    return false()
+
+
+def _tagged(tag_ids: Sequence[int]) -> ColumnElement[bool]:
+    return Contact.id.in_(select(ContactTag.contact_id).where(ContactTag.tag_id.in_(tag_ids)))
+
+
+def _required(variables: Variables) -> list[str]:
+    """Fields without a fallback: who has no value for one of them cannot get the message."""
+    return [source["field"] for source in variables.values() if source.get("field") and not source.get("fallback")]
+
+
+def _is_blank(name: str) -> ColumnElement[bool]:
+    """SQL twin of `personalise.value_of(…) == ""`."""
+    if name in BUILT_IN_FIELDS:
+        column = {"name": Contact.name, "first_name": Contact.name, "email": Contact.email, "phone": Contact.phone}[name]
+        return func.btrim(func.coalesce(column, ""), " \t\n\r") == ""
+    return func.btrim(func.coalesce(Contact.attributes.op("->>")(name), ""), " \t\n\r") == ""
+
+
+def _counters(people: People, fields: Variables, *, needs_phone: bool) -> list[ColumnElement[int]]:
+    excluded = people.excluded if people.excluded is not None else false()
+    reason = skip_reason(fields, needs_phone=needs_phone)
+    goes = and_(~excluded, reason.is_(None))
+
+    def count(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
+        return func.count().filter(condition).label(name)
+
+    columns = [func.count().label("total"), count(excluded, "excluded"), count(goes, "to_send")]
+    columns += [count(and_(~excluded, reason == why), why) for why in ("opted_out", "no_number", "missing_value")]
+    for index, source in enumerate(fields.values()):
+        asked = and_(~excluded, Contact.consent != Consent.OPTED_OUT) if not source.get("fallback") else goes
+        columns.append(count(and_(asked, _is_blank(source["field"])), f"blank_{index}"))
+    return columns
+
+
+def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> AudienceCount:
+    """`unknown` phones become contacts at the start; until then they have no name and no attribute."""
+    blank = {key: counts[f"blank_{index}"] + unknown for index, key in enumerate(fields)}
+    blocked = unknown if any(source["field"] != "phone" and not source.get("fallback") for source in fields.values()) else 0
+    return AudienceCount(
+        total=counts["total"] + unknown,
+        excluded=counts["excluded"],
+        opted_out=counts["opted_out"],
+        no_number=counts["no_number"],
+        missing=counts["missing_value"] + blocked,
+        to_send=counts["to_send"] + unknown - blocked,
+        missing_by_variable={key: n for key, n in blank.items() if n and not fields[key].get("fallback")},
+        fallback_by_variable={key: n for key, n in blank.items() if n and fields[key].get("fallback")},
+    )
+
+
+def _count_everybody(workspace_id: int) -> AudienceCount:
+    """The commonest audience from the tallies, whatever its size."""
+    counts = contacts.count_contacts(workspace_id)
+    return AudienceCount(counts.total, 0, counts.opted_out, 0, 0, counts.total - counts.opted_out)

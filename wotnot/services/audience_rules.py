@@ -1,0 +1,119 @@
+"""What a broadcast's `audience`, `exclude` and `variables` may look like. Pure: checks and tidies, asks no database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wotnot.errors import Invalid
+from wotnot.services.phone_numbers import PhoneError, parse_phone
+
+MAX_LISTED = 100_000
+MAX_TAGS = 200
+MAX_VALUE_LENGTH = 1024
+_KINDS = ("all", "tags", "contact_ids", "phones")
+_SHOWN_ERRORS = 20
+
+
+def clean_audience(audience: Mapping[str, Any], default_country: str) -> dict[str, Any]:
+    """One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": [digits]}`, without repeats.
+
+    Phones are parsed with `default_country`. Raises Invalid on the field `audience` saying what to change.
+    """
+    kinds = [kind for kind in _KINDS if audience.get(kind)]
+    if len(kinds) != 1 or set(audience) - set(_KINDS):
+        raise _invalid("Choose one audience: all, tags, contact_ids or phones, with at least one entry.")
+    kind = kinds[0]
+    if kind == "all":
+        return _clean_all(audience["all"])
+    values = audience[kind]
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise _invalid(f"{kind} must be a list.")
+    if len(values) > MAX_LISTED:
+        raise _invalid(f"A list holds at most {MAX_LISTED:,} entries. Import them with a tag and send to the tag.")
+    if kind == "tags":
+        return {"tags": clean_tags(values, "audience")}
+    if kind == "contact_ids":
+        return {"contact_ids": _clean_ids(values)}
+    return {"phones": _clean_phones(values, default_country)}
+
+
+def clean_exclude(exclude: Mapping[str, Any]) -> dict[str, Any]:
+    """`{}` or `{"tags": […]}`. Raises Invalid on the field `exclude`."""
+    if set(exclude) - {"tags"}:
+        raise Invalid({"exclude": "People can be left out by tag only: {\"tags\": [\"…\"]}."})
+    tags = exclude.get("tags") or []
+    if not isinstance(tags, Sequence) or isinstance(tags, str):
+        raise Invalid({"exclude": "tags must be a list."})
+    return {"tags": clean_tags(tags, "exclude")} if tags else {}
+
+
+def clean_tags(names: Sequence[Any], field: str) -> list[str]:
+    """Tag names, trimmed, once each whatever the case. Raises Invalid on `field`."""
+    if not all(isinstance(name, str) and name.strip() and "\x00" not in name for name in names):
+        raise Invalid({field: "A tag is a word; an empty one cannot be looked for."})
+    if len(names) > MAX_TAGS:
+        raise Invalid({field: f"Choose at most {MAX_TAGS} tags."})
+    return list({name.strip().casefold(): name.strip() for name in names}.values())
+
+
+def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Variables with tidy sources. Raises Invalid on `variables.<key>` for each that cannot be used."""
+    errors: dict[str, str] = {}
+    clean: dict[str, dict[str, str]] = {}
+    for key, source in variables.items():
+        try:
+            clean[str(key)] = _clean_source(source)
+        except ValueError as error:
+            errors[f"variables.{key}"] = str(error)
+    if errors:
+        raise Invalid(errors)
+    return clean
+
+
+def _clean_source(source: object) -> dict[str, str]:
+    if not isinstance(source, Mapping) or ("text" in source) == ("field" in source):
+        raise ValueError('Give either {"text": "…"} or {"field": "…", "fallback": "…"}.')
+    kept = {name: source[name] for name in ("text", "field", "fallback") if source.get(name) is not None}
+    if not all(isinstance(value, str) and "\x00" not in value for value in kept.values()):
+        raise ValueError("Values are texts.")
+    if any(len(value) > MAX_VALUE_LENGTH for value in kept.values()):
+        raise ValueError(f"A value has at most {MAX_VALUE_LENGTH:,} characters.")
+    kept = {name: value.strip() for name, value in kept.items()}
+    if "text" in kept:
+        if not kept["text"]:
+            raise ValueError("Write the text, or choose a field.")
+        return {"text": kept["text"]}
+    if not kept.get("field"):
+        raise ValueError("Choose a field, or write a text.")
+    return {name: value for name, value in kept.items() if value}
+
+
+def _clean_all(value: object) -> dict[str, Any]:
+    if value is not True:
+        raise _invalid('Everybody is {"all": true}.')
+    return {"all": True}
+
+
+def _clean_ids(values: Sequence[Any]) -> list[int]:
+    if not all(isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 for value in values):
+        raise _invalid("contact_ids are whole numbers, as the contacts list answers them.")
+    return sorted(set(values))
+
+
+def _clean_phones(values: Sequence[Any], default_country: str) -> list[str]:
+    digits: dict[str, None] = {}
+    errors: list[str] = []
+    for number, value in enumerate(values, start=1):
+        try:
+            digits[parse_phone(str(value), default_country).digits] = None
+        except PhoneError as error:
+            errors.append(f"phones, entry {number}: {error}")
+    if errors:
+        shown = errors[:_SHOWN_ERRORS]
+        if len(errors) > _SHOWN_ERRORS:
+            shown.append(f"… and {len(errors) - _SHOWN_ERRORS:,} more.")
+        raise Invalid({"audience": shown})
+    return list(digits)
+
+
+def _invalid(words: str) -> Invalid:
+    return Invalid({"audience": words})
