@@ -1,0 +1,18 @@
+// Everything a page may need; each module looks for its own attributes and does nothing where there are none.
+import { startCharts } from "./charts.js";
+import { startDialogs } from "./dialogs.js";
+import { startForms } from "./forms.js";
+import { startLive } from "./live.js";
+import { startMenus } from "./menus.js";
+import { startPreview } from "./preview.js";
+import { startToasts } from "./toasts.js";
+
+// The token travels with every request htmx makes, so that a fragment needs no hidden field.
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector('meta[name="csrf-token"]');
+  if (token) event.detail.headers["X-CSRFToken"] = token.content;
+});
+
+for (const start of [startForms, startDialogs, startMenus, startToasts, startPreview, startCharts, startLive]) {
+  start();
+}

@@ -1,0 +1,169 @@
+// Forms: a second press does nothing, a counter counts, nothing typed is lost by accident.
+
+const DONE_EVENTS = ["htmx:afterRequest", "htmx:sendAbort"];
+
+function spinner() {
+  const icon = document.createElement("i");
+  icon.className = "ti ti-loader-2 wn-spin";
+  icon.setAttribute("aria-hidden", "true");
+  return icon;
+}
+
+function makeBusy(button) {
+  if (!button || button.getAttribute("aria-busy") === "true") return;
+  button.wnLabel = [...button.childNodes];
+  button.style.minWidth = `${Math.ceil(button.getBoundingClientRect().width)}px`; // the same width, so that nothing jumps
+  button.setAttribute("aria-busy", "true");
+  button.setAttribute("aria-disabled", "true"); // not `disabled`: its name and value must still be sent
+  const text = document.createElement("span");
+  text.textContent = button.dataset.busy || button.textContent.trim();
+  button.replaceChildren(spinner(), text);
+}
+
+function makeIdle(button) {
+  if (!button || !button.wnLabel) return;
+  button.replaceChildren(...button.wnLabel);
+  button.wnLabel = null;
+  button.style.minWidth = "";
+  button.removeAttribute("aria-busy");
+  button.removeAttribute("aria-disabled");
+}
+
+function release(form) {
+  delete form.dataset.sent;
+  for (const button of form.ownerDocument.querySelectorAll('[aria-busy="true"]')) {
+    if (button.form === form) makeIdle(button);
+  }
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (form.matches("[data-no-busy]") || form.method === "dialog") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  form.dataset.sent = "1";
+  form.wnDirty = false;
+  // After the browser has read the button's name and value.
+  setTimeout(makeBusy, 0, event.submitter || form.querySelector('button:not([type="button"])'));
+}
+
+// --- Counters ---
+
+const inNumbers = new Intl.NumberFormat("en");
+
+function count(field) {
+  const counter = document.querySelector(`[data-counter-for="${CSS.escape(field.id)}"]`);
+  if (!counter) return;
+  const length = [...field.value].length; // as WhatsApp counts: characters, an emoji is not two
+  counter.textContent = `${inNumbers.format(length)} of ${inNumbers.format(field.dataset.max)}`;
+  counter.classList.toggle("over", length > Number(field.dataset.max));
+}
+
+// --- Files ---
+
+const UNITS = ["bytes", "KB", "MB", "GB"];
+
+function inUnits(bytes) {
+  let unit = 0;
+  let size = bytes;
+  while (size >= 1024 && unit < UNITS.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${size < 10 && unit ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`;
+}
+
+function showFile(box, input) {
+  const file = input.files[0];
+  const limit = Number(box.dataset.maxBytes || 0);
+  const tooLarge = Boolean(file && limit && file.size > limit);
+  const error = box.querySelector("[data-upload-error]");
+  box.querySelector("[data-upload-name]").textContent = file ? `${file.name}, ${inUnits(file.size)}` : "Drop it here, or choose it.";
+  error.hidden = !tooLarge;
+  error.querySelector("span").textContent = tooLarge
+    ? `This file has ${inUnits(file.size)}; at most ${inUnits(limit)} are possible. Split it and import the parts one by one.`
+    : "";
+  input.setCustomValidity(tooLarge ? "The file is too large." : "");
+  box.classList.toggle("has", Boolean(file));
+}
+
+function onDrop(event) {
+  const box = event.target.closest?.("[data-upload]");
+  if (!box || !event.dataTransfer?.files.length) return;
+  event.preventDefault();
+  box.classList.remove("over");
+  const input = box.querySelector('input[type="file"]');
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+function onDrag(event) {
+  const box = event.target.closest?.("[data-upload]");
+  if (!box) return;
+  event.preventDefault();
+  box.classList.toggle("over", event.type === "dragover");
+}
+
+function showUploadProgress(event) {
+  const bar = event.target.querySelector?.("[data-upload] progress");
+  if (!bar || !event.detail.lengthComputable || !event.detail.total) return;
+  bar.hidden = false;
+  bar.value = (100 * event.detail.loaded) / event.detail.total;
+}
+
+// --- Passwords and the guard ---
+
+function reveal(button) {
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+  button.setAttribute("aria-label", shown ? "Hide the password" : "Show the password");
+  button.querySelector(".ti").className = `ti ti-${shown ? "eye-off" : "eye"}`;
+}
+
+function onInput(event) {
+  const field = event.target;
+  if (field.dataset.max) count(field);
+  if (field.form?.matches("[data-guard]")) field.form.wnDirty = true;
+  if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
+}
+
+function askBeforeLeaving(event) {
+  if ([...document.querySelectorAll("form[data-guard]")].some((form) => form.wnDirty)) event.preventDefault();
+}
+
+/** Bind everything once, on the document, so that fragments need no set-up of their own. */
+export function startForms() {
+  document.addEventListener("submit", onSubmit, true);
+  document.addEventListener("input", onInput);
+  document.addEventListener("change", (event) => {
+    const box = event.target.closest("[data-upload]");
+    if (box) showFile(box, event.target);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-reveal]");
+    if (button) reveal(button);
+  });
+  document.addEventListener("drop", onDrop);
+  for (const kind of ["dragover", "dragleave"]) document.addEventListener(kind, onDrag);
+  document.addEventListener("htmx:xhr:progress", showUploadProgress);
+  for (const kind of DONE_EVENTS) {
+    document.addEventListener(kind, (event) => {
+      const form = event.detail.elt.closest?.("form");
+      // A redirect by header leaves the page: stay busy until it is gone.
+      if (form && !event.detail.xhr?.getResponseHeader("HX-Redirect")) release(form);
+    });
+  }
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));
+  addEventListener("beforeunload", askBeforeLeaving);
+  document.querySelectorAll("[data-max]").forEach(count);
+  document.querySelector("[data-error-summary]")?.focus();
+  document.addEventListener("htmx:afterSettle", (event) => {
+    event.detail.elt.querySelectorAll?.("[data-max]").forEach(count);
+    event.detail.elt.querySelector?.("[data-error-summary]")?.focus();
+  });
+}

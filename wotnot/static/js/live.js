@@ -1,0 +1,191 @@
+// Live regions: one event stream a page says *that* something changed; htmx fetches *what* it looks like now.
+//
+//   <section id="progress" data-live="broadcast:12" hx-get="/app/broadcasts/12/_progress" hx-trigger="live" hx-swap="outerHTML">
+//
+// A lost event costs nothing: every reconnect and every return to the tab fetches all regions again. Where the stream is
+// refused or breaks, the page asks every few seconds instead and says so.
+
+const REFETCH_EVERY_MS = 500; // at most one fetch per region in this time
+const POLL_EVERY_MS = 5000;
+const RECONNECT_EVERY_MS = 20000; // after the server refused (503), which the browser does not retry by itself
+const GRACE_MS = 3000; // a short break is not worth a word
+const HIDDEN_FOR_MS = 10000; // a tab in the background gives its connection back
+const SAY_EVERY_MS = 10000; // what a screen reader is told, at most this often
+
+let source = null;
+let openTopics = "";
+let wasOpen = false;
+let pollTimer = 0;
+let reconnectTimer = 0;
+let graceTimer = 0;
+let hideTimer = 0;
+const waiting = new Map(); // element id → timer
+const lastFetch = new Map(); // element id → time
+const inFlight = new Set();
+const dirty = new Set(); // changed again while its fetch was under way
+
+const regions = () => [...document.querySelectorAll("[data-live]")];
+const topicsOf = (region) => region.dataset.live.split(/[\s,]+/).filter(Boolean);
+const allTopics = () => [...new Set(regions().flatMap(topicsOf))].sort();
+
+function identify(region) {
+  if (!region.id) region.id = `live-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  return region.id;
+}
+
+function fetchNow(id) {
+  waiting.delete(id);
+  const region = document.getElementById(id);
+  if (!region || document.hidden) return;
+  if (inFlight.has(id)) {
+    dirty.add(id);
+    return;
+  }
+  lastFetch.set(id, Date.now());
+  htmx.trigger(region, "live");
+}
+
+function refresh(region) {
+  const id = identify(region);
+  if (waiting.has(id)) return;
+  const since = Date.now() - (lastFetch.get(id) || 0);
+  waiting.set(id, setTimeout(fetchNow, Math.max(0, REFETCH_EVERY_MS - since), id));
+}
+
+function refreshTopic(topic) {
+  for (const region of regions()) if (topicsOf(region).includes(topic)) refresh(region);
+}
+
+const refreshAll = () => regions().forEach(refresh);
+
+function showLost(lost) {
+  const callout = document.getElementById("live-lost");
+  if (callout) callout.hidden = !lost;
+}
+
+function startPolling() {
+  if (pollTimer) return;
+  showLost(true);
+  pollTimer = setInterval(refreshAll, POLL_EVERY_MS);
+}
+
+function stopPolling() {
+  clearInterval(pollTimer);
+  clearTimeout(graceTimer);
+  clearTimeout(reconnectTimer);
+  pollTimer = graceTimer = reconnectTimer = 0;
+  showLost(false);
+}
+
+function onOpen() {
+  const returned = wasOpen || pollTimer;
+  wasOpen = true;
+  stopPolling();
+  if (returned) refreshAll(); // what happened in between was not told to us
+}
+
+function onError() {
+  if (source && source.readyState === EventSource.CLOSED) {
+    startPolling();
+    reconnectTimer ||= setTimeout(connect, RECONNECT_EVERY_MS);
+  } else {
+    graceTimer ||= setTimeout(startPolling, GRACE_MS);
+  }
+}
+
+function disconnect() {
+  if (source) source.close();
+  source = null;
+}
+
+function connect() {
+  const topics = allTopics();
+  disconnect();
+  reconnectTimer = 0;
+  openTopics = topics.join(",");
+  if (!topics.length || document.hidden) return;
+  source = new EventSource(`/app/stream?topics=${encodeURIComponent(openTopics)}`);
+  source.addEventListener("open", onOpen);
+  source.addEventListener("error", onError);
+  for (const topic of topics) source.addEventListener(topic, () => refreshTopic(topic));
+}
+
+function reconnectIfTopicsChanged() {
+  if (allTopics().join(",") !== openTopics) connect();
+}
+
+function onVisibility() {
+  clearTimeout(hideTimer);
+  if (document.hidden) {
+    hideTimer = setTimeout(disconnect, HIDDEN_FOR_MS);
+    return;
+  }
+  if (!source || source.readyState === EventSource.CLOSED) connect();
+  refreshAll();
+}
+
+// --- What changed is tinted for a moment, and told to a screen reader now and then. ---
+
+let revisions = new Map(); // row id → revision before the swap
+let lastSaid = 0;
+let sayTimer = 0;
+
+function rememberRevisions(event) {
+  if (!event.detail.target?.closest?.("[data-live]")) return;
+  for (const row of event.detail.target.querySelectorAll("[id][data-rev]")) revisions.set(row.id, row.dataset.rev);
+}
+
+function tintChanged() {
+  for (const [id, before] of revisions) {
+    const row = document.getElementById(id);
+    if (row && row.dataset.rev !== before) row.classList.add("wn-changed");
+  }
+  revisions = new Map();
+}
+
+function say() {
+  sayTimer = 0;
+  lastSaid = Date.now();
+  const words = [...document.querySelectorAll("[data-say]")].map((part) => part.dataset.say).join(". ");
+  const calm = document.getElementById("say");
+  if (calm && calm.textContent !== words) calm.textContent = words;
+}
+
+function sayLater() {
+  const urgent = document.querySelector("[data-say-now]");
+  const alarm = document.getElementById("say-now");
+  // Said once: the same words do not interrupt twice.
+  if (urgent && alarm && alarm.textContent !== urgent.dataset.sayNow) alarm.textContent = urgent.dataset.sayNow;
+  if (document.querySelector("[data-say]")) {
+    sayTimer ||= setTimeout(say, Math.max(0, SAY_EVERY_MS - (Date.now() - lastSaid)));
+  }
+}
+
+function afterRequest(event) {
+  const { id } = event.detail.elt;
+  if (!inFlight.delete(id)) return;
+  if (dirty.delete(id)) {
+    const region = document.getElementById(id);
+    if (region) refresh(region);
+  }
+}
+
+/** Open the stream for the regions on this page and follow those that htmx brings in. */
+export function startLive() {
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("[data-live]")) inFlight.add(identify(event.detail.elt));
+  });
+  document.addEventListener("htmx:afterRequest", afterRequest);
+  document.addEventListener("htmx:beforeSwap", rememberRevisions);
+  document.addEventListener("htmx:afterSettle", () => {
+    tintChanged();
+    sayLater();
+    reconnectIfTopicsChanged();
+  });
+  document.addEventListener("visibilitychange", onVisibility);
+  addEventListener("pagehide", disconnect); // a page kept for "back" must not keep a server thread
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) onVisibility();
+  });
+  connect();
+}

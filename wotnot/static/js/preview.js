@@ -1,0 +1,59 @@
+// The phone preview: WhatsApp's own marks are drawn, the arrow keys walk from person to person.
+
+// https://faq.whatsapp.com/539178204879377: *bold* _italic_ ~strikethrough~ ```monospace```; a mark touches its word and no letter outside.
+const MARKS = /(^|[^\p{L}\p{N}])(?:```([\s\S]+?)```|([*_~])(?=\S)([^\n]*?\S)\3)(?![\p{L}\p{N}])/u;
+const TAGS = { "*": "b", _: "em", "~": "s" };
+
+function drawIn(node) {
+  const found = MARKS.exec(node.data);
+  if (!found) return;
+  const marked = node.splitText(found.index + found[1].length);
+  const rest = marked.splitText(found[0].length - found[1].length);
+  const drawn = document.createElement(found[3] ? TAGS[found[3]] : "code");
+  drawn.textContent = found[4] ?? found[2];
+  marked.replaceWith(drawn);
+  if (drawn.localName !== "code") drawIn(drawn.firstChild);
+  drawIn(rest);
+}
+
+/** Draw the marks inside every .wa-tx below `root`; a second call changes nothing. */
+export function drawMarks(root) {
+  for (const block of root.querySelectorAll(".wa-tx:not([data-drawn])")) {
+    block.dataset.drawn = "";
+    block.normalize();
+    for (const node of [...block.childNodes]) if (node.nodeType === Node.TEXT_NODE) drawIn(node);
+  }
+}
+
+function onKey(event) {
+  const step = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable], [role=tablist]");
+  if (!step || typing || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  const button = document.querySelector(`[data-walker] [data-walk="${step}"]`);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+}
+
+// The walker is part of what is replaced: the person who pressed "next" keeps it under the finger.
+let pressed = "";
+
+function rememberPress(event) {
+  pressed = event.detail.elt.dataset?.walk || "";
+}
+
+function restorePress() {
+  if (!pressed || document.activeElement !== document.body) return;
+  document.querySelector(`[data-walker] [data-walk="${pressed}"]`)?.focus({ preventScroll: true });
+}
+
+/** Draw what is on the page and what comes later; bind the keys. */
+export function startPreview() {
+  drawMarks(document);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("htmx:beforeRequest", rememberPress);
+  document.addEventListener("htmx:afterSettle", () => {
+    drawMarks(document);
+    restorePress();
+  });
+}
