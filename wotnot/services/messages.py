@@ -1,0 +1,143 @@
+"""The ledger: every write to the `messages` table but the expansion of a broadcast.
+
+States only move forward. What decides is a rank, so facts may arrive twice, late or in any order and the end is the same:
+
+    queued < sending < unknown < accepted < sent < failed < delivered < read
+
+`failed` beats `sent` because Meta fails messages after taking them; `delivered` beats `failed` because it is proof.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, text, update
+
+from wotnot import clock
+from wotnot.errors import NotFound
+from wotnot.extensions import db
+from wotnot.models import Conversation, Message, MessageState, Workspace
+from wotnot.services import queue
+from wotnot.services.transaction import on_commit, transaction
+
+CALLBACK_PREFIX = "wotnot:"
+"""What Meta echoes in every receipt: this and our message id. Other apps on the same number have other prefixes."""
+
+RANKED_STATES = ("queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read")
+
+
+def rank_sql(expression: str) -> str:
+    """SQL for the rank of a state; the states outside the ladder (skipped, cancelled) rank lowest."""
+    states = ",".join(f"'{state}'" for state in RANKED_STATES)
+    return f"coalesce(array_position(ARRAY[{states}]::text[], ({expression})::text), 0)"
+
+
+def callback_of(message_id: int) -> str:
+    """The `biz_opaque_callback_data` of a message."""
+    return f"{CALLBACK_PREFIX}{message_id}"
+
+
+def id_from_callback(callback: object) -> int | None:
+    """The message id in a callback that we made, else None."""
+    if not isinstance(callback, str) or not callback.startswith(CALLBACK_PREFIX):
+        return None
+    digits = callback.removeprefix(CALLBACK_PREFIX)
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None  # noqa: PLR2004 — fits a bigint
+
+
+def create_message(
+    workspace_id: int,
+    *,
+    channel_id: int,
+    contact_id: int | None,
+    phone: str,
+    type: str,  # noqa: A002 — Meta's and the API's word
+    content: dict[str, Any],
+    template_id: int | None = None,
+    user_id: int | None = None,
+) -> Message:
+    """Write a single message into the ledger and wake the sender.
+
+    `phone` is E.164 digits, `content` the Cloud API's object for `type` (what stands under that key in its message).
+    """
+    with transaction() as session:
+        message = Message(
+            workspace_id=workspace_id,
+            channel_id=channel_id,
+            contact_id=contact_id,
+            phone=phone,
+            type=type,
+            content=content,
+            template_id=template_id,
+            user_id=user_id,
+            day=today_of(workspace_id),
+        )
+        session.add(message)
+        session.flush()
+        wake_sender()
+    return message
+
+
+def get_message(workspace_id: int, message_id: int) -> Message:
+    """One ledger entry. Raises NotFound."""
+    message = db.session.get(Message, message_id)
+    if message is None or message.workspace_id != workspace_id:
+        raise NotFound("Message")
+    return message
+
+
+def list_attempts(message: Message) -> list[Message]:
+    """All attempts to reach the same contact in the same broadcast, the first one first."""
+    if message.broadcast_id is None or message.contact_id is None:
+        return [message]
+    query = (
+        select(Message)
+        .where(Message.broadcast_id == message.broadcast_id, Message.contact_id == message.contact_id)
+        .order_by(Message.attempt)
+    )
+    return list(db.session.scalars(query))
+
+
+def has_open_window(channel_id: int, contact_id: int) -> bool:
+    """Whether free text may go to this contact now: they wrote to this number within Meta's 24 hours."""
+    query = select(Conversation.window_expires_at).where(
+        Conversation.channel_id == channel_id, Conversation.contact_id == contact_id
+    )
+    expires_at = db.session.scalar(query)
+    return expires_at is not None and expires_at > clock.now()
+
+
+def skip_for_contacts(contact_ids: list[int]) -> None:
+    """Skip what waits for contacts that are about to be deleted. Joins the caller's transaction."""
+    with transaction() as session:
+        session.execute(
+            update(Message)
+            .where(Message.contact_id.in_(contact_ids), Message.state == MessageState.QUEUED)
+            .values(state=MessageState.SKIPPED, skip_reason="contact_deleted", changed_at=clock.now())
+        )
+
+
+def wake_sender() -> None:
+    """Have the sender look for due messages once this transaction has committed."""
+    on_commit(lambda: queue.enqueue_once("send_due", every_seconds=2))
+
+
+def today_of(workspace_id: int) -> date:
+    """The calendar day in the workspace's time zone, which reports count by."""
+    zone = db.session.scalar(select(Workspace.timezone).where(Workspace.id == workspace_id)) or "UTC"
+    return datetime.now(ZoneInfo(zone)).date()
+
+
+def count_due(limit: int = 1) -> int:
+    """How many messages wait for the sender now, up to `limit`; cheap enough for a sweep."""
+    rows = db.session.execute(text(_DUE), {"limit": limit, "now": datetime.now(UTC)})
+    return len(rows.all())
+
+
+_DUE = """
+SELECT 1 FROM broadcasts b WHERE b.state = 'sending' AND EXISTS (
+    SELECT 1 FROM messages m WHERE m.broadcast_id = b.id AND m.state = 'queued' AND m.due_at <= :now)
+UNION ALL
+SELECT 1 FROM messages WHERE broadcast_id IS NULL AND state = 'queued' AND due_at <= :now
+LIMIT :limit
+"""

@@ -1,0 +1,128 @@
+"""What a sender was about to put on the wire, in a file that survives its death.
+
+A claimed message whose sender was killed either left the machine or did not, and only the second may go out again. The
+database cannot tell them apart without a write for each message; a memory-mapped file can: marking one costs less than a
+microsecond, and the kernel keeps the page when the process is gone. The sender marks a message at the last moment before
+its body goes to the socket (`whatsapp/dispatch.py`).
+
+The file is locked while its owner lives, so "dead" is a fact and not a time-out. After a power cut the page may be lost,
+which the boot id shows; then, and when the file is on another host, every claimed message counts as having left.
+"""
+
+import fcntl
+import itertools
+import mmap
+import os
+import struct
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"wotnot-journal-1"
+HEADER_BYTES = 64
+CAPACITY = 262_144
+"""Marks kept; far more than a sender ever holds claimed at once, so an overwritten mark is long recorded."""
+
+_MARK = struct.Struct("<q")
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+class SendJournal:
+    """The journal of one sender; owned from `create` to `close`."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        """Take the locked `file` at `path`; use `create`."""
+        self._path = path
+        self._file = file
+        self._map = mmap.mmap(file.fileno(), HEADER_BYTES + CAPACITY * _MARK.size)
+        self._next = itertools.count()
+
+    @classmethod
+    def create(cls, folder: Path, sender_id: str) -> "SendJournal":
+        """A new, locked journal for `sender_id`. Raises OSError when the folder cannot be written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = _path(folder, sender_id)
+        file = path.open("x+b")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write((MAGIC + _boot_id()).ljust(HEADER_BYTES, b"\0"))
+        file.truncate(HEADER_BYTES + CAPACITY * _MARK.size)
+        file.flush()
+        return cls(path, file)
+
+    def mark(self, message_id: int) -> None:
+        """Note that this message is leaving now. Safe from many threads: the counter hands each its own place."""
+        place = next(self._next) % CAPACITY
+        _MARK.pack_into(self._map, HEADER_BYTES + place * _MARK.size, message_id)
+
+    def close(self) -> None:
+        """End of a sender that recorded everything it claimed: the journal is of no more use."""
+        self._map.close()
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+class DeadJournal:
+    """The journal of a sender that died, locked by whoever recovers it."""
+
+    def __init__(self, path: Path, file: BinaryIO, left: AbstractSet[int] | None) -> None:
+        """`left` are the ids that may have gone out, None when the file cannot say."""
+        self._path = path
+        self._file = file
+        self.left = left
+
+    def discard(self) -> None:
+        """Everything the dead sender held is settled."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_here(folder: Path, sender_id: str) -> bool:
+    """Whether this host holds the journal of `sender_id`, dead or alive."""
+    return _path(folder, sender_id).exists()
+
+
+def open_dead(folder: Path, sender_id: str) -> DeadJournal | None:
+    """The journal of a sender that died on this host, or None while it lives (or somebody else recovers it)."""
+    path = _path(folder, sender_id)
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return DeadJournal(path, file, _read_marks(file))
+
+
+def remove_dead(folder: Path, keep: AbstractSet[str]) -> int:
+    """Delete journals of dead senders that are not in `keep` (those with claimed rows); answers how many."""
+    removed = 0
+    for path in folder.glob("*.journal"):
+        if path.stem in keep:
+            continue
+        journal = open_dead(folder, path.stem)
+        if journal is not None:
+            journal.discard()
+            removed += 1
+    return removed
+
+
+def _read_marks(file: BinaryIO) -> AbstractSet[int] | None:
+    header = file.read(HEADER_BYTES)
+    if header != (MAGIC + _boot_id()).ljust(HEADER_BYTES, b"\0"):
+        return None
+    body = file.read()
+    return {mark for (mark,) in _MARK.iter_unpack(body[: len(body) // _MARK.size * _MARK.size]) if mark}
+
+
+def _boot_id() -> bytes:
+    with suppress(OSError):
+        return _BOOT_ID_FILE.read_text().strip().encode()
+    return f"boot-unknown-{os.getppid()}".encode()
+
+
+def _path(folder: Path, sender_id: str) -> Path:
+    return folder / f"{sender_id}.journal"
