@@ -1,0 +1,106 @@
+"""Asking Meta about a number before it is trusted: does it exist, is it in the account, may the token use it?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from wotnot.config import Config
+from wotnot.errors import DomainError, Invalid, Unavailable
+from wotnot.services.whatsapp.client import GraphClient, limit_of, missing_scopes
+from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
+
+T = TypeVar("T")
+
+NEEDED_SCOPES = ("whatsapp_business_messaging", "whatsapp_business_management")
+
+# Only a connected number can send; each other state of Meta's in words. Source: the phone number's `status` field.
+STATUS_REASONS = {
+    "PENDING": "Meta is still setting this number up.",
+    "DISCONNECTED": "The number is not registered for the Cloud API. Register it in WhatsApp Manager.",
+    "UNVERIFIED": "The number is not verified. Verify it in WhatsApp Manager.",
+    "FLAGGED": "Meta flagged this number for low quality. It can send, but its limit will not grow.",
+    "RESTRICTED": "Meta restricted this number. It cannot start new conversations for now.",
+    "RATE_LIMITED": "Meta slows this number down.",
+    "BANNED": "Meta banned this number.",
+    "MIGRATED": "The number has moved to another account.",
+    "DELETED": "The number was deleted at Meta.",
+}
+_STILL_SENDING = {"", "CONNECTED", "FLAGGED", "RATE_LIMITED"}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """What Meta says about a number. `stop_reason` is empty when the number can send."""
+
+    display_phone_number: str
+    verified_name: str
+    quality_rating: str
+    messaging_limit: str
+    account_name: str = ""
+    stop_reason: str = ""
+
+
+def facts_of(phone: Mapping[str, Any], account_name: str = "") -> NumberFacts:
+    """Read a phone number object of Meta's; what is absent stays empty or UNKNOWN."""
+    status = str(phone.get("status") or "").upper()
+    known = STATUS_REASONS.get(status, f"Meta says the number is {status.lower().replace('_', ' ')}.")
+    return NumberFacts(
+        display_phone_number=str(phone.get("display_phone_number") or "")[:40],
+        verified_name=str(phone.get("verified_name") or "")[:200],
+        quality_rating=(str(phone.get("quality_rating") or "UNKNOWN").upper())[:20],
+        messaging_limit=limit_of(phone)[:30],
+        account_name=account_name,
+        stop_reason="" if status in _STILL_SENDING else known,
+    )
+
+
+def ask_meta(client: GraphClient, config: Config, waba_id: str, phone_number_id: str, access_token: str) -> NumberFacts:
+    """Everything that must hold before a number is connected. Goes out on the network several times.
+
+    Raises Invalid naming the field that Meta refused, in Meta's words; Unavailable when Meta cannot be reached.
+    """
+    _check_scopes(client, config, access_token)
+    account = _blame("waba_id", lambda: client.get_waba(waba_id))
+    phone = _blame("phone_number_id", lambda: client.get_phone_number(phone_number_id))
+    numbers = _blame("waba_id", lambda: client.list_phone_numbers(waba_id))
+    if phone_number_id not in {str(number.get("id")) for number in numbers}:
+        raise Invalid(
+            {"phone_number_id": "This number is not one of the account's. Check both ids in WhatsApp Manager."}
+        )
+    return facts_of(phone, str(account.get("name") or ""))
+
+
+def domain_error(fault: GraphFault, field: str) -> DomainError:
+    """A refusal of Meta's as an error of ours: in Meta's words, with our advice, beside the field it is about."""
+    if fault.kind is ErrorKind.TRANSIENT:
+        return Unavailable(f"{fault.title}. {fault.advice}", code="meta_unavailable")
+    if fault.kind is ErrorKind.THROTTLED:
+        return Unavailable("Meta answers too many calls just now. Try again in a minute.", code="meta_busy")
+    token_is_bad = fault.kind is ErrorKind.AUTH and fault.subcode is None
+    where = "access_token" if token_is_bad and field in {"waba_id", "phone_number_id"} else field
+    sentence = f"Meta says: {fault.meta_words.rstrip('.')}. {fault.advice}"
+    return Invalid({where: sentence}, code=f"meta_{fault.code}" if fault.code is not None else "meta_refused")
+
+
+def _check_scopes(client: GraphClient, config: Config, access_token: str) -> None:
+    # Only the app itself may look into a token, so without its id and secret the calls below must show what is missing.
+    if not (config.facebook_app_id and config.facebook_app_secret):
+        return
+    try:
+        facts = client.debug_token(access_token, config.facebook_app_id, config.facebook_app_secret)
+    except GraphError:
+        return
+    if facts.get("is_valid") is False:
+        raise Invalid(
+            {"access_token": "Meta says this token is not valid. Make a new one in Business settings."}, code="meta_190"
+        )
+    missing = missing_scopes(facts, NEEDED_SCOPES)
+    if missing:
+        raise Invalid({"access_token": f"The token lacks {' and '.join(missing)}. Make one that has both permissions."})
+
+
+def _blame(field: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except GraphError as error:
+        raise domain_error(error.fault, field) from error
