@@ -1,0 +1,65 @@
+# Sourced by bin/start and bin/test: finds Python, makes var/venv once, vendors the dashboard's css and js once.
+# A step is done again only when what it was made from has changed (its stamp differs).
+
+ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+cd "$ROOT"
+VAR=${WOTNOT_VAR:-$ROOT/var}
+VENV=$ROOT/var/venv
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# Prints the first Python that is new enough; the plain name first, so that a person's own choice wins.
+find_python() {
+  for name in python3 python3.14 python3.13 python3.12 python3.11 python; do
+    if command -v "$name" >/dev/null 2>&1 &&
+      "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      command -v "$name"
+      return 0
+    fi
+  done
+  return 1
+}
+
+make_venv() {
+  python=$(find_python) || fail "WotNot needs Python 3.11 or newer, and found none. Install it (on Debian: apt install python3 python3-venv) and try again."
+  "$python" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
+    fail "$python has no venv module. Install it (on Debian: apt install python3-venv) and try again."
+  echo "Making the Python environment in var/venv …"
+  "$python" -m venv --clear "$VENV" || fail "Could not make $VENV (see above)."
+}
+
+# A venv is of use only where it was made (its scripts name their interpreter in full), and only if it was finished.
+venv_is_usable() {
+  head -n 1 "$VENV/bin/pip" 2>/dev/null | grep -qF "$VENV/bin/" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1
+}
+
+# install_packages STAMP FILE…: what the requirement files name, unless the stamp says that this was done.
+install_packages() {
+  stamp=$VENV/.$1
+  shift
+  wanted="$ROOT $(cat "$@" | cksum)"
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
+  venv_is_usable || make_venv
+  echo "Installing the Python packages of $* (once, about a minute) …"
+  for file in "$@"; do
+    set -- "$@" -r "$file"
+    shift
+  done
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" ||
+    fail "Installing the Python packages failed (see above). Check the network and try again."
+  printf '%s' "$wanted" >"$stamp"
+}
+
+setup_venv() {
+  mkdir -p "$ROOT/var"
+  install_packages product requirements.txt
+}
+
+# bin/vendor keeps its own stamp, made from package-lock.json.
+setup_assets() {
+  [ -f bin/vendor ] || return 0
+  "$VENV/bin/python" bin/vendor || fail "Fetching the dashboard's css and js failed (see above). Check the network and try again."
+}
