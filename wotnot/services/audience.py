@@ -157,7 +157,9 @@ def _required(variables: Variables) -> list[str]:
 def _is_blank(name: str) -> ColumnElement[bool]:
     """SQL twin of `personalise.value_of(…) == ""`."""
     if name in BUILT_IN_FIELDS:
-        column = {"name": Contact.name, "first_name": Contact.name, "email": Contact.email, "phone": Contact.phone}[name]
+        column = {"name": Contact.name, "first_name": Contact.name, "email": Contact.email, "phone": Contact.phone}[
+            name
+        ]
         return func.btrim(func.coalesce(column, ""), " \t\n\r") == ""
     return func.btrim(func.coalesce(Contact.attributes.op("->>")(name), ""), " \t\n\r") == ""
 
@@ -181,7 +183,9 @@ def _counters(people: People, fields: Variables, *, needs_phone: bool) -> list[C
 def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> AudienceCount:
     """`unknown` phones become contacts at the start; until then they have no name and no attribute."""
     blank = {key: counts[f"blank_{index}"] + unknown for index, key in enumerate(fields)}
-    blocked = unknown if any(source["field"] != "phone" and not source.get("fallback") for source in fields.values()) else 0
+    blocked = (
+        unknown if any(source["field"] != "phone" and not source.get("fallback") for source in fields.values()) else 0
+    )
     return AudienceCount(
         total=counts["total"] + unknown,
         excluded=counts["excluded"],

@@ -39,7 +39,7 @@ def clean_audience(audience: Mapping[str, Any], default_country: str) -> dict[st
 def clean_exclude(exclude: Mapping[str, Any]) -> dict[str, Any]:
     """`{}` or `{"tags": […]}`. Raises Invalid on the field `exclude`."""
     if set(exclude) - {"tags"}:
-        raise Invalid({"exclude": "People can be left out by tag only: {\"tags\": [\"…\"]}."})
+        raise Invalid({"exclude": 'People can be left out by tag only: {"tags": ["…"]}.'})
     tags = exclude.get("tags") or []
     if not isinstance(tags, Sequence) or isinstance(tags, str):
         raise Invalid({"exclude": "tags must be a list."})

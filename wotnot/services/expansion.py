@@ -21,7 +21,7 @@ from wotnot.models import (
     TemplateCategory,
     Workspace,
 )
-from wotnot.services import audience, contacts, events, queue
+from wotnot.services import audience, contacts, events, messages
 from wotnot.services.transaction import transaction
 
 BATCH = 10_000
@@ -108,7 +108,8 @@ def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.Peopl
         .limit(batch)
         .subquery()
     )
-    return session.scalar(select(func.max(ids.c.id)))
+    last: int | None = session.scalar(select(func.max(ids.c.id)))
+    return last
 
 
 def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int) -> None:
@@ -134,7 +135,16 @@ def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int)
         people.c.skip_reason,
         cast(func.timezone(plan.timezone, func.now()), Date),
     ).order_by(people.c.id)
-    columns = ["workspace_id", "channel_id", "broadcast_id", "template_id", "user_id", "contact_id", "phone", "wa_user_id"]
+    columns = [
+        "workspace_id",
+        "channel_id",
+        "broadcast_id",
+        "template_id",
+        "user_id",
+        "contact_id",
+        "phone",
+        "wa_user_id",
+    ]
     statement = insert(Message).from_select([*columns, "state", "skip_reason", "day"], rows, include_defaults=False)
     session.execute(statement.on_conflict_do_nothing())
 
@@ -145,4 +155,4 @@ def _begin_sending(session: Session, broadcast: Broadcast) -> None:
         .where(Broadcast.id == broadcast.id, Broadcast.state == BroadcastState.EXPANDING)
         .values(state=BroadcastState.SENDING, started_at=func.now(), updated_at=func.now())
     )
-    queue.enqueue("send_due")
+    messages.wake_sender()

@@ -41,7 +41,8 @@ class FilledValues:
 def fill_values(variables: Mapping[str, Mapping[str, str]], person: Person) -> FilledValues:
     """The values of `variables` for one person. Never raises: what is missing is named in the answer."""
     values: dict[str, str] = {}
-    fallbacks, missing = set(), set()
+    fallbacks: set[str] = set()
+    missing: set[str] = set()
     for key, source in variables.items():
         text = source["text"] if "text" in source else value_of(source.get("field", ""), person)
         if not text:

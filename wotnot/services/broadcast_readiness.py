@@ -1,0 +1,80 @@
+"""What stands between a broadcast and its start, in words that say what to do first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from wotnot.models import Broadcast, Channel, ChannelState, Template, TemplateStatus
+from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
+
+_STATUS_WORDS: dict[TemplateStatus, str] = {
+    TemplateStatus.DRAFT: "was not submitted to Meta yet",
+    TemplateStatus.PENDING: "is still in review at Meta",
+    TemplateStatus.IN_APPEAL: "is in appeal at Meta",
+    TemplateStatus.REJECTED: "was rejected by Meta",
+    TemplateStatus.PAUSED: "is paused by Meta for low quality",
+    TemplateStatus.DISABLED: "is disabled by Meta",
+    TemplateStatus.PENDING_DELETION: "is being deleted at Meta",
+    TemplateStatus.DELETED: "was deleted at Meta",
+    TemplateStatus.LIMIT_EXCEEDED: "is over Meta's limit for this template",
+    TemplateStatus.ARCHIVED: "is archived at Meta",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Something to do before sending: on which `step` of the wizard, and what, in `words`. `field` is the API's name."""
+
+    step: str
+    field: str
+    words: str
+
+
+def list_blockers(broadcast: Broadcast) -> list[Blocker]:
+    """Everything that keeps `broadcast` from starting, in the order of the wizard; empty when it may start."""
+    found: list[Blocker] = []
+    if not broadcast.audience:
+        found.append(Blocker("audience", "audience", "Choose who gets the message."))
+    found += _channel_blockers(broadcast.channel)
+    found += _template_blockers(broadcast.template, broadcast.channel, broadcast.variables)
+    return found
+
+
+def variables_of(template: Template) -> list[TemplateVariable]:
+    """The variables that a broadcast with this template must fill."""
+    return list_variables(template.components, template.parameter_format)
+
+
+def _channel_blockers(channel: Channel | None) -> list[Blocker]:
+    if channel is None:
+        return [Blocker("message", "channel_id", "Choose the number to send from.")]
+    if channel.state is ChannelState.CONNECTED:
+        return []
+    number = channel.display_phone_number
+    if channel.state is ChannelState.REMOVED:
+        return [Blocker("message", "channel_id", f"The number {number} was removed. Choose another.")]
+    why = f": {channel.state_reason}" if channel.state_reason else ""
+    return [Blocker("message", "channel_id", f"The number {number} cannot send{why}. Connect it again first.")]
+
+
+def _template_blockers(template: Template | None, channel: Channel | None, variables: dict[str, Any]) -> list[Blocker]:
+    if template is None or template.deleted_at is not None:
+        return [Blocker("message", "template_id", "Choose a template; the message is made from it.")]
+    if template.status is not TemplateStatus.APPROVED:
+        words = f"The template {template.name} {_STATUS_WORDS[template.status]}. Only approved templates can be sent."
+        return [Blocker("message", "template_id", words)]
+    if channel is not None and template.waba_id != channel.waba_id:
+        words = f"The template {template.name} belongs to another WhatsApp account than {channel.display_phone_number}."
+        return [Blocker("message", "template_id", words)]
+    return _content_blockers(template, variables)
+
+
+def _content_blockers(template: Template, variables: dict[str, Any]) -> list[Blocker]:
+    try:
+        compiled = compile_template(template.name, template.language, template.components, template.parameter_format)
+    except UnsupportedTemplate as error:
+        return [Blocker("message", "template_id", str(error))]
+    return [
+        Blocker("message", f"variables.{variable.key}", f"Say what {{{{{variable.key}}}}} stands for.")
+        for variable in compiled.variables
+        if variable.key not in variables
+    ]

@@ -1,0 +1,144 @@
+"""Broadcasts as people read them: the list with its numbers, progress, and failures grouped by cause."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import joinedload
+
+from wotnot.clock import now
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, Template
+from wotnot.services import pace, tallies
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
+from wotnot.services.tallies import BroadcastCounts
+from wotnot.services.whatsapp.errors import plain_words
+
+SKIP_WORDS: dict[str, tuple[str, str]] = {
+    "opted_out": ("Opted out", "They asked for no more messages, or your team marked them so."),
+    "no_number": ("No phone number", "Meta tells only a user id of them, which this kind of template cannot use."),
+    "missing_value": ("A value is missing", "A field of the message is empty for them and has no fallback."),
+    "contact_deleted": ("Contact deleted", "They were deleted before their message went."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastSummary:
+    """A broadcast with its counts."""
+
+    broadcast: Broadcast
+    counts: BroadcastCounts
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLine:
+    """`count` messages ended in `state` for one `cause` (an error code or skip reason), said in words."""
+
+    state: str
+    cause: str
+    count: int
+    title: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a broadcast is. `total` leaves out the skipped; total = done + waiting + cancelled.
+
+    `pace` is messages a second right now; `seconds_left` and `finishes_at` are estimates, None when nothing moves.
+    """
+
+    total: int
+    done: int
+    waiting: int
+    cancelled: int
+    pace: float
+    seconds_left: int | None
+    finishes_at: datetime | None
+
+    @property
+    def percent(self) -> int:
+        """Whole percent done; 100 only when nothing waits."""
+        return 100 if not self.waiting and self.total else int(100 * self.done / self.total) if self.total else 0
+
+
+def list_broadcasts(
+    workspace_id: int,
+    *,
+    state: BroadcastState | None = None,
+    search: str | None = None,
+    template_search: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[BroadcastSummary]:
+    """Broadcasts, newest first, with their counts, in two queries. Raises Invalid for a foreign cursor."""
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    conditions: list[ColumnElement[bool]] = [Broadcast.workspace_id == workspace_id]
+    if state is not None:
+        conditions.append(Broadcast.state == state)
+    if search:
+        conditions.append(Broadcast.name.icontains(search.strip(), autoescape=True))
+    if template_search:
+        conditions.append(Broadcast.template.has(Template.name.icontains(template_search.strip(), autoescape=True)))
+    statement = (
+        select(Broadcast)
+        .where(*conditions, keyset.condition(Broadcast.id))
+        .order_by(keyset.order(Broadcast.id))
+        .limit(keyset.limit + 1)
+        .options(joinedload(Broadcast.template), joinedload(Broadcast.channel))
+    )
+    page = keyset.page(list(db.session.scalars(statement)), lambda broadcast: broadcast.id)
+    return Page(summarise(page.items), page.next_cursor, page.previous_cursor)
+
+
+def summarise(broadcasts: Sequence[Broadcast]) -> list[BroadcastSummary]:
+    """Broadcasts with their counts, in one query."""
+    counts = tallies.broadcast_counts([broadcast.id for broadcast in broadcasts]) if broadcasts else {}
+    return [BroadcastSummary(broadcast, counts[broadcast.id]) for broadcast in broadcasts]
+
+
+def count_by_state(workspace_id: int) -> dict[str, int]:
+    """How many broadcasts are in each state."""
+    rows = db.session.execute(
+        select(Broadcast.state, func.count()).where(Broadcast.workspace_id == workspace_id).group_by(Broadcast.state)
+    )
+    return {state.value: count for state, count in rows}
+
+
+def progress_of(broadcast: Broadcast, counts: BroadcastCounts) -> Progress:
+    """Where a broadcast stands; asks Redis for the pace only while it is sending."""
+    total = sum(counts.states.values()) - counts.states["skipped"]
+    waiting, cancelled = counts.open, counts.states["cancelled"]
+    speed, seconds = 0.0, None
+    if broadcast.state is BroadcastState.SENDING and waiting:
+        speed = pace.per_second(broadcast.id)
+        rate = speed or (broadcast.channel.rate_per_second if broadcast.channel else 0)
+        seconds = round(waiting / rate) if rate else None
+    finishes_at = now() + timedelta(seconds=seconds) if seconds is not None else None
+    return Progress(total, total - waiting - cancelled, waiting, cancelled, speed, seconds, finishes_at)
+
+
+def cause_lines(counts: BroadcastCounts, state: str) -> list[CauseLine]:
+    """Why messages are in `state` (failed or skipped), the commonest first; those without a code come last."""
+    lines = [_line(cause.state, cause.cause, cause.count) for cause in counts.causes if cause.state == state]
+    rest = counts.states[state] - sum(line.count for line in lines)
+    if rest > 0:
+        lines.append(CauseLine(state, "", rest, "Could not be sent", "Open the list to see each one."))
+    return lines
+
+
+def cause_words(cause: str, title: str = "") -> tuple[str, str]:
+    """An error code or skip reason as (title, advice); `title` is what was recorded with the message, if anything."""
+    if cause in SKIP_WORDS:
+        return SKIP_WORDS[cause]
+    if not cause.lstrip("-").isdecimal():
+        return title or "Could not be sent", ""
+    words = plain_words(int(cause))
+    return words.title, words.advice
+
+
+def _line(state: str, cause: str, count: int) -> CauseLine:
+    title, advice = cause_words(cause)
+    return CauseLine(state, cause, count, title, advice)

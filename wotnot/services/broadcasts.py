@@ -1,0 +1,347 @@
+"""Broadcasts: drafts, and every move of the state machine as one conditional UPDATE whose row count is the lock."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from wotnot.clock import now
+from wotnot.errors import Conflict, Invalid, NotFound
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Template, Workspace
+from wotnot.services import broadcast_rows, events, messages, queue
+from wotnot.services import broadcast_states as states
+from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
+from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
+from wotnot.services.transaction import transaction
+
+MAX_NAME = 200
+LONGEST_PLAN = timedelta(days=366)
+
+# What a caller may set on a draft; `scheduled_at` alone does not schedule, see `schedule_broadcast`.
+_FIELDS = frozenset({"name", "channel_id", "template_id", "audience", "exclude", "variables", "scheduled_at"})
+
+
+def get_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """A broadcast with its channel, template and author. Raises NotFound."""
+    broadcast = db.session.scalar(
+        select(Broadcast)
+        .where(Broadcast.workspace_id == workspace_id, Broadcast.id == broadcast_id)
+        .options(joinedload(Broadcast.channel), joinedload(Broadcast.template), joinedload(Broadcast.user))
+    )
+    if broadcast is None:
+        raise NotFound("Broadcast")
+    return broadcast
+
+
+def create_broadcast(workspace_id: int, *, name: str, user_id: int | None = None, **fields: Any) -> Broadcast:
+    """Start a draft; `fields` as in `update_broadcast`. Raises Invalid naming each field that cannot be used."""
+    with transaction() as session:
+        values = _clean_fields(session, workspace_id, {"name": name, **fields})
+        broadcast = Broadcast(workspace_id=workspace_id, user_id=user_id, **values)
+        session.add(broadcast)
+        session.flush()
+        _tell(workspace_id, broadcast.id)
+    return broadcast
+
+
+def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
+    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `scheduled_at`.
+
+    Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
+    """
+    with transaction() as session:
+        values = _clean_fields(session, workspace_id, fields)
+        return _move(session, workspace_id, broadcast_id, states.EDIT, **values)
+
+
+def rename_broadcast(workspace_id: int, broadcast_id: int, name: str) -> Broadcast:
+    """Change the name, in any state. Raises Invalid, NotFound."""
+    with transaction() as session:
+        clean = _clean_name(name)
+        changed = session.execute(_mine(workspace_id, broadcast_id).values(name=clean, updated_at=func.now()))
+        if not _row_count(changed):
+            raise NotFound("Broadcast")
+        _tell(workspace_id, broadcast_id)
+    return get_broadcast(workspace_id, broadcast_id)
+
+
+def delete_broadcast(workspace_id: int, broadcast_id: int) -> None:
+    """Delete a draft. Raises Conflict for anything that was scheduled or sent, NotFound."""
+    with transaction() as session:
+        gone = session.execute(
+            delete(Broadcast).where(
+                Broadcast.workspace_id == workspace_id,
+                Broadcast.id == broadcast_id,
+                Broadcast.state.in_(states.DELETE.sources),
+            )
+        )
+        if not _row_count(gone):
+            raise _refusal(session, workspace_id, broadcast_id, states.DELETE)
+        _tell(workspace_id, broadcast_id)
+
+
+def schedule_broadcast(workspace_id: int, broadcast_id: int, scheduled_at: datetime) -> Broadcast:
+    """Let a ready draft start by itself at `scheduled_at` (aware); an earlier plan is replaced.
+
+    Raises Invalid for a moment in the past or too far away and for what is still missing, Conflict, NotFound.
+    """
+    _check_moment(scheduled_at)
+    with transaction() as session:
+        broadcast = _move(session, workspace_id, broadcast_id, states.SCHEDULE, scheduled_at=scheduled_at, reason="")
+        _refuse_blocked(broadcast)
+        queue.enqueue_at(scheduled_at, "start_broadcast", broadcast_id, key=f"broadcast-{broadcast_id}")
+        return broadcast
+
+
+def reopen_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """Make a scheduled (or failed) broadcast a draft again, to change it. Raises Conflict, NotFound."""
+    with transaction() as session:
+        return _move(session, workspace_id, broadcast_id, states.REOPEN, reason="")
+
+
+def start_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """Start now: the list is frozen in the background, then it sends.
+
+    Of two starts at once one wins and the other gets Conflict. Raises Invalid for what is still missing, NotFound.
+    """
+    with transaction() as session:
+        broadcast = _move(
+            session, workspace_id, broadcast_id, states.START, reason="", expanded_through=0, scheduled_at=None
+        )
+        _refuse_blocked(broadcast)
+        queue.enqueue("expand_broadcast", broadcast_id)
+        return broadcast
+
+
+def start_due_broadcast(broadcast_id: int) -> bool:
+    """Start a scheduled broadcast whose moment has come; answers whether this call did.
+
+    What cannot start (template no longer approved, number disconnected) becomes `failed` with the reason in words.
+    """
+    with transaction() as session:
+        broadcast = session.scalar(
+            select(Broadcast)
+            .where(
+                Broadcast.id == broadcast_id,
+                Broadcast.state == BroadcastState.SCHEDULED,
+                Broadcast.scheduled_at <= now(),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        if broadcast is None:
+            return False
+        blockers = list_blockers(broadcast)
+        move = states.FAIL if blockers else states.START
+        reason = f"It did not start. {blockers[0].words}" if blockers else ""
+        _move(session, broadcast.workspace_id, broadcast_id, move, reason=reason)
+        if not blockers:
+            queue.enqueue("expand_broadcast", broadcast_id)
+        return not blockers
+
+
+def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """Stop sending for now; what left already goes on. Raises Conflict, NotFound."""
+    with transaction() as session:
+        return _move(session, workspace_id, broadcast_id, states.PAUSE, reason="")
+
+
+def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """Go on after a pause. Raises Conflict also while the number or the template cannot send, NotFound."""
+    with transaction() as session:
+        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
+        if blockers := list_blockers(broadcast):
+            raise Conflict(f"It cannot go on yet. {blockers[0].words}", code="not_ready")
+        messages.wake_sender()
+        return broadcast
+
+
+def cancel_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+    """End it for good: nothing that waits is sent, what left already keeps its receipts. Raises Conflict, NotFound.
+
+    Sending stops with this commit, because the sender claims rows of `sending` broadcasts only; the rows of a big one
+    are marked `cancelled` in the background.
+    """
+    with transaction() as session:
+        broadcast = _move(session, workspace_id, broadcast_id, states.CANCEL, reason="", finished_at=func.now())
+        if broadcast_rows.cancel_queued(session, broadcast_id):
+            queue.enqueue("sweep_broadcasts")
+        return broadcast
+
+
+def retry_broadcast(workspace_id: int, broadcast_id: int, scope: str) -> int:
+    """Give everybody whose last attempt ended `failed` (or `unknown`) one more attempt; answers how many.
+
+    Left out: who opted out meanwhile and who was deleted. A second call at once finds nothing left to retry. Raises
+    Invalid for another scope, Conflict for a state that cannot, or when nobody can be retried, NotFound.
+    """
+    if scope not in {"failed", "unknown"}:
+        raise Invalid({"scope": "Choose failed or unknown."})
+    with transaction() as session:
+        before = get_broadcast(workspace_id, broadcast_id).state
+        broadcast = _move(session, workspace_id, broadcast_id, states.RETRY, finished_at=None)
+        if before is BroadcastState.PAUSED:
+            broadcast.state = BroadcastState.PAUSED
+        elif blockers := list_blockers(broadcast):
+            raise Conflict(f"It cannot send now. {blockers[0].words}", code="not_ready")
+        timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == workspace_id)) or "UTC"
+        count = broadcast_rows.add_attempts(session, broadcast_id, scope, timezone)
+        if not count:
+            raise Conflict(broadcast_rows.NOBODY_TO_RETRY[scope], code="nothing_to_retry")
+        messages.wake_sender()
+        return count
+
+
+def stop_broadcast(broadcast_id: int, reason: str) -> bool:
+    """Pause a sending broadcast because nothing of it can succeed now, and say why; answers whether this call did."""
+    with transaction() as session:
+        workspace_id = session.scalar(
+            update(Broadcast)
+            .where(Broadcast.id == broadcast_id, Broadcast.state.in_(states.STOP.sources))
+            .values(state=states.STOP.target, reason=reason, updated_at=func.now())
+            .returning(Broadcast.workspace_id)
+        )
+        if workspace_id is not None:
+            _tell(workspace_id, broadcast_id)
+        return workspace_id is not None
+
+
+def _move(session: Session, workspace_id: int, broadcast_id: int, move: Move, **values: Any) -> Broadcast:
+    """Make `move` if the state allows it now; the row is locked until the commit. Raises Conflict, NotFound."""
+    moved = session.execute(
+        _mine(workspace_id, broadcast_id)
+        .where(Broadcast.state.in_(move.sources))
+        .values(state=move.target, updated_at=func.now(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    if not _row_count(moved):
+        raise _refusal(session, workspace_id, broadcast_id, move)
+    _tell(workspace_id, broadcast_id)
+    session.expire_all()
+    return get_broadcast(workspace_id, broadcast_id)
+
+
+def _mine(workspace_id: int, broadcast_id: int) -> Any:
+    return update(Broadcast).where(Broadcast.workspace_id == workspace_id, Broadcast.id == broadcast_id)
+
+
+def _row_count(result: Any) -> int:
+    return int(result.rowcount)
+
+
+def _refusal(session: Session, workspace_id: int, broadcast_id: int, move: Move) -> Conflict | NotFound:
+    state = session.scalar(
+        select(Broadcast.state).where(Broadcast.workspace_id == workspace_id, Broadcast.id == broadcast_id)
+    )
+    if state is None:
+        return NotFound("Broadcast")
+    return Conflict(refusal_words(move, state), code="wrong_state", state=state.value)
+
+
+def _refuse_blocked(broadcast: Broadcast) -> None:
+    blockers = list_blockers(broadcast)
+    if blockers:
+        raise Invalid({blocker.field: blocker.words for blocker in blockers}, code="not_ready")
+
+
+def _check_moment(moment: datetime) -> None:
+    if moment.tzinfo is None:
+        raise Invalid({"scheduled_at": "Give the time with its offset, such as 2026-11-27T09:00:00+02:00."})
+    if moment <= now():
+        raise Invalid({"scheduled_at": "That moment has passed. Choose a later one, or send now."})
+    if moment > now() + LONGEST_PLAN:
+        raise Invalid({"scheduled_at": "Choose a moment within the next year."})
+
+
+def _clean_fields(session: Session, workspace_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields, checked; all complaints together in one Invalid."""
+    if unknown := set(fields) - _FIELDS:
+        raise TypeError(f"A broadcast has no {', '.join(sorted(unknown))}.")
+    errors: dict[str, Any] = {}
+    clean: dict[str, Any] = {}
+    for name, value in fields.items():
+        try:
+            clean[name] = _clean_field(session, workspace_id, name, value)
+        except Invalid as error:
+            errors.update(error.errors)
+    if errors:
+        raise Invalid(errors)
+    return clean
+
+
+def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> Any:
+    if value is None:
+        return {} if name in {"audience", "exclude", "variables"} else None
+    if name == "audience":
+        return clean_audience(value, _default_country(session, workspace_id)) if value else {}
+    if name == "channel_id":
+        return _own_channel(session, workspace_id, value)
+    if name == "template_id":
+        return _own_template(session, workspace_id, value)
+    tidy: dict[str, Callable[[Any], Any]] = {
+        "name": _clean_name,
+        "exclude": clean_exclude,
+        "variables": clean_variables,
+    }
+    return tidy[name](value) if name in tidy else value
+
+
+def _clean_name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or "\x00" in name:
+        raise Invalid({"name": "Give the broadcast a name; only your team sees it."})
+    if len(name) > MAX_NAME:
+        raise Invalid({"name": f"A name has at most {MAX_NAME} characters; this one has {len(name)}."})
+    return name
+
+
+def _default_country(session: Session, workspace_id: int) -> str:
+    return session.scalar(select(Workspace.default_country).where(Workspace.id == workspace_id)) or "US"
+
+
+def _own_channel(session: Session, workspace_id: int, channel_id: int) -> int:
+    found = session.scalar(
+        select(Channel.id).where(
+            Channel.workspace_id == workspace_id, Channel.id == channel_id, Channel.state != ChannelState.REMOVED
+        )
+    )
+    if found is None:
+        raise Invalid({"channel_id": "This number is not connected in this workspace."})
+    return found
+
+
+def _own_template(session: Session, workspace_id: int, template_id: int) -> int:
+    found = session.scalar(
+        select(Template.id).where(
+            Template.workspace_id == workspace_id, Template.id == template_id, Template.deleted_at.is_(None)
+        )
+    )
+    if found is None:
+        raise Invalid({"template_id": "This template does not exist in this workspace."})
+    return found
+
+
+def _tell(workspace_id: int, broadcast_id: int) -> None:
+    events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts", "workspace")
+
+
+__all__ = [
+    "EDITABLE",
+    "cancel_broadcast",
+    "create_broadcast",
+    "delete_broadcast",
+    "get_broadcast",
+    "pause_broadcast",
+    "rename_broadcast",
+    "reopen_broadcast",
+    "resume_broadcast",
+    "retry_broadcast",
+    "schedule_broadcast",
+    "start_broadcast",
+    "start_due_broadcast",
+    "stop_broadcast",
+    "update_broadcast",
+]
