@@ -1,0 +1,396 @@
+"""WhatsApp message templates: made here, reviewed by Meta, put into a recycle bin. Owns the `templates` table.
+
+Deleting is ours alone: the template stays at Meta, so that it can be taken out of the bin again. Deleting it at Meta as
+well is a second, separate act.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Text, cast, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from wotnot import clock
+from wotnot.errors import Conflict, Invalid, NotFound
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, Template, TemplateStatus
+from wotnot.services import channels, events, template_rules
+from wotnot.services.channel_checks import domain_error
+from wotnot.services.pages import Page, clamp_limit, decode_id_cursor, encode_cursor
+from wotnot.services.template_sync import (
+    TOPIC,
+    SyncResult,
+    apply_category,
+    apply_quality,
+    apply_status,
+    normalise_language,
+    read_category,
+    read_status,
+    sync_templates,
+)
+from wotnot.services.transaction import release_connection, transaction
+from wotnot.services.whatsapp.errors import GraphError, GraphFault
+
+__all__ = [
+    "SyncResult",
+    "apply_category",
+    "apply_quality",
+    "apply_status",
+    "count_templates",
+    "create_template",
+    "delete_at_meta",
+    "delete_template",
+    "delete_templates_named",
+    "find_template",
+    "get_template",
+    "list_templates",
+    "restore_template",
+    "restore_templates_named",
+    "sync_templates",
+    "why_not_sendable",
+]
+
+_BUSY = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
+_LONGEST_SEARCH = 200
+
+# Where in the form a refusal of Meta's belongs. Source: sub-codes of template errors.
+_FIELDS_BY_SUBCODE = {
+    2388019: "name",
+    2388023: "name",
+    2388024: "name",
+    2388047: "header",
+    2388072: "body",
+    2388073: "footer",
+    2388293: "body",
+    2388299: "body",
+}
+_STATUS_WORDS = {
+    TemplateStatus.DRAFT: "is a draft that Meta has not seen",
+    TemplateStatus.PENDING: "is still in review at Meta",
+    TemplateStatus.REJECTED: "was rejected by Meta",
+    TemplateStatus.PAUSED: "is paused by Meta because people disliked it",
+    TemplateStatus.DISABLED: "was disabled by Meta",
+    TemplateStatus.IN_APPEAL: "is in appeal at Meta",
+}
+
+
+def create_template(
+    workspace_id: int,
+    *,
+    channel_id: int,
+    name: str,
+    language: str,
+    category: str,
+    components: Sequence[Mapping[str, Any]],
+    parameter_format: str | None = None,
+) -> Template:
+    """Submit a template to Meta for review and keep it. `components` are Meta's component objects.
+
+    Raises Invalid by field (our rules first, then Meta's refusal in its own words), Conflict (the name is taken in this
+    language), NotFound (channel), Unavailable (Meta is away; nothing was kept).
+    """
+    draft = _checked(name, language, category, components, parameter_format)
+    channel = channels.get_channel(workspace_id, channel_id)
+    waba_id, client = channel.waba_id, channels.client_for(channel)
+    _refuse_taken(workspace_id, waba_id, draft["name"], draft["language"])
+    release_connection()
+    try:
+        with client:
+            answer = client.create_template(waba_id, draft)
+    except GraphError as error:
+        raise domain_error(error.fault, _field_of(error.fault)) from error
+    return _keep(workspace_id, waba_id, draft, answer)
+
+
+def get_template(workspace_id: int, template_id: int) -> Template:
+    """A template, binned ones included (see `deleted_at`). Raises NotFound."""
+    template = db.session.scalar(
+        select(Template).where(Template.workspace_id == workspace_id, Template.id == template_id)
+    )
+    if template is None:
+        raise NotFound("Template")
+    return template
+
+
+def find_template(workspace_id: int, channel_id: int, name: str, language: str | None = None) -> Template | None:
+    """The live template of a channel's account by name and language; without a language the only one of that name.
+
+    Raises NotFound for the channel, Invalid when several languages fit.
+    """
+    channel = channels.get_channel(workspace_id, channel_id)
+    query = select(Template).where(
+        Template.workspace_id == workspace_id,
+        Template.waba_id == channel.waba_id,
+        Template.name == name,
+        Template.deleted_at.is_(None),
+    )
+    if language:
+        query = query.where(Template.language == normalise_language(language))
+    found = db.session.scalars(query.order_by(Template.language).limit(100)).all()
+    if len(found) > 1:
+        raise Invalid({"language": f"“{name}” exists in {', '.join(row.language for row in found)}. Say which."})
+    return found[0] if found else None
+
+
+def list_templates(
+    workspace_id: int,
+    *,
+    status: str | None = None,
+    search: str | None = None,
+    channel_id: int | None = None,
+    category: str | None = None,
+    deleted: bool = False,
+    cursor: str | None = None,
+    limit: int | None = 50,
+) -> Page[Template]:
+    """Templates newest first, by state, category, words in name or text, and channel; with `deleted` those in the bin.
+
+    Raises Invalid for an unknown status or cursor, NotFound for a strange channel.
+    """
+    query = select(Template).where(Template.workspace_id == workspace_id)
+    query = query.where(Template.deleted_at.is_not(None) if deleted else Template.deleted_at.is_(None))
+    if status:
+        query = query.where(Template.status == _known_status(status))
+    if category:
+        query = query.where(Template.category == read_category(category))
+    if search and search.strip():
+        word = search.strip().lower()[:_LONGEST_SEARCH]
+        in_text = func.lower(cast(Template.components, Text)).contains(word, autoescape=True)
+        query = query.where(or_(func.lower(Template.name).contains(word.replace(" ", "_"), autoescape=True), in_text))
+    if channel_id:
+        query = query.where(Template.waba_id == channels.get_channel(workspace_id, channel_id).waba_id)
+    after = decode_id_cursor(cursor)
+    if after:
+        query = query.where(Template.id < after)
+    size = clamp_limit(limit)
+    rows = list(db.session.scalars(query.order_by(Template.id.desc()).limit(size + 1)))
+    more = len(rows) > size
+    return Page(rows[:size], encode_cursor(rows[size - 1].id) if more else None)
+
+
+def count_templates(workspace_id: int) -> dict[str, int]:
+    """How many live templates there are by state, and under "deleted" how many are in the bin."""
+    rows = db.session.execute(
+        select(Template.status, Template.deleted_at.is_not(None), func.count())
+        .where(Template.workspace_id == workspace_id)
+        .group_by(Template.status, Template.deleted_at.is_not(None))
+    )
+    counts: dict[str, int] = {"deleted": 0}
+    for status, is_deleted, count in rows:
+        key = "deleted" if is_deleted else status.value
+        counts[key] = counts.get(key, 0) + count
+    return counts
+
+
+def why_not_sendable(template: Template) -> str:
+    """Why this template cannot be sent just now, as a sentence; nothing when it can."""
+    if template.deleted_at is not None:
+        return f"“{template.name}” is in the recycle bin. Restore it first."
+    if template.status is TemplateStatus.APPROVED:
+        return ""
+    words = _STATUS_WORDS.get(template.status, "is not approved by Meta")
+    return f"“{template.name}” {words}. Choose an approved template."
+
+
+def delete_template(workspace_id: int, template_id: int) -> Template:
+    """Put a template into the recycle bin; at Meta it stays. Doing it twice changes nothing.
+
+    Raises NotFound, Conflict naming a broadcast that still needs it.
+    """
+    with transaction():
+        template = get_template(workspace_id, template_id)
+        _refuse_in_use(workspace_id, [template.id])
+        if template.deleted_at is None:
+            template.deleted_at = clock.now()
+            events.publish(workspace_id, TOPIC)
+    return template
+
+
+def restore_template(workspace_id: int, template_id: int) -> Template:
+    """Take a template out of the recycle bin. Doing it twice changes nothing.
+
+    Raises NotFound, Conflict when it is gone at Meta or another one has its name by now.
+    """
+    try:
+        with transaction() as session:
+            template = get_template(workspace_id, template_id)
+            if template.deleted_at is not None and template.status is TemplateStatus.DELETED:
+                raise Conflict("Meta no longer has this template, so it cannot be restored. Create it again.")
+            template.deleted_at = None
+            session.flush()
+            events.publish(workspace_id, TOPIC)
+    except IntegrityError as error:
+        raise Conflict("There is another template of this name and language by now.") from error
+    return template
+
+
+def delete_at_meta(workspace_id: int, template_id: int) -> Template:
+    """Delete a template at Meta for good; its row stays in the bin as a record. Cannot be undone.
+
+    Raises NotFound, Conflict (not in the bin, or in use), Invalid in Meta's words, Unavailable.
+    """
+    template = get_template(workspace_id, template_id)
+    if template.deleted_at is None:
+        raise Conflict("Only a template in the recycle bin can be deleted at Meta.")
+    _refuse_in_use(workspace_id, [template.id])
+    waba_id, name, meta_id = template.waba_id, template.name, template.meta_id
+    if template.status is not TemplateStatus.DELETED and meta_id:
+        channel = next((c for c in channels.list_channels(workspace_id) if c.waba_id == waba_id), None)
+        if channel is None:
+            raise Conflict("No number of this template's account is connected, so Meta cannot be asked.")
+        client = channels.client_for(channel)
+        release_connection()
+        try:
+            with client:
+                client.delete_template(waba_id, name, meta_id)
+        except GraphError as error:
+            raise domain_error(error.fault, "template") from error
+    with transaction():
+        template = get_template(workspace_id, template_id)
+        template.status = TemplateStatus.DELETED
+        template.updated_at = clock.now()
+        events.publish(workspace_id, TOPIC)
+    return template
+
+
+def delete_templates_named(workspace_id: int, name: str) -> int:
+    """Put every language of `name` into the bin; answer how many. Raises NotFound when there is none, Conflict."""
+    with transaction():
+        found = _named(workspace_id, name, deleted=False)
+        _refuse_in_use(workspace_id, [template.id for template in found])
+        for template in found:
+            template.deleted_at = clock.now()
+        events.publish(workspace_id, TOPIC)
+    return len(found)
+
+
+def restore_templates_named(workspace_id: int, name: str) -> int:
+    """Take every language of `name` out of the bin; answer how many. Raises NotFound, Conflict."""
+    try:
+        with transaction() as session:
+            found = [t for t in _named(workspace_id, name, deleted=True) if t.status is not TemplateStatus.DELETED]
+            if not found:
+                raise NotFound("Template")
+            for template in found:
+                template.deleted_at = None
+            session.flush()
+            events.publish(workspace_id, TOPIC)
+    except IntegrityError as error:
+        raise Conflict("There is another template of this name and language by now.") from error
+    return len(found)
+
+
+def _named(workspace_id: int, name: str, *, deleted: bool) -> Sequence[Template]:
+    in_bin = Template.deleted_at.is_not(None) if deleted else Template.deleted_at.is_(None)
+    found = db.session.scalars(
+        select(Template).where(Template.workspace_id == workspace_id, Template.name == name, in_bin).limit(200)
+    ).all()
+    if not found:
+        raise NotFound("Template")
+    return found
+
+
+def _checked(
+    name: str,
+    language: str,
+    category: str,
+    components: Sequence[Mapping[str, Any]],
+    parameter_format: str | None,
+) -> dict[str, Any]:
+    problem = template_rules.shape_problem(components)
+    if problem:
+        raise Invalid({"components": problem})
+    draft: dict[str, Any] = {
+        "name": name.strip(),
+        "language": normalise_language(language),
+        "category": category.strip().upper(),
+        "components": list(components),
+        "parameter_format": (parameter_format or template_rules.infer_format(components)).upper(),
+    }
+    errors = template_rules.errors_of(template_rules.check_template(**draft))
+    if errors:
+        raise Invalid(errors)
+    return draft
+
+
+def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Mapping[str, Any]) -> Template:
+    values = {
+        **draft,
+        "meta_id": str(answer.get("id") or "") or None,
+        "category": read_category(str(answer.get("category") or draft["category"])),
+        "status": read_status(str(answer.get("status") or "")) or TemplateStatus.PENDING,
+    }
+    with transaction() as session:
+        # A sync that ran meanwhile may have brought it already; then that row is the one.
+        template = session.scalar(_live(workspace_id, waba_id, draft["name"], draft["language"]).with_for_update())
+        if template is None:
+            template = Template(workspace_id=workspace_id, waba_id=waba_id)
+            session.add(template)
+        for column, value in values.items():
+            setattr(template, column, value)
+        session.flush()
+        events.publish(workspace_id, TOPIC)
+    return template
+
+
+def _live(workspace_id: int, waba_id: str, name: str, language: str) -> Select[tuple[Template]]:
+    return select(Template).where(
+        Template.workspace_id == workspace_id,
+        Template.waba_id == waba_id,
+        Template.name == name,
+        Template.language == language,
+        Template.deleted_at.is_(None),
+    )
+
+
+def _refuse_taken(workspace_id: int, waba_id: str, name: str, language: str) -> None:
+    taken = db.session.scalars(
+        select(Template).where(
+            Template.workspace_id == workspace_id,
+            Template.waba_id == waba_id,
+            Template.name == name,
+            Template.language == language,
+            Template.status != TemplateStatus.DELETED,
+        )
+    ).first()
+    if taken is None:
+        return
+    if taken.deleted_at is not None:
+        raise Conflict(
+            f"“{name}” is in the recycle bin and still has its name at Meta. Restore it or choose another name.",
+            code="template_in_bin",
+            id=taken.id,
+        )
+    raise Conflict(
+        f"There is a template “{name}” in this language already. Choose another name or language.",
+        code="template_exists",
+        id=taken.id,
+    )
+
+
+def _refuse_in_use(workspace_id: int, template_ids: Sequence[int]) -> None:
+    busy = db.session.scalar(
+        select(Broadcast.name)
+        .where(
+            Broadcast.workspace_id == workspace_id,
+            Broadcast.template_id.in_(template_ids),
+            Broadcast.state.in_(_BUSY),
+        )
+        .limit(1)
+    )
+    if busy is not None:
+        raise Conflict(
+            f"“{busy}” is scheduled or being sent with this template. Cancel it, or wait until it has finished.",
+            code="template_in_use",
+        )
+
+
+def _known_status(status: str) -> TemplateStatus:
+    try:
+        return TemplateStatus(status.strip().lower())
+    except ValueError as error:
+        raise Invalid({"status": f"There is no state “{status}”."}) from error
+
+
+def _field_of(fault: GraphFault) -> str:
+    return _FIELDS_BY_SUBCODE.get(fault.subcode or fault.code or 0, "template")
