@@ -16,7 +16,8 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Template, TemplateStatus
 from wotnot.services import channels, events, template_rules
 from wotnot.services.channel_checks import domain_error
-from wotnot.services.pages import Page, clamp_limit, decode_id_cursor, encode_cursor
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.template_sync import (
     TOPIC,
     SyncResult,
@@ -159,13 +160,9 @@ def list_templates(
         query = query.where(or_(func.lower(Template.name).contains(word.replace(" ", "_"), autoescape=True), in_text))
     if channel_id:
         query = query.where(Template.waba_id == channels.get_channel(workspace_id, channel_id).waba_id)
-    after = decode_id_cursor(cursor)
-    if after:
-        query = query.where(Template.id < after)
-    size = clamp_limit(limit)
-    rows = list(db.session.scalars(query.order_by(Template.id.desc()).limit(size + 1)))
-    more = len(rows) > size
-    return Page(rows[:size], encode_cursor(rows[size - 1].id) if more else None)
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    query = query.where(keyset.condition(Template.id)).order_by(keyset.order(Template.id))
+    return keyset.page(db.session.scalars(query.limit(keyset.limit + 1)).all(), lambda row: row.id)
 
 
 def count_templates(workspace_id: int) -> dict[str, int]:
@@ -333,7 +330,7 @@ def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Map
     return template
 
 
-def _live(workspace_id: int, waba_id: str, name: str, language: str) -> Select[tuple[Template]]:
+def _live(workspace_id: int, waba_id: str, name: str, language: str) -> Select[Template]:
     return select(Template).where(
         Template.workspace_id == workspace_id,
         Template.waba_id == waba_id,
