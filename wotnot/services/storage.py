@@ -1,0 +1,51 @@
+"""Uploaded files on disk, under one folder that every process of the installation shares. A leaf.
+
+A file is known by its key, a random name that says nothing about its owner; a half-written file never has a key.
+"""
+
+import secrets
+from pathlib import Path
+from typing import IO
+
+_CHUNK = 1 << 20
+
+
+class FileTooLargeError(ValueError):
+    """The stream holds more than the limit; nothing of it was kept."""
+
+
+def save(root: Path, stream: IO[bytes], *, limit: int) -> tuple[str, int]:
+    """Copy `stream` under `root` in chunks; answer its key and its size in bytes.
+
+    Raises FileTooLargeError as soon as more than `limit` bytes have come. Whatever goes wrong, nothing stays behind.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_hex(16)
+    partial = root / f"{key}.part"
+    try:
+        size = _copy(stream, partial, limit)
+        partial.rename(root / key)
+    finally:
+        partial.unlink(missing_ok=True)
+    return key, size
+
+
+def path_of(root: Path, key: str) -> Path:
+    """Where the file with this key lies."""
+    return root / key
+
+
+def delete(root: Path, key: str) -> None:
+    """Remove a file; one that is gone already is fine."""
+    (root / key).unlink(missing_ok=True)
+
+
+def _copy(stream: IO[bytes], target: Path, limit: int) -> int:
+    size = 0
+    with target.open("xb") as out:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise FileTooLargeError(f"more than {limit} bytes")
+            out.write(chunk)
+    return size
