@@ -455,7 +455,8 @@ class ContactImport(Base):
     """One uploaded file on its way into the contacts, with its options, progress and counts.
 
     `next_offset` and `next_row` are the checkpoint: everything before them is committed, so a crash resumes there.
-    rows = created + updated + unchanged + duplicates + invalid.
+    rows = created + updated + unchanged + duplicates + invalid; the opted-out are left alone and count as unchanged.
+    `dialect` is how the file is written, `mapping` is `{"targets": [one a column]}`, `problems` counts invalid rows by kind.
     """
 
     __tablename__ = "contact_imports"
@@ -482,6 +483,8 @@ class ContactImport(Base):
     unchanged_count: Mapped[Count]
     duplicate_count: Mapped[Count]
     invalid_count: Mapped[Count]
+    opted_out_count: Mapped[Count]
+    problems: Mapped[Json]
     created_at: Mapped[Created]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]

@@ -310,6 +310,10 @@ def upgrade() -> None:
         sa.Column("unchanged_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("duplicate_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("invalid_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("opted_out_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "problems", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
