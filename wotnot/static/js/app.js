@@ -4,6 +4,7 @@ import { startDialogs } from "./dialogs.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startNotices } from "./notices.js";
 import { startPreview } from "./preview.js";
 import { startToasts } from "./toasts.js";
 
@@ -13,6 +14,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startForms, startDialogs, startMenus, startToasts, startPreview, startCharts, startLive]) {
+for (const start of [startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startLive]) {
   start();
 }

@@ -153,7 +153,7 @@ export function startForms() {
   document.addEventListener("htmx:xhr:progress", showUploadProgress);
   for (const kind of DONE_EVENTS) {
     document.addEventListener(kind, (event) => {
-      const form = event.detail.elt.closest?.("form");
+      const form = (event.detail.requestConfig?.elt ?? event.detail.elt).closest?.("form");
       // A redirect by header leaves the page: stay busy until it is gone.
       if (form && !event.detail.xhr?.getResponseHeader("HX-Redirect")) release(form);
     });

@@ -162,7 +162,8 @@ function sayLater() {
 }
 
 function afterRequest(event) {
-  const { id } = event.detail.elt;
+  // `detail.elt` is whatever is left on the page; the region that asked may have been replaced by its answer.
+  const { id } = event.detail.requestConfig.elt;
   if (!inFlight.delete(id)) return;
   if (dirty.delete(id)) {
     const region = document.getElementById(id);

@@ -1,0 +1,64 @@
+"""A browser and the gallery of parts."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.browser.parts.gallery import Site, create_site
+
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def parts_browser() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's own."""
+    path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+def parts_url(site: Site) -> Iterator[str]:
+    """The gallery on a free port; its address without a slash at the end."""
+    server = make_server("127.0.0.1", 0, create_site(site), threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    site.break_streams()
+    server.shutdown()
+    thread.join(timeout=5)
+    server.server_close()
+
+
+@pytest.fixture
+def page(parts_browser: Browser, parts_url: str) -> Iterator[Page]:
+    """A page at 1280 px whose console must stay free of errors, refused content included."""
+    context = parts_browser.new_context(
+        base_url=parts_url, viewport={"width": 1280, "height": 900}, color_scheme="light"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    # A refused stream is written to the console by the browser itself; the tests of that case ask for it.
+    unexpected = [
+        text
+        for text in complaints
+        if "503" not in text and "INCOMPLETE_CHUNKED" not in text and "ERR_EMPTY" not in text
+    ]
+    assert not unexpected, unexpected
