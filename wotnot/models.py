@@ -229,6 +229,10 @@ class User(UserMixin, Base):
     session_epoch: Mapped[Count]
     created_at: Mapped[Created]
 
+    def get_id(self) -> str:
+        """What a session remembers: the epoch is part of it, so raising the epoch ends the session."""
+        return f"{self.id}.{self.session_epoch}"
+
     __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
 
 

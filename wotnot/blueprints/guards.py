@@ -1,0 +1,235 @@
+"""Who asks, for which workspace, and whether they may: the only place that knows sessions, tokens and keys."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, Response, current_app, g, request, session
+from flask_jwt_extended import decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from flask_login import current_user
+from flask_limiter.util import get_remote_address
+from jwt.exceptions import PyJWTError
+
+from wotnot.blueprints.htmx import go_to, is_htmx
+from wotnot.errors import Forbidden, NotFound, Unauthorized
+from wotnot.extensions import csrf, limiter, login
+from wotnot.models import Role, User, Workspace
+from wotnot.services import accounts, api_keys, workspaces
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+API_LIMIT = "6000 per minute"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_RANK = {Role.AGENT: 1, Role.ADMIN: 2, Role.OWNER: 3}
+_ROLE_WORDS = {Role.AGENT: "a member", Role.ADMIN: "an admin or owner", Role.OWNER: "an owner"}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking: a user in one workspace with a role. `scopes` limits a key; an empty tuple does not."""
+
+    user: User
+    workspace: Workspace
+    role: Role
+    via: Literal["session", "token", "key"]
+    scopes: tuple[str, ...] = ()
+
+    def may(self, role: Role) -> bool:
+        """Whether the actor's role is at least `role`."""
+        return _RANK[self.role] >= _RANK[role]
+
+
+def actor() -> Actor:
+    """Who is asking. Raises Unauthorized outside a guarded blueprint."""
+    found: Actor | None = g.get("actor")
+    if found is None:
+        raise Unauthorized("Sign in first.")
+    return found
+
+
+def workspace_id() -> int:
+    """The id of the workspace that the actor works in: the first argument of every service call."""
+    return actor().workspace.id
+
+
+def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator for views that need at least `role`; Forbidden otherwise. It goes right under the route."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not actor().may(role):
+                raise Forbidden(f"Only {_ROLE_WORDS[role]} of this workspace may do that. Ask one of them.")
+            return view(*args, **kwargs)
+
+        guarded.required_role = role  # type: ignore[attr-defined]  # contract tests read it
+        return guarded
+
+    return decorate
+
+
+# ---------------------------------------------------------------- pages
+
+
+def guard_users(blueprint: Blueprint) -> None:
+    """Only signed-in people, whether or not they are in a workspace."""
+    blueprint.before_request(_require_user)
+
+
+def guard_pages(blueprint: Blueprint) -> None:
+    """Only signed-in members: others go to the log-in and come back. Sets the actor and what the shell shows."""
+    blueprint.before_request(_require_member)
+
+
+def _require_user() -> Response | None:
+    if current_user.is_authenticated:
+        return None
+    return go_to(f"/app/login?{urlencode({'next': _next_path()})}", 302)
+
+
+def _require_member() -> Response | None:
+    refused = _require_user()
+    if refused is not None:
+        return refused
+    members = workspaces.list_memberships(current_user.id)
+    if not members:
+        return go_to("/app/workspaces/new", 302)
+    member = next((one for one in members if one.workspace_id == session.get("workspace_id")), members[0])
+    g.memberships = members
+    g.actor = Actor(current_user._get_current_object(), member.workspace, member.role, "session")  # noqa: SLF001 — werkzeug's documented way out of the proxy
+    return None
+
+
+def _next_path() -> str:
+    """Where to return after the log-in: this page, or for a fragment the page that holds it."""
+    if is_htmx():
+        current = request.headers.get("HX-Current-URL", "")
+        path = current.removeprefix(request.host_url.rstrip("/"))
+        return path if path.startswith("/app") else "/app/"
+    return request.full_path.rstrip("?") if request.method in SAFE_METHODS else "/app/"
+
+
+def safe_next(target: str | None) -> str:
+    """`target` when it is a path of the dashboard, else the overview: a link never leads to another site."""
+    if target and target.startswith("/app/") and "\\" not in target and not any(ord(sign) < 33 for sign in target):
+        return target
+    return "/app/"
+
+
+# ---------------------------------------------------------------- the API
+
+
+def guard_api(blueprint: Blueprint, *, is_open: bool = False) -> None:
+    """Only with an access token or API key; no cookie counts, so CSRF has nothing to forge. Limited per credential.
+
+    `is_open` leaves the credential out, for the calls that hand one out.
+    """
+    if not is_open:
+        blueprint.before_request(require_credential)
+    csrf.exempt(blueprint)
+    limiter.limit(API_LIMIT, key_func=credential_key)(blueprint)
+
+
+def require_credential() -> None:
+    """Set the actor from the request's credential. Raises Unauthorized, Forbidden, NotFound (stranger's workspace)."""
+    if request.method == "OPTIONS":
+        return
+    credential = bearer()
+    if api_keys.looks_like_key(credential):
+        g.actor = _actor_of_key(credential)
+    else:
+        g.actor = _actor_of_token(credential)
+
+
+def bearer() -> str:
+    """The token or key of the request. Raises Unauthorized when there is none."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return value.strip()
+    key = request.headers.get("X-API-Key", "").strip()
+    if key:
+        return key
+    raise Unauthorized("Send an access token or API key: Authorization: Bearer <token>, or X-API-Key: <key>.")
+
+
+def credential_key() -> str:
+    """What an API limit counts by: the credential, unreadable; without one the address."""
+    sent = request.headers.get("Authorization") or request.headers.get("X-API-Key")
+    return hashlib.sha256(sent.encode()).hexdigest() if sent else get_remote_address()
+
+
+def read_token(token: str, kind: Literal["access", "refresh"]) -> dict[str, object]:
+    """The claims of a valid JWT of that kind. Raises Unauthorized; revocation is checked where the user is read."""
+    try:
+        claims: dict[str, object] = decode_token(token)
+    except (PyJWTError, JWTExtendedException, ValueError, TypeError):
+        raise Unauthorized("The token is not valid or has expired. Log in again.", code="token_invalid") from None
+    if claims.get("type") != kind:
+        raise Unauthorized(f"This needs the {kind} token.", code="token_invalid")
+    return claims
+
+
+def _actor_of_token(token: str) -> Actor:
+    claims = read_token(token, "access")
+    wanted = _header_workspace() or int(str(claims["wid"]))
+    user = accounts.get_token_user(int(str(claims["sub"])), epoch=int(str(claims["epoch"])), jti=str(claims["jti"]))
+    member = workspaces.find_membership(user.id, wanted)
+    if member is None:
+        raise NotFound("Workspace")
+    return Actor(user, member.workspace, member.role, "token")
+
+
+def _actor_of_key(key: str) -> Actor:
+    found = api_keys.find_actor(key)
+    if found is None:
+        raise Unauthorized("The API key is not known or was revoked.", code="key_invalid")
+    api_key, member = found
+    if _header_workspace() not in {None, member.workspace_id}:
+        raise NotFound("Workspace")
+    needed = "read" if request.method in SAFE_METHODS else "write"
+    if api_key.scopes and needed not in api_key.scopes:
+        raise Forbidden(f"This API key does not have the scope “{needed}”.", code="scope")
+    return Actor(member.user, member.workspace, member.role, "key", tuple(api_key.scopes))
+
+
+def _header_workspace() -> int | None:
+    raw = request.headers.get("X-Workspace", "").strip()
+    if not raw:
+        return None
+    if not raw.isdecimal() or len(raw) > 18:
+        raise NotFound("Workspace")
+    return int(raw)
+
+
+# ---------------------------------------------------------------- binding
+
+
+def register(app: Flask) -> None:
+    """Teach Flask-Login our users and the templates who is looking."""
+    login.user_loader(_load_session_user)
+    app.context_processor(_shell_context)
+
+
+def _load_session_user(session_id: str) -> User | None:
+    """`session_id` is "<user id>.<epoch>": every session ends when the user's epoch goes up."""
+    user_id, _, epoch = session_id.partition(".")
+    if not (user_id.isdecimal() and epoch.isdecimal()):
+        return None
+    return accounts.find_user(int(user_id), epoch=int(epoch))
+
+
+def _shell_context() -> dict[str, object]:
+    found: Actor | None = g.get("actor")
+    config = current_app.extensions["wotnot.config"]
+    return {
+        "workspace": found.workspace if found else None,
+        "member_role": found.role if found else None,
+        "may_manage": bool(found and found.may(Role.ADMIN)),
+        "workspaces": [member.workspace for member in g.get("memberships", ())],
+        "sandbox_url": config.sandbox_url,
+    }

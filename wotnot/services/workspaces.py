@@ -1,0 +1,272 @@
+"""Workspaces and who works in them. Owns the `workspaces` and `members` tables.
+
+A workspace always keeps at least one owner: every change of members takes the workspace row's lock first.
+"""
+
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, contains_eager
+
+from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from wotnot.extensions import db
+from wotnot.models import Member, Role, User, Workspace
+from wotnot.services import accounts, queue
+from wotnot.services.country_names import NAMES
+from wotnot.services.transaction import transaction
+
+INVITATION_SECONDS = 7 * 86400
+NAME_LENGTH = 200
+
+# ---------------------------------------------------------------- reading
+
+
+def list_memberships(user_id: int) -> list[Member]:
+    """The user's workspaces with their role in each, oldest first. Detached: safe to keep for the whole request."""
+    members = db.session.scalars(
+        select(Member)
+        .join(Member.workspace)
+        .options(contains_eager(Member.workspace))
+        .where(Member.user_id == user_id)
+        .order_by(Member.id)
+    ).all()
+    return [_detach(member) for member in members]
+
+
+def find_membership(user_id: int, workspace_id: int) -> Member | None:
+    """The user's membership with its workspace, or None for a stranger. Detached."""
+    member = db.session.scalar(
+        select(Member)
+        .join(Member.workspace)
+        .options(contains_eager(Member.workspace))
+        .where(Member.user_id == user_id, Member.workspace_id == workspace_id)
+    )
+    return member and _detach(member)
+
+
+def get_workspace(workspace_id: int) -> Workspace:
+    """The workspace. Raises NotFound."""
+    workspace = db.session.get(Workspace, workspace_id)
+    if workspace is None:
+        raise NotFound("Workspace")
+    return workspace
+
+
+def list_members(workspace_id: int) -> list[Member]:
+    """Everyone in the workspace with their user, in the order they came."""
+    return list(
+        db.session.scalars(
+            select(Member)
+            .join(Member.user)
+            .options(contains_eager(Member.user))
+            .where(Member.workspace_id == workspace_id)
+            .order_by(Member.id)
+        )
+    )
+
+
+@cache
+def list_timezones() -> list[str]:
+    """Time zones a person may choose, such as Africa/Johannesburg, in alphabetical order."""
+    areas = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(areas))]
+
+
+@cache
+def list_countries() -> list[tuple[str, str]]:
+    """Countries as (ISO code, English name), by name."""
+    return sorted(NAMES.items(), key=lambda item: item[1])
+
+
+# ---------------------------------------------------------------- the workspace itself
+
+
+def create_workspace(user_id: int, *, name: str, default_country: str = "US", timezone: str = "UTC") -> Workspace:
+    """A new workspace owned by the user. Raises Invalid."""
+    _check_settings(name, default_country, timezone)
+    with transaction() as session:
+        workspace = Workspace(name=" ".join(name.split()), default_country=default_country, timezone=timezone)
+        session.add(workspace)
+        session.flush()
+        session.add(Member(workspace_id=workspace.id, user_id=user_id, role=Role.OWNER))
+    return workspace
+
+
+def update_workspace(workspace_id: int, *, name: str, default_country: str, timezone: str) -> Workspace:
+    """Change the name, the country that numbers without a prefix belong to, and the zone of reports and plans.
+
+    Raises Invalid.
+    """
+    _check_settings(name, default_country, timezone)
+    with transaction() as session:
+        workspace = _locked(session, workspace_id)
+        workspace.name = " ".join(name.split())
+        workspace.default_country = default_country
+        workspace.timezone = timezone
+    return workspace
+
+
+# ---------------------------------------------------------------- members
+
+
+def add_member(workspace_id: int, *, user_id: int, role: Role) -> Member:
+    """Let a user in. Raises Conflict when they are in already."""
+    with transaction() as session:
+        member = Member(workspace_id=workspace_id, user_id=user_id, role=role)
+        session.add(member)
+        try:
+            session.flush()
+        except IntegrityError:
+            raise Conflict("This person is a member already.", code="member_exists") from None
+    return member
+
+
+def change_role(workspace_id: int, member_id: int, role: Role, *, by: Role) -> Member:
+    """Give a member another role. Only owners make or unmake owners.
+
+    Raises NotFound, Forbidden, Conflict for the last owner.
+    """
+    with transaction() as session:
+        member = _locked_member(session, workspace_id, member_id)
+        if Role.OWNER in {member.role, role} and member.role is not role:
+            _require_owner(by)
+        if member.role is Role.OWNER and role is not Role.OWNER:
+            _require_another_owner(session, member)
+        member.role = role
+    return member
+
+
+def remove_member(workspace_id: int, member_id: int, *, by: Role) -> None:
+    """Take a member out; their keys stop working. Only owners remove owners.
+
+    Raises NotFound, Forbidden, Conflict for the last owner.
+    """
+    with transaction() as session:
+        member = _locked_member(session, workspace_id, member_id)
+        if member.role is Role.OWNER:
+            _require_owner(by)
+            _require_another_owner(session, member)
+        session.delete(member)
+
+
+def leave_workspace(workspace_id: int, user_id: int) -> None:
+    """Leave by one's own will. Raises NotFound, Conflict for the last owner."""
+    with transaction() as session:
+        _locked(session, workspace_id)
+        member = session.scalar(select(Member).where(Member.workspace_id == workspace_id, Member.user_id == user_id))
+        if member is None:
+            raise NotFound("Member")
+        if member.role is Role.OWNER:
+            _require_another_owner(session, member)
+        session.delete(member)
+
+
+# ---------------------------------------------------------------- invitations
+
+
+def invite_member(workspace_id: int, *, email: str, role: Role, by: User, by_role: Role) -> None:
+    """Mail somebody a link, valid seven days, that lets them in with `role`.
+
+    Raises Invalid (field email), Forbidden (only owners invite owners), Conflict (a member already).
+    """
+    address = accounts.check_email(email)
+    if role is Role.OWNER:
+        _require_owner(by_role)
+    user = accounts.find_user_by_email(address)
+    if user is not None and find_membership(user.id, workspace_id) is not None:
+        raise Conflict(f"{user.name} is a member already.", code="member_exists")
+    workspace = get_workspace(workspace_id)
+    token = accounts.sign("invitation", [workspace_id, address, role.value])
+    body = (
+        f"Hello,\n\n{by.name} ({by.email}) invites you to work in “{workspace.name}” on WotNot. "
+        f"Open this within seven days:\n\n{accounts.link(f'/app/invitations/{token}')}\n\n"
+        "If you do not know them, ignore this mail.\n"
+    )
+    with transaction():
+        queue.enqueue("send_mail", address, f"{by.name} invites you to {workspace.name}", body)
+
+
+def read_invitation(token: str) -> tuple[Workspace, str, Role]:
+    """What an invitation offers: the workspace, the invited address and the role. Raises DomainError, NotFound."""
+    value = accounts.unsign("invitation", token, INVITATION_SECONDS)
+    if not (isinstance(value, list) and len(value) == 3):
+        raise DomainError("This link is not complete. Copy all of it from the mail.", code="link_invalid")
+    return get_workspace(int(value[0])), str(value[1]), Role(value[2])
+
+
+def accept_invitation(token: str, user: User) -> Workspace:
+    """Let the invited user in; accepting again changes nothing.
+
+    Raises DomainError (link), Forbidden when the invitation is for another address.
+    """
+    workspace, address, role = read_invitation(token)
+    if user.email.lower() != address.lower():
+        raise Forbidden(f"This invitation is for {address}. Sign in with that address to accept it.")
+    if find_membership(user.id, workspace.id) is None:
+        add_member(workspace.id, user_id=user.id, role=role)
+    return workspace
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _check_settings(name: str, default_country: str, timezone: str) -> None:
+    errors: dict[str, str] = {}
+    if not name.strip() or len(name) > NAME_LENGTH or "\0" in name:
+        errors["name"] = f"Give the workspace a name of at most {NAME_LENGTH} characters."
+    if default_country not in NAMES:
+        errors["default_country"] = "Choose a country from the list."
+    if timezone not in list_timezones():
+        errors["timezone"] = "Choose a time zone from the list, such as Europe/Berlin."
+    if errors:
+        raise Invalid(errors)
+
+
+def zone_of(workspace: Workspace) -> ZoneInfo:
+    """The workspace's time zone."""
+    return ZoneInfo(workspace.timezone)
+
+
+def _locked(session: Session, workspace_id: int) -> Workspace:
+    workspace = session.get(Workspace, workspace_id, with_for_update=True)
+    if workspace is None:
+        raise NotFound("Workspace")
+    return workspace
+
+
+def _locked_member(session: Session, workspace_id: int, member_id: int) -> Member:
+    _locked(session, workspace_id)
+    member = session.scalar(
+        select(Member)
+        .where(Member.workspace_id == workspace_id, Member.id == member_id)
+        .execution_options(populate_existing=True)
+    )
+    if member is None:
+        raise NotFound("Member")
+    return member
+
+
+def _require_owner(role: Role) -> None:
+    if role is not Role.OWNER:
+        raise Forbidden("Only an owner may make, change or remove owners.")
+
+
+def _require_another_owner(session: Session, member: Member) -> None:
+    others = session.scalar(
+        select(Member.id)
+        .where(Member.workspace_id == member.workspace_id, Member.role == Role.OWNER, Member.id != member.id)
+        .limit(1)
+    )
+    if others is None:
+        raise Conflict("This is the only owner. Make somebody else an owner first.", code="last_owner")
+
+
+def _detach(member: Member) -> Member:
+    """Take a membership out of the session, so that a later commit or release does not empty it."""
+    workspace = member.workspace
+    db.session.expunge(member)
+    if workspace in db.session:
+        db.session.expunge(workspace)
+    return member
