@@ -1,8 +1,13 @@
 """The processes behind the web: RQ workers and rq-scheduler, made to survive a Redis that forgot everything."""
 
+import ctypes
 import logging
+import os
+import signal
+import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from flask import current_app
@@ -18,6 +23,8 @@ from wotnot.tasks import schedule
 logger = logging.getLogger(__name__)
 
 SCHEDULER_INTERVAL_SECONDS = 1
+PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
 
 
 class AppWorker(Worker):
@@ -29,6 +36,24 @@ class AppWorker(Worker):
         with app.app_context():
             db.engine.dispose(close=False)
             return bool(super().perform_job(job, queue))
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """Run in the forked process: it must not outlive a worker that was killed."""
+        _end_with_parent()
+        super().main_work_horse(job, queue)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the request on to the running job. The sender finishes cleanly; any other is rolled back and run again."""
+        super().handle_warm_shutdown_request()
+        if self.horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel for a SIGTERM when the parent dies. Linux only; elsewhere a job ends when it is done."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class ReconcilingScheduler(Scheduler):
@@ -49,13 +74,12 @@ def run_worker(queues: Iterable[str]) -> None:
     worker.work(with_scheduler=False, logging_level="WARNING")
 
 
-def run_scheduler() -> None:
+def run_scheduler() -> Any:
     """Run the scheduler until told to stop; Redis being away is waited out."""
     while True:
         try:
             scheduler = ReconcilingScheduler(connection=redis.client, interval=SCHEDULER_INTERVAL_SECONDS)
-            scheduler.run()
-            return
+            return scheduler.run()
         except RedisError:
             logger.warning("Redis is away; the scheduler tries again in a second")
             time.sleep(1)

@@ -42,7 +42,7 @@ def id_from_callback(callback: object) -> int | None:
     if not isinstance(callback, str) or not callback.startswith(CALLBACK_PREFIX):
         return None
     digits = callback.removeprefix(CALLBACK_PREFIX)
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None  # noqa: PLR2004 — fits a bigint
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None
 
 
 def create_message(

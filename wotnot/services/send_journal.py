@@ -82,9 +82,16 @@ def is_here(folder: Path, sender_id: str) -> bool:
     return _path(folder, sender_id).exists()
 
 
-def open_dead(folder: Path, sender_id: str) -> DeadJournal | None:
-    """The journal of a sender that died on this host, or None while it lives (or somebody else recovers it)."""
-    path = _path(folder, sender_id)
+def open_all_dead(folder: Path) -> dict[str, DeadJournal]:
+    """The journals of senders that died on this host, locked, by sender id.
+
+    One that lives, or that somebody else recovers right now, is not among them.
+    """
+    found = ((path.stem, _open_dead(path)) for path in folder.glob("*.journal"))
+    return {sender_id: journal for sender_id, journal in found if journal is not None}
+
+
+def _open_dead(path: Path) -> DeadJournal | None:
     try:
         file = path.open("r+b")
     except FileNotFoundError:
@@ -95,19 +102,6 @@ def open_dead(folder: Path, sender_id: str) -> DeadJournal | None:
         file.close()
         return None
     return DeadJournal(path, file, _read_marks(file))
-
-
-def remove_dead(folder: Path, keep: AbstractSet[str]) -> int:
-    """Delete journals of dead senders that are not in `keep` (those with claimed rows); answers how many."""
-    removed = 0
-    for path in folder.glob("*.journal"):
-        if path.stem in keep:
-            continue
-        journal = open_dead(folder, path.stem)
-        if journal is not None:
-            journal.discard()
-            removed += 1
-    return removed
 
 
 def _read_marks(file: BinaryIO) -> AbstractSet[int] | None:

@@ -69,7 +69,7 @@ def broadcast_counts(broadcast_ids: Sequence[int]) -> dict[int, BroadcastCounts]
     return answer
 
 
-def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-def]  # noqa: ANN202 — a Select of seven columns
+def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-def]
     keys = (
         MessageTally.broadcast_id,
         MessageTally.state,
@@ -83,7 +83,7 @@ def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-de
     ).group_by(*keys)  # fmt: skip
 
 
-def _add(counts: BroadcastCounts, row) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 — a Row of _broadcast_sums
+def _add(counts: BroadcastCounts, row) -> None:  # type: ignore[no-untyped-def]
     counts.states[row.state] += row.count
     counts.funnel["audience"] += row.count if row.first_attempt else 0
     counts.funnel["replied"] += row.count if row.replied else 0

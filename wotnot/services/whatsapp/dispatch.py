@@ -141,7 +141,7 @@ def _prepare(url: str, token: str, body: bytes) -> PreparedRequest:
 
 
 def _read(status: int, content: bytes) -> Answer:
-    if status == 200:  # noqa: PLR2004 — the one status that means "taken"
+    if status == 200:
         try:
             return Answer(Result.ACCEPTED, wamid=str(json.loads(content)["messages"][0]["id"]))
         except (ValueError, LookupError, TypeError):

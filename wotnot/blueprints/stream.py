@@ -1,0 +1,59 @@
+"""Live events to the browser (SSE): "what you show about this topic is old". The page then fetches the part again.
+
+A stream holds a thread and one Redis connection, never a database connection. Streams are capped well below the
+threads of a process; beyond the cap a polite 503 makes the page poll instead.
+"""
+
+import threading
+from collections.abc import Iterator
+
+from flask import Blueprint, Flask, Response, request
+from redis.exceptions import RedisError
+
+from wotnot.blueprints import guards
+from wotnot.services import events
+from wotnot.services.transaction import release_connection
+
+blueprint = Blueprint("stream", __name__)
+guards.guard_pages(blueprint)
+
+HEARTBEAT_SECONDS = 5.0
+"""A browser that went away is noticed at the next write, so silence must not last."""
+
+MAX_STREAMS = 90
+"""For each process; about half of its threads (gunicorn.conf.py)."""
+
+_slots = threading.BoundedSemaphore(MAX_STREAMS)
+
+
+@blueprint.get("/app/stream")
+def stream() -> Response:
+    """Topics of the workspace as events named `changed`; `?topics=a,b` limits them."""
+    topics = frozenset(filter(None, request.args.get("topics", "").split(",")))
+    workspace_id = guards.workspace_id()
+    if not _slots.acquire(blocking=False):
+        return Response(status=503, headers={"Retry-After": "15"})
+    release_connection()
+    response = Response(_events(workspace_id, topics), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(_slots.release)
+    return response
+
+
+def _events(workspace_id: int, topics: frozenset[str]) -> Iterator[str]:
+    # The first event makes the page fetch everything once: what happened while it was away costs nothing.
+    yield "retry: 3000\nevent: ready\ndata: \n\n"
+    try:
+        for topic in events.listen(workspace_id, heartbeat_seconds=HEARTBEAT_SECONDS):
+            if topic is None:
+                yield ": still here\n\n"
+            elif not topics or topic in topics:
+                yield f"event: {topic}\ndata: {topic}\n\n"
+    except RedisError:
+        return
+
+
+def register(app: Flask) -> None:
+    """Put the stream on the app."""
+    app.register_blueprint(blueprint)

@@ -1,0 +1,33 @@
+"""What may be forgotten, and when."""
+
+from sqlalchemy import text
+
+from wotnot.services.transaction import transaction
+
+BATCH = 10_000
+
+# Meta may deliver again for seven days, and a poison delivery is kept until somebody looked at it.
+_EXPIRED = {
+    "revoked_tokens": "DELETE FROM revoked_tokens WHERE expires_at < now()",
+    "idempotency_keys": "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'",
+    "webhook_events": """
+        DELETE FROM webhook_events WHERE id IN (
+            SELECT id FROM webhook_events
+            WHERE state = 'done' AND received_at < now() - interval '7 days' LIMIT :batch)
+    """,
+}
+
+
+def purge_expired() -> dict[str, int]:
+    """Delete what is past its time, in batches that hold no lock for long; answers how many rows, by table."""
+    return {table: _purge(statement) for table, statement in _EXPIRED.items()}
+
+
+def _purge(statement: str) -> int:
+    total = 0
+    while True:
+        with transaction() as session:
+            deleted = int(session.execute(text(statement), {"batch": BATCH} if ":batch" in statement else {}).rowcount)  # type: ignore[attr-defined]
+        total += deleted
+        if ":batch" not in statement or deleted < BATCH:
+            return total

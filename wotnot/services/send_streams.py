@@ -1,0 +1,123 @@
+"""What the sender serves right now: each broadcast that is sending, and each channel with single messages waiting."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+
+from wotnot.services.messages import callback_of
+from wotnot.services.outbox import Claim
+from wotnot.services.personalise import fill_values
+from wotnot.services.transaction import transaction
+from wotnot.services.whatsapp.payloads import CompiledTemplate, compile_template, template_message
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """What sending for a channel needs. The token is still encrypted."""
+
+    id: int
+    workspace_id: int
+    phone_number_id: str
+    token_encrypted: str
+    rate: int
+
+
+@dataclass(slots=True, eq=False)
+class BroadcastStream:
+    """A broadcast that is sending, its template taken apart once. `quiet_until` spares empty claims (monotonic)."""
+
+    id: int
+    workspace_id: int
+    channel_id: int
+    template: CompiledTemplate
+    variables: dict[str, dict[str, str]]
+    active: bool = True
+    quiet_until: float = 0.0
+
+    def stopped(self) -> bool:
+        """Whether claimed messages must go back instead of out."""
+        return not self.active
+
+    def body_for(self, claim: Claim) -> tuple[bytes, dict[str, str]]:
+        """The request body for one person, and the values in it. Raises MissingVariable."""
+        values = fill_values(self.variables, claim).values
+        message = template_message(claim.phone or "", self.template.payload(values), callback_of(claim.id))
+        return _encode(message, claim), values
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What there is to send at one moment: channels by id, sending broadcasts as (id, channel id), waiting channels."""
+
+    channels: dict[int, ChannelFacts] = field(default_factory=dict)
+    broadcasts: list[tuple[int, int]] = field(default_factory=list)
+    waiting: set[int] = field(default_factory=set)
+
+
+def read_snapshot() -> Snapshot:
+    """Two light queries; run several times a second, so that a pause is seen at once."""
+    snapshot = Snapshot()
+    with transaction() as session:
+        for row in session.execute(text(_BROADCASTS)):
+            snapshot.channels[row.channel_id] = _facts(row)
+            snapshot.broadcasts.append((row.broadcast_id, row.channel_id))
+        for row in session.execute(text(_WAITING)):
+            snapshot.channels[row.channel_id] = _facts(row)
+            snapshot.waiting.add(row.channel_id)
+    return snapshot
+
+
+def load_stream(broadcast_id: int) -> BroadcastStream | None:
+    """Take the template of a broadcast apart; None when the template is gone. Raises UnsupportedTemplate."""
+    with transaction() as session:
+        row = session.execute(text(_TEMPLATE), {"id": broadcast_id}).first()
+    if row is None:
+        return None
+    compiled = compile_template(row.name, row.language, row.components, row.parameter_format)
+    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables)
+
+
+def single_body(claim: Claim) -> bytes:
+    """The request body of a single message, whose content was built when it was created."""
+    message: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": f"+{claim.phone}",
+        "type": claim.type,
+        claim.type: claim.content,
+        "biz_opaque_callback_data": callback_of(claim.id),
+    }
+    return _encode(message, claim)
+
+
+def _encode(message: dict[str, Any], claim: Claim) -> bytes:
+    if not claim.phone:
+        # Somebody whose number Meta keeps to itself is addressed by the business-scoped user id.
+        del message["to"]
+        message["recipient"] = claim.wa_user_id
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _facts(row: Any) -> ChannelFacts:
+    return ChannelFacts(row.channel_id, row.workspace_id, row.phone_number_id, row.token_encrypted, row.rate_per_second)
+
+
+_BROADCASTS = """
+SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second
+FROM broadcasts b JOIN channels c ON c.id = b.channel_id
+WHERE b.state = 'sending' AND c.state = 'connected' ORDER BY b.id
+"""
+
+_WAITING = """
+SELECT c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second
+FROM channels c WHERE c.state = 'connected' AND EXISTS (
+    SELECT 1 FROM messages m
+    WHERE m.channel_id = c.id AND m.broadcast_id IS NULL AND m.state = 'queued' AND m.due_at <= now())
+"""
+
+_TEMPLATE = """
+SELECT b.workspace_id, b.channel_id, b.variables, t.name, t.language, t.components, t.parameter_format
+FROM broadcasts b JOIN templates t ON t.id = b.template_id WHERE b.id = :id
+"""

@@ -1,0 +1,223 @@
+"""The webhook inbox: every delivery is a row first, and is understood later, once, in batches.
+
+The route only stores. A drain job takes pending rows with SKIP LOCKED, applies all their facts in one transaction and
+marks them done; a delivery that cannot be read or applied is kept aside with its error and can be replayed.
+"""
+
+import hashlib
+import hmac
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import insert, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from wotnot import metrics
+from wotnot.extensions import db
+from wotnot.models import Consent, WebhookEvent, WebhookState
+from wotnot.services import consent, inbound, queue, receipts, template_sync
+from wotnot.services.transaction import on_commit, transaction
+from wotnot.services.whatsapp.parse import Facts, Malformed, Preference, TemplateChange, parse_delivery
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+LINGER_SECONDS = 2.0
+MAX_SECONDS = 540.0
+MOST_ATTEMPTS = 5
+
+RECHECK_SECONDS = 20
+"""A receipt that matches no message yet may be ahead of our own commit: it is looked at once more."""
+
+
+def is_signed(body: bytes, header: str, secret: str) -> bool:
+    """Whether `header` (X-Hub-Signature-256) is the HMAC of the raw `body` under the app's secret."""
+    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return bool(secret) and hmac.compare_digest(expected.encode(), header.encode())
+
+
+def store_delivery(body: bytes) -> None:
+    """Store one signed delivery and wake the drain."""
+    with transaction() as session:
+        session.execute(insert(WebhookEvent).values(body=body))
+        on_commit(lambda: queue.enqueue_once("drain_webhooks", every_seconds=5))
+
+
+def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SECONDS) -> dict[str, int]:
+    """Apply pending deliveries until none has come for `linger_seconds`; answers how many were `done` and `poison`."""
+    totals = {"done": 0, "poison": 0}
+    started = busy_at = time.monotonic()
+    while (now := time.monotonic()) - started < max_seconds and now - busy_at <= linger_seconds:
+        taken = drain_batch(totals)
+        if taken:
+            busy_at = time.monotonic()
+            continue
+        queue.clear_once("drain_webhooks")
+        time.sleep(0.1)
+    return totals
+
+
+def drain_batch(totals: dict[str, int]) -> int:
+    """Apply one batch; answers how many deliveries it took. A batch that fails is applied one delivery at a time."""
+    try:
+        return _apply_next(BATCH, totals)
+    except DBAPIError as error:
+        db.session.rollback()
+        if isinstance(error, OperationalError):
+            # A deadlock or a lost connection: nothing was applied, the same rows come again.
+            logger.warning("a batch of deliveries is tried again: %s", type(error.orig).__name__)
+            time.sleep(0.2)
+            return 1
+        logger.exception("a batch of deliveries failed; trying them one by one")
+    return _apply_singly(totals)
+
+
+def replay_poison(event_ids: Sequence[int] | None = None) -> int:
+    """Give deliveries that were kept aside another try; all of them without `event_ids`. Answers how many."""
+    with transaction() as session:
+        statement = update(WebhookEvent).where(WebhookEvent.state == WebhookState.POISON)
+        if event_ids is not None:
+            statement = statement.where(WebhookEvent.id.in_(event_ids))
+        result: Any = session.execute(
+            statement.values(state=WebhookState.PENDING, attempt_count=0, due_at=text("now()"))
+        )
+        on_commit(lambda: queue.enqueue_once("drain_webhooks"))
+    return int(result.rowcount)
+
+
+def count_backlog() -> int:
+    """Deliveries that wait to be applied."""
+    return int(db.session.scalar(text("SELECT count(*) FROM webhook_events WHERE state = 'pending'")) or 0)
+
+
+def _apply_singly(totals: dict[str, int]) -> int:
+    taken = 0
+    while taken < BATCH:
+        try:
+            if not _apply_next(1, totals):
+                break
+        except DBAPIError as error:
+            db.session.rollback()
+            _count_attempt(error)
+        taken += 1
+    return taken
+
+
+def _apply_next(limit: int, totals: dict[str, int]) -> int:
+    """Take, apply and mark up to `limit` deliveries in one transaction."""
+    with transaction() as session:
+        rows = session.execute(text(_TAKE), {"limit": limit}).all()
+        if not rows:
+            return 0
+        facts, poison = Facts(), {}
+        readable = []
+        for row in rows:
+            try:
+                parsed = parse_delivery(bytes(row.body))
+            except Malformed as error:
+                poison[row.id] = str(error)
+                continue
+            readable.append((row.id, row.attempt_count, parsed))
+            facts.extend(parsed)
+        unmatched = _apply(facts)
+        again = [key for key, attempts, parsed in readable if attempts == 0 and _names(parsed) & unmatched]
+        _mark(session, [key for key, _, _ in readable if key not in again], again, poison)
+    totals["done"] += len(readable) - len(again)
+    totals["poison"] += len(poison)
+    _count(facts, len(poison))
+    return len(rows)
+
+
+def _apply(facts: Facts) -> frozenset[str]:
+    """Apply everything in one transaction; answers the wamids that match no message of ours."""
+    inbound.apply_inbound(facts.inbound)
+    applied = receipts.apply_receipts(facts.receipts)
+    for workspace_id, contact_ids in applied.opted_out.items():
+        note = "Meta reported that this person stopped marketing from your business."
+        consent.record_consent(workspace_id, contact_ids, Consent.OPTED_OUT, source="whatsapp", note=note)
+    for preference in facts.preferences:
+        _apply_preference(preference)
+    for change in facts.template_changes:
+        _apply_template_change(change)
+    if facts.channel_wabas:
+        queue.enqueue("refresh_channels")
+    return applied.unmatched
+
+
+def _apply_preference(preference: Preference) -> None:
+    """A choice made inside WhatsApp, for the contact it is about; somebody we never met has no row to change."""
+    people = db.session.execute(text(_PERSON), asdict(preference)).all()
+    wish = Consent.OPTED_OUT if preference.is_stop else Consent.OPTED_IN
+    for person in people:
+        consent.record_consent(person.workspace_id, [person.id], wish, source="whatsapp", note=preference.detail)
+
+
+def _apply_template_change(change: TemplateChange) -> None:
+    which = {"meta_id": change.meta_id, "name": change.name, "language": change.language}
+    if change.kind == "status":
+        template_sync.apply_status(change.waba_id, event=change.value, reason=change.reason, **which)
+    elif change.kind == "quality":
+        template_sync.apply_quality(change.waba_id, quality=change.value, **which)
+    else:
+        template_sync.apply_category(change.waba_id, category=change.value, **which)
+
+
+def _names(facts: Facts) -> set[str]:
+    return {receipt.wamid for receipt in facts.receipts}
+
+
+def _mark(session: Any, done: list[int], again: list[int], poison: dict[int, str]) -> None:
+    session.execute(text(_DONE), {"ids": done})
+    if again:
+        session.execute(text(_AGAIN), {"ids": again, "seconds": RECHECK_SECONDS})
+    for event_id, error in poison.items():
+        session.execute(text(_POISON), {"id": event_id, "error": error[:1000]})
+
+
+def _count_attempt(error: DBAPIError) -> None:
+    """The first pending delivery could not be applied: try it later, and keep it aside after some attempts."""
+    with transaction() as session:
+        session.execute(text(_ATTEMPT), {"error": str(error.orig)[:1000], "most": MOST_ATTEMPTS})
+
+
+def _count(facts: Facts, poison: int) -> None:
+    kinds = Counter(f"unknown {kind}" for kind in facts.unknown)
+    kinds.update(receipt=len(facts.receipts), inbound=len(facts.inbound), poison=poison)
+    for kind, amount in kinds.items():
+        if amount:
+            metrics.count("webhook_changes", kind, amount)
+
+
+_PERSON = """
+SELECT c.id, c.workspace_id FROM contacts c JOIN channels ch ON ch.workspace_id = c.workspace_id
+WHERE ch.phone_number_id = :phone_number_id AND ch.state <> 'removed'
+  AND (c.phone = :phone OR c.wa_user_id = :user_id)
+ORDER BY c.phone = :phone DESC NULLS LAST LIMIT 1
+"""
+
+_TAKE = """
+SELECT id, body, attempt_count FROM webhook_events WHERE state = 'pending' AND due_at <= now()
+ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+"""
+
+_DONE = "UPDATE webhook_events SET state = 'done', applied_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
+
+_AGAIN = """
+UPDATE webhook_events SET attempt_count = attempt_count + 1, due_at = now() + make_interval(secs => :seconds)
+WHERE id = ANY(CAST(:ids AS bigint[]))
+"""
+
+_POISON = "UPDATE webhook_events SET state = 'poison', error = :error WHERE id = :id"
+
+_ATTEMPT = """
+UPDATE webhook_events SET attempt_count = attempt_count + 1, error = :error,
+    due_at = now() + make_interval(secs => 5 * (attempt_count + 1)),
+    state = CASE WHEN attempt_count + 1 >= :most THEN 'poison' ELSE state END
+WHERE id = (
+    SELECT id FROM webhook_events WHERE state = 'pending' AND due_at <= now()
+    ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""

@@ -1,0 +1,13 @@
+"""Periodic tidying: counts folded, what has expired deleted."""
+
+from wotnot.services import housekeeping, tallies
+
+
+def compact_tallies() -> dict[str, int]:
+    """Fold the appended counts."""
+    return tallies.compact()
+
+
+def purge_expired() -> dict[str, int]:
+    """Delete revoked tokens, idempotency keys and understood webhook deliveries that are past their time."""
+    return housekeeping.purge_expired()
