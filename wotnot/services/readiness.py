@@ -1,0 +1,56 @@
+"""Whether this WotNot can serve: its stores answer, and the database has the schema that the code expects."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from wotnot.extensions import db, redis
+
+STATEMENT_MILLISECONDS = 2000
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def list_problems() -> dict[str, str]:
+    """What keeps this process from serving: store → a sentence for the log. Empty when it is ready."""
+    problems = {"database": check_database(), "redis": check_redis()}
+    return {store: problem for store, problem in problems.items() if problem}
+
+
+def check_database() -> str:
+    """Empty if PostgreSQL answers and its schema is the code's, else what is wrong and what to do."""
+    try:
+        with Session(db.engine) as session:
+            session.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}"))
+            if session.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+                return "The database is empty. Run: flask --app wsgi db upgrade"
+            found = session.scalar(text("SELECT string_agg(version_num, ', ') FROM alembic_version"))
+    except SQLAlchemyError as error:
+        return f"PostgreSQL does not answer ({type(error).__name__})."
+    if found != expected_revision():
+        return (
+            f"The database is at migration {found}, the code at {expected_revision()}. Run: flask --app wsgi db upgrade"
+        )
+    return ""
+
+
+def check_redis() -> str:
+    """Empty if Redis answers, else what is wrong."""
+    try:
+        redis.client.ping()
+    except RedisError as error:
+        return f"Redis does not answer ({type(error).__name__})."
+    return ""
+
+
+@cache
+def expected_revision() -> str:
+    """The newest migration among the code's files. Raises alembic's CommandError if there are two heads."""
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    return str(ScriptDirectory.from_config(settings).get_current_head())
