@@ -43,7 +43,7 @@ class Site:
 
 
 def _events(listener: queue.Queue[str | None]) -> Iterator[str]:
-    yield ": open\n\n"
+    yield "event: ready\ndata: \n\n"
     while (topic := listener.get()) is not None:
         yield f"event: {topic}\ndata: {{}}\n\n"
 

@@ -1,5 +1,6 @@
 // Everything a page may need; each module looks for its own attributes and does nothing where there are none.
 import { startCharts } from "./charts.js";
+import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
@@ -14,6 +15,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startLive]) {
+for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startLive]) {
   start();
 }

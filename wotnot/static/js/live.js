@@ -2,8 +2,8 @@
 //
 //   <section id="progress" data-live="broadcast:12" hx-get="/app/broadcasts/12/_progress" hx-trigger="live" hx-swap="outerHTML">
 //
-// A lost event costs nothing: every reconnect and every return to the tab fetches all regions again. Where the stream is
-// refused or breaks, the page asks every few seconds instead and says so.
+// A lost event costs nothing: every connection ("ready" is its first event) and every return to the tab fetches all regions
+// again. Where the stream is refused or breaks, the page asks every few seconds instead and says so.
 
 const REFETCH_EVERY_MS = 500; // at most one fetch per region in this time
 const POLL_EVERY_MS = 5000;
@@ -14,7 +14,6 @@ const SAY_EVERY_MS = 10000; // what a screen reader is told, at most this often
 
 let source = null;
 let openTopics = "";
-let wasOpen = false;
 let pollTimer = 0;
 let reconnectTimer = 0;
 let graceTimer = 0;
@@ -78,10 +77,12 @@ function stopPolling() {
 }
 
 function onOpen() {
-  const returned = wasOpen || pollTimer;
-  wasOpen = true;
   stopPolling();
-  if (returned) refreshAll(); // what happened in between was not told to us
+}
+
+// The server's first word: from here on nothing is missed, so what happened since the page was made is fetched now.
+function onReady() {
+  refreshAll();
 }
 
 function onError() {
@@ -106,6 +107,7 @@ function connect() {
   if (!topics.length || document.hidden) return;
   source = new EventSource(`/app/stream?topics=${encodeURIComponent(openTopics)}`);
   source.addEventListener("open", onOpen);
+  source.addEventListener("ready", onReady);
   source.addEventListener("error", onError);
   for (const topic of topics) source.addEventListener(topic, () => refreshTopic(topic));
 }
