@@ -41,12 +41,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 20, what: str =
 class Stores:
     """One PostgreSQL and one Redis for the whole test session."""
 
-    def __init__(self, folder: Path) -> None:
-        """Everything goes below `folder`."""
+    def __init__(self, folder: Path, settings: Mapping[str, str] = UNSAFE_AND_FAST) -> None:
+        """Everything goes below `folder`; `settings` are PostgreSQL's."""
         self.paths = Paths(folder)
         self.paths.make()
         self._supervisor = Supervisor(self.paths)
-        self.postgres = Postgres(self.paths.postgres, UNSAFE_AND_FAST)
+        self.postgres = Postgres(self.paths.postgres, dict(settings))
         self.redis = RedisServer(self.paths.redis, free_port(), "test-password")
 
     def start(self) -> None:

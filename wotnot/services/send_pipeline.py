@@ -8,7 +8,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class Returned(NamedTuple):
 class _Heap:
     items: list[tuple[float, int, Parcel]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
-    order: itertools.count[int] = field(default_factory=itertools.count)
+    order: Iterator[int] = field(default_factory=itertools.count)
 
 
 class SendPipeline:
