@@ -57,12 +57,20 @@ def _bring_up(paths: Paths, settings: dict[str, str], supervisor: Supervisor) ->
     commands = procfile.read(ROOT / "Procfile")
     supervisor.run_once(procfile.program(procfile.RELEASE, commands.pop(procfile.RELEASE), env))
     if uses_sandbox:
-        supervisor.run_once(procfile.program("demo", "flask --app wsgi demo", env))
+        _make_demo(supervisor, env)
     for name, command in commands.items():
         supervisor.add(procfile.program(name, command, env))
     address = f"http://{ports.LOOPBACK}:{port}"
     supervisor.wait_until(lambda: _is_ready(f"{address}/readyz"), 60, "WotNot", "web")
     banner.show(paths, env, address, time.monotonic() - began)
+
+
+def _make_demo(supervisor: Supervisor, env: dict[str, str]) -> None:
+    """Something to look at in an empty database; WotNot is of use without it, so its failure stops nothing."""
+    try:
+        supervisor.run_once(procfile.program("demo", "flask --app wsgi demo", env))
+    except StartError as error:
+        say(f"The demo workspace could not be made: {error}")
 
 
 def _start_database(paths: Paths, env: dict[str, str], supervisor: Supervisor) -> dict[str, str]:
