@@ -1,0 +1,190 @@
+"""Reading contacts: pages by search and filter, counts from the tallies, tags, the names of custom fields."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from wotnot.errors import Invalid
+from wotnot.extensions import db
+from wotnot.models import Consent, Contact, ContactImport, ContactTag, ContactTally, ImportState, Tag
+from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
+
+MAX_SEARCH = 100
+_PHONE_LIKE = re.compile(r"[+\d][\d\s().-]*")
+_NOT_DIGIT = re.compile(r"\D")
+_TRIGRAM = 3
+_SAMPLED = 1000
+_ALL, _OPTED_OUT = 0, -1
+_NEWER, _OLDER = "n", "o"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCounts:
+    """How many contacts there are, and how many of them opted out."""
+
+    total: int
+    opted_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """A tag and how many contacts have it."""
+
+    id: int
+    name: str
+    count: int
+
+
+def list_contacts(
+    workspace_id: int,
+    *,
+    search: str | None = None,
+    tag: str | None = None,
+    consent: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = 50,
+) -> Page[Contact]:
+    """Contacts, newest first. `search` looks in name, phone and e-mail; every word must be found.
+
+    A page's `previous_cursor` leads to the newer ones. Raises Invalid for a cursor or consent that means nothing.
+    """
+    query = select(Contact).where(Contact.workspace_id == workspace_id)
+    key: Any = Contact.id
+    if tag:
+        found = find_tag(workspace_id, tag)
+        if found is None:
+            return Page([])
+        query = query.join(ContactTag, ContactTag.contact_id == Contact.id).where(ContactTag.tag_id == found.id)
+        key = ContactTag.contact_id
+    if consent:
+        query = query.where(Contact.consent == _consent(consent))
+    if search and search.strip():
+        query = query.where(search_condition(search))
+    return _page(query, key, cursor, clamp_limit(limit))
+
+
+def search_condition(search: str) -> ColumnElement[bool]:
+    """SQL for "name, phone and e-mail hold these words". "082 555 01" is looked up as digits of the stored number.
+
+    Words of one or two letters are only looked for where a word begins: the trigram index knows those.
+    """
+    search = search.strip()[:MAX_SEARCH].replace("\x00", "")
+    digits = _NOT_DIGIT.sub("", search).lstrip("0")
+    if _PHONE_LIKE.fullmatch(search) and len(digits) >= _TRIGRAM:
+        return Contact.search_text.like(f"%{digits}%")
+    return and_(*(_word_condition(word) for word in search.lower().split()))
+
+
+def _word_condition(word: str) -> ColumnElement[bool]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", word)
+    if len(word) >= _TRIGRAM:
+        return Contact.search_text.like(f"%{escaped}%")
+    return or_(Contact.search_text.like(f"{escaped}%"), Contact.search_text.like(f"% {escaped}%"))
+
+
+def count_contacts(workspace_id: int) -> ContactCounts:
+    """All contacts and the opted-out ones, from the tallies."""
+    query = (
+        select(ContactTally.tag_id, func.sum(ContactTally.delta))
+        .where(ContactTally.workspace_id == workspace_id, ContactTally.tag_id.in_((_ALL, _OPTED_OUT)))
+        .group_by(ContactTally.tag_id)
+    )
+    counts = {tag_id: int(total) for tag_id, total in db.session.execute(query)}
+    return ContactCounts(counts.get(_ALL, 0), counts.get(_OPTED_OUT, 0))
+
+
+def list_tags(workspace_id: int) -> list[TagCount]:
+    """Every tag with its number of contacts, by name."""
+    sums = (
+        select(ContactTally.tag_id, func.sum(ContactTally.delta).label("count"))
+        .where(ContactTally.workspace_id == workspace_id, ContactTally.tag_id > 0)
+        .group_by(ContactTally.tag_id)
+        .subquery()
+    )
+    query = (
+        select(Tag.id, Tag.name, func.coalesce(sums.c["count"], 0))
+        .outerjoin(sums, sums.c.tag_id == Tag.id)
+        .where(Tag.workspace_id == workspace_id)
+        .order_by(func.lower(Tag.name))
+    )
+    return [TagCount(tag_id, name, int(count)) for tag_id, name, count in db.session.execute(query)]
+
+
+def find_tag(workspace_id: int, name: str) -> Tag | None:
+    """The tag of this name, whatever the case."""
+    return db.session.scalar(
+        select(Tag).where(Tag.workspace_id == workspace_id, func.lower(Tag.name) == func.lower(name.strip()))
+    )
+
+
+def tags_of(contact_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The tags of some contacts, by name, in one query. The caller checked the tenant."""
+    tags: dict[int, list[str]] = {contact_id: [] for contact_id in contact_ids}
+    query = (
+        select(ContactTag.contact_id, Tag.name)
+        .join(Tag, Tag.id == ContactTag.tag_id)
+        .where(ContactTag.contact_id.in_(contact_ids))
+        .order_by(func.lower(Tag.name))
+    )
+    for contact_id, name in db.session.execute(query):
+        tags[contact_id].append(name)
+    return tags
+
+
+def list_attribute_names(workspace_id: int) -> list[str]:
+    """The names of custom fields in use, by name: those of the newest and oldest contacts and of every import.
+
+    Reading every contact would take seconds for a million; a field that only stands in the middle came by an import.
+    """
+    names: set[str] = set()
+    for order in (Contact.id.desc(), Contact.id.asc()):
+        some = (
+            select(Contact.attributes).where(Contact.workspace_id == workspace_id).order_by(order).limit(_SAMPLED)
+        ).subquery()
+        names.update(db.session.scalars(select(func.jsonb_object_keys(some.c.attributes)).distinct()))
+    mappings = select(ContactImport.mapping).where(
+        ContactImport.workspace_id == workspace_id, ContactImport.state == ImportState.DONE
+    )
+    for mapping in db.session.scalars(mappings.order_by(ContactImport.id.desc()).limit(100)):
+        targets = mapping.get("targets") or ()
+        names.update(target.removeprefix("attribute:") for target in targets if target.startswith("attribute:"))
+    return sorted(names, key=str.lower)
+
+
+def _page(query: Select[Contact], key: Any, cursor: str | None, limit: int) -> Page[Contact]:
+    way, last_id = _read_cursor(cursor)
+    if last_id is not None:
+        query = query.where(key > last_id if way == _NEWER else key < last_id)
+    query = query.order_by(key.asc() if way == _NEWER else key.desc()).limit(limit + 1)
+    rows = list(db.session.scalars(query))
+    has_more, rows = len(rows) > limit, rows[:limit]
+    if way == _NEWER:
+        rows.reverse()
+    if not rows:
+        return Page([])
+    older = has_more if way == _OLDER else True
+    newer = has_more if way == _NEWER else last_id is not None
+    return Page(
+        rows,
+        next_cursor=encode_cursor(_OLDER, rows[-1].id) if older else None,
+        previous_cursor=encode_cursor(_NEWER, rows[0].id) if newer else None,
+    )
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, int | None]:
+    if not cursor:
+        return _OLDER, None
+    way, number = decode_cursor(cursor, 2)
+    if way not in {_NEWER, _OLDER} or not number.isdecimal() or len(number) > 18:
+        raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."})
+    return way, int(number)
+
+
+def _consent(value: str) -> Consent:
+    try:
+        return Consent(value)
+    except ValueError:
+        raise Invalid({"consent": f"“{value}” is not one of {', '.join(Consent)}."}) from None
