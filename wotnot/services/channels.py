@@ -6,6 +6,7 @@ the row, because messages and conversations belong to it; connecting the number 
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -43,7 +44,7 @@ def check_number(*, waba_id: str, phone_number_id: str, access_token: str) -> Nu
     """
     waba_id, phone_number_id, token = _clean(waba_id, phone_number_id, access_token)
     release_connection()
-    with _client(token) as client:
+    with client_with(token) as client:
         return ask_meta(client, _config(), waba_id, phone_number_id, token)
 
 
@@ -101,6 +102,17 @@ def find_channel_by_phone_number_id(phone_number_id: str) -> Channel | None:
     """The channel that has this number now, in whatever workspace: for webhooks, which only know Meta's id."""
     return db.session.scalar(
         select(Channel).where(Channel.phone_number_id == phone_number_id, Channel.state != ChannelState.REMOVED)
+    )
+
+
+def list_taken_numbers(phone_number_ids: Sequence[str]) -> set[str]:
+    """Which of these numbers are connected, in whatever workspace."""
+    return set(
+        db.session.scalars(
+            select(Channel.phone_number_id).where(
+                Channel.phone_number_id.in_(phone_number_ids), Channel.state != ChannelState.REMOVED
+            )
+        )
     )
 
 
@@ -210,7 +222,13 @@ def stop_channel(workspace_id: int, channel_id: int, reason: str) -> bool:
 
 def client_for(channel: Channel) -> GraphClient:
     """A client that speaks for this channel. Raises UnreadableSecret when the encryption keys were lost."""
-    return _client(token_of(channel))
+    return client_with(token_of(channel))
+
+
+def client_with(token: str) -> GraphClient:
+    """A client that speaks with this token, to Meta or to the sandbox, as configured."""
+    config = _config()
+    return GraphClient(config.graph_api_url, config.graph_api_version, token)
 
 
 def token_of(channel: Channel) -> str:
@@ -225,15 +243,21 @@ def reason_of(fault: GraphFault) -> str:
     return f"{fault.title}: {fault.meta_words.rstrip('.')}. {fault.advice}"
 
 
+def is_sandbox() -> bool:
+    """Whether the sandbox stands in for Meta here."""
+    return bool(_config().sandbox_url)
+
+
+def webhook_settings() -> tuple[str, str]:
+    """The callback address and the verify token to paste at Meta."""
+    config = _config()
+    return f"{config.public_url}/webhooks/whatsapp", config.whatsapp_verify_token
+
+
 def _config() -> Config:
     config = current_app.extensions["wotnot.config"]
     assert isinstance(config, Config)  # noqa: S101 — for the type checker; the factory puts it there
     return config
-
-
-def _client(token: str) -> GraphClient:
-    config = _config()
-    return GraphClient(config.graph_api_url, config.graph_api_version, token)
 
 
 def _clean(waba_id: str, phone_number_id: str, access_token: str) -> tuple[str, str, str]:
@@ -290,7 +314,7 @@ def _ask_again(channel: Channel) -> NumberFacts | str:
         return "The token cannot be read any more, because the encryption keys were changed. Replace the token."
     release_connection()
     try:
-        with _client(token) as client:
+        with client_with(token) as client:
             return facts_of(client.get_phone_number(phone_number_id))
     except GraphError as error:
         if error.fault.may_retry:
@@ -300,7 +324,7 @@ def _ask_again(channel: Channel) -> NumberFacts | str:
 
 def _subscribe(token: str, waba_id: str) -> None:
     try:
-        with _client(token) as client:
+        with client_with(token) as client:
             client.subscribe_app(waba_id)
     except GraphError as error:
         raise domain_error(error.fault, "access_token") from error

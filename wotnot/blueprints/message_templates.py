@@ -1,0 +1,245 @@
+"""Templates: the list and its recycle bin, the editor with its live phone, and the page of each template."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Flask, flash, render_template, request
+from werkzeug.wrappers import Response
+
+from wotnot.blueprints.form_errors import errors_of
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
+from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from wotnot.models import Channel, Role
+from wotnot.services import channels, message_templates
+from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
+from wotnot.services.whatsapp.components import fill_text, find, list_variables, samples_of, text_of
+
+blueprint = Blueprint("message_templates", __name__, url_prefix="/app/templates")
+guard_pages(blueprint)
+
+Answer = str | Response | tuple[str, int]
+
+PAGE_SIZE = 50
+LINE_LENGTH = 90
+_TABS = (
+    ("approved", "Approved"),
+    ("pending", "In review"),
+    ("rejected", "Rejected"),
+    ("paused", "Paused"),
+    ("disabled", "Disabled"),
+)
+_LIMITS = {"name": MAX_NAME, "header": MAX_HEADER, "body": MAX_BODY, "footer": MAX_FOOTER, "buttons": MAX_BUTTONS}
+
+
+def register(app: Flask) -> None:
+    """Put the pages under /app/templates."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {"languages": LANGUAGES, "limits": _LIMITS, "button_types": BUTTON_TYPES}
+
+
+@blueprint.app_template_filter("body_line")
+def body_line(components: list[dict[str, object]]) -> str:
+    """The body of a template as one short line, for lists."""
+    text = " ".join(text_of(find(components, "BODY"), "text").split())
+    return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + "…"
+
+
+@blueprint.get("")
+def index() -> str:
+    """The list, by state, words and number; with `bin` what was deleted."""
+    wanted = {name: request.args.get(name, "").strip() for name in ("status", "search", "bin", "cursor")}
+    page = message_templates.list_templates(
+        workspace_id(),
+        status=wanted["status"] or None,
+        search=wanted["search"],
+        deleted=bool(wanted["bin"]),
+        cursor=wanted["cursor"] or None,
+        limit=PAGE_SIZE,
+    )
+    return render(
+        "message_templates/index.html",
+        "message_templates/_list.html",
+        page=page,
+        wanted=wanted,
+        counts=message_templates.count_templates(workspace_id()),
+        status_tabs=_TABS,
+        has_channel=bool(channels.list_channels(workspace_id())),
+    )
+
+
+@blueprint.post("/sync")
+@requires(Role.ADMIN)
+def sync() -> Answer:
+    """Fetch the templates of every connected account."""
+    one_an_account = {channel.waba_id: channel.id for channel in channels.list_channels(workspace_id())}
+    if not one_an_account:
+        flash("Connect a number first: templates belong to its account.", "error")
+        return go_to("/app/channels")
+    here = workspace_id()
+    try:
+        results = [message_templates.sync_templates(here, channel_id) for channel_id in one_an_account.values()]
+    except (Invalid, Unavailable) as error:
+        flash(error.detail, "error")
+        return go_to("/app/templates")
+    created, updated, removed = (sum(getattr(r, name) for r in results) for name in ("created", "updated", "removed"))
+    same = not (created or updated or removed)
+    flash(
+        "Nothing has changed at Meta." if same else f"{created} new, {updated} changed, {removed} gone at Meta.",
+        "success",
+    )
+    return go_to("/app/templates")
+
+
+@blueprint.get("/new")
+@requires(Role.ADMIN)
+def new() -> Answer:
+    """The empty editor."""
+    found = channels.list_channels(workspace_id())
+    if not found:
+        flash("Connect a number first: a template belongs to its account.", "warning")
+        return go_to("/app/channels")
+    return _editor(TemplateValues(channel_id=str(found[0].id)))
+
+
+@blueprint.post("/new")
+@requires(Role.ADMIN)
+def create() -> Answer:
+    """Submit to Meta. What is refused comes back with everything that was typed."""
+    values = read_form(request.form)
+    try:
+        channel_id = int(values.channel_id) if values.channel_id.isdecimal() else 0
+        template = message_templates.create_template(
+            workspace_id(),
+            channel_id=channel_id,
+            name=values.name,
+            language=values.language,
+            category=values.category,
+            components=values.components,
+            parameter_format=values.parameter_format,
+        )
+    except NotFound:
+        return _editor(values, {"channel_id": ["Choose a number of this workspace."]}), 422
+    except (Invalid, Conflict, Unavailable) as error:
+        return _editor(values, _form_errors(error)), 422
+    flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
+    return go_to(f"/app/templates/{template.id}")
+
+
+@blueprint.post("/edit")
+@requires(Role.ADMIN)
+def edit_buttons() -> str:
+    """The editor with a button more or fewer."""
+    values = read_form(request.form)
+    if request.form.get("remove", "").isdecimal():
+        values = values.without_button(int(request.form["remove"]))
+    elif request.form.get("add"):
+        values = values.with_button(request.form["add"])
+    return render("message_templates/new.html", "message_templates/_buttons_changed.html", **_editor_context(values))
+
+
+@blueprint.post("/preview")
+@requires(Role.ADMIN)
+def preview() -> str:
+    """The phone and what Meta would say, while it is being typed; new variables get their row of samples."""
+    values = read_form(request.form)
+    return render_template(
+        "message_templates/_preview_changed.html",
+        **_editor_context(values),
+        new_rows={variable.key for variable in values.variables} != set(values.samples),
+    )
+
+
+@blueprint.get("/<int:template_id>")
+def show(template_id: int) -> str:
+    """One template as the customer sees it, with what Meta says about it."""
+    template = message_templates.get_template(workspace_id(), template_id)
+    samples = samples_of(template.components, template.parameter_format)
+    return render(
+        "message_templates/show.html",
+        "message_templates/_facts.html",
+        template=template,
+        message=fill_text(template.components, samples),
+        variables=list_variables(template.components, template.parameter_format),
+        business=_business(template.waba_id),
+        obstacle=message_templates.why_not_sendable(template),
+    )
+
+
+@blueprint.post("/<int:template_id>/delete")
+@requires(Role.ADMIN)
+def delete(template_id: int) -> Answer:
+    """Put it into the recycle bin."""
+    try:
+        template = message_templates.delete_template(workspace_id(), template_id)
+    except Conflict as error:
+        flash(error.detail, "error")
+        return go_to(f"/app/templates/{template_id}")
+    flash(f"{template.name} is in the recycle bin.", "success")
+    return go_to("/app/templates")
+
+
+@blueprint.post("/<int:template_id>/restore")
+@requires(Role.ADMIN)
+def restore(template_id: int) -> Answer:
+    """Take it out of the recycle bin."""
+    try:
+        template = message_templates.restore_template(workspace_id(), template_id)
+        flash(f"{template.name} is back.", "success")
+    except Conflict as error:
+        flash(error.detail, "error")
+    return go_to(f"/app/templates/{template_id}")
+
+
+@blueprint.post("/<int:template_id>/delete-at-meta")
+@requires(Role.ADMIN)
+def delete_at_meta(template_id: int) -> Answer:
+    """Delete it at Meta as well, for good."""
+    try:
+        message_templates.delete_at_meta(workspace_id(), template_id)
+        flash("Deleted at Meta as well.", "success")
+    except (Conflict, Invalid, Unavailable) as error:
+        flash(error.detail, "error")
+    return go_to("/app/templates?bin=1")
+
+
+def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> str:
+    return render_template("message_templates/new.html", **_editor_context(values, errors))
+
+
+def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
+    found = channels.list_channels(workspace_id())
+    waba_ids = {str(channel.id): channel.waba_id for channel in found}
+    return {
+        "values": values,
+        "errors": errors or {},
+        "channels": _one_an_account(found),
+        "message": fill_text(values.components, values.given_samples),
+        "business": _business(waba_ids.get(values.channel_id, "")),
+        "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
+        "to_write": [word for word, text in (("a name", values.name), ("the body", values.body)) if not text.strip()],
+    }
+
+
+def _is_untouched(finding: Finding, values: TemplateValues) -> bool:
+    """Whether a finding only says that something is not written yet; that is no news while one writes."""
+    return (finding.field == "name" and not values.name) or (finding.field == "body" and not values.body.strip())
+
+
+def _form_errors(error: DomainError) -> dict[str, list[str]]:
+    taken = isinstance(error, Conflict) and error.code in {"template_exists", "template_in_bin"}
+    return {"name": [error.detail]} if taken else errors_of(error)
+
+
+def _one_an_account(found: list[Channel]) -> list[Channel]:
+    return list({channel.waba_id: channel for channel in reversed(found)}.values())
+
+
+def _business(waba_id: str) -> str:
+    """Whose name stands above the chat: the number's, else the workspace's."""
+    channel = next((one for one in channels.list_channels(workspace_id()) if one.waba_id == waba_id), None)
+    return (channel.verified_name if channel else "") or actor().workspace.name
