@@ -87,6 +87,20 @@ class Invalid(DomainError):
         super().__init__(detail or first, code=code)
 
 
+class TooMany(DomainError):
+    """More tries than allowed; `retry_after` says in how many seconds the next one may come."""
+
+    status = 429
+    title = "Too many requests"
+    default_code = "too_many_requests"
+
+    def __init__(self, retry_after: int) -> None:
+        """Take the seconds until the next try."""
+        minutes = max(1, round(retry_after / 60))
+        super().__init__(f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.")
+        self.retry_after = retry_after
+
+
 class Unavailable(DomainError):
     """A part this needs is away; trying again later can help."""
 

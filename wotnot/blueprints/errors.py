@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from wotnot.blueprints.htmx import is_htmx
-from wotnot.errors import DomainError, Invalid, Unavailable
+from wotnot.errors import DomainError, Invalid, TooMany, Unavailable
 from wotnot.extensions import db
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ def _answer_domain_error(error: DomainError) -> Response:
     response = _answer(error.status, error.detail, title=error.title, code=error.code, errors=errors, extra=error.extra)
     if error.status == HTTPStatus.UNAUTHORIZED and wants_problem():
         response.headers["WWW-Authenticate"] = 'Bearer realm="WotNot"'
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, current_app, g, request, session
 from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
-from flask_login import current_user
 from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from jwt.exceptions import PyJWTError
 
 from wotnot.blueprints.htmx import go_to, is_htmx
@@ -163,22 +163,35 @@ def credential_key() -> str:
     return hashlib.sha256(sent.encode()).hexdigest() if sent else get_remote_address()
 
 
-def read_token(token: str, kind: Literal["access", "refresh"]) -> dict[str, object]:
-    """The claims of a valid JWT of that kind. Raises Unauthorized; revocation is checked where the user is read."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says. `login_id` is shared by every token of one log-in, so that they can end together."""
+
+    user_id: int
+    workspace_id: int
+    epoch: int
+    login_id: str
+
+
+def read_token(token: str, kind: Literal["access", "refresh"] | None = None) -> Claims:
+    """The claims of a valid JWT, of that kind if one is named.
+
+    Raises Unauthorized. Whether the log-in was ended is seen where the user is read.
+    """
     try:
-        claims: dict[str, object] = decode_token(token)
-    except (PyJWTError, JWTExtendedException, ValueError, TypeError):
+        claims = decode_token(token)
+        found = Claims(int(claims["sub"]), int(claims["wid"]), int(claims["epoch"]), str(claims["sid"]))
+    except (PyJWTError, JWTExtendedException, ValueError, TypeError, KeyError):
         raise Unauthorized("The token is not valid or has expired. Log in again.", code="token_invalid") from None
-    if claims.get("type") != kind:
+    if kind is not None and claims.get("type") != kind:
         raise Unauthorized(f"This needs the {kind} token.", code="token_invalid")
-    return claims
+    return found
 
 
 def _actor_of_token(token: str) -> Actor:
     claims = read_token(token, "access")
-    wanted = _header_workspace() or int(str(claims["wid"]))
-    user = accounts.get_token_user(int(str(claims["sub"])), epoch=int(str(claims["epoch"])), jti=str(claims["jti"]))
-    member = workspaces.find_membership(user.id, wanted)
+    user = accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id)
+    member = workspaces.find_membership(user.id, _header_workspace() or claims.workspace_id)
     if member is None:
         raise NotFound("Workspace")
     return Actor(user, member.workspace, member.role, "token")

@@ -1,6 +1,7 @@
 """Accounts: people who can log in. Owns the `users` and `revoked_tokens` tables.
 
-`session_epoch` is in every session and token; raising it ends them all. A single token ends by its id (`jti`).
+`session_epoch` is in every session and token; raising it ends them all. The tokens of one log-in share an id and end
+together when it is revoked.
 Links in mails are signed and carry a mark of what they change, so each works once.
 """
 
@@ -122,27 +123,27 @@ def get_user(user_id: int) -> User:
 # ---------------------------------------------------------------- tokens
 
 
-def get_token_user(user_id: int, *, epoch: int, jti: str) -> User:
-    """The user of a token. Raises Unauthorized when it was revoked, alone or with all others. Detached."""
-    revoked = exists().where(RevokedToken.jti == jti)
-    user = db.session.scalar(select(User).where(User.id == user_id, User.session_epoch == epoch, ~revoked))
+def get_token_user(user_id: int, *, epoch: int, login_id: str) -> User:
+    """The user of a token. Raises Unauthorized when its log-in was ended, alone or with all others. Detached."""
+    ended = exists().where(RevokedToken.jti == login_id)
+    user: User | None = db.session.scalar(select(User).where(User.id == user_id, User.session_epoch == epoch, ~ended))
     if user is None:
         raise Unauthorized(TOKEN_ENDED, code="token_invalid")
     db.session.expunge(user)
     return user
 
 
-def revoke_token(jti: str, expires_at: datetime) -> None:
-    """End one token before its time. Twice is as good as once."""
+def revoke_login(login_id: str, expires_at: datetime) -> None:
+    """End every token of one log-in; `expires_at` is when the last of them ends anyway. Twice is as good as once."""
     with transaction() as session:
-        session.execute(insert(RevokedToken).values(jti=jti, expires_at=expires_at).on_conflict_do_nothing())
+        session.execute(insert(RevokedToken).values(jti=login_id, expires_at=expires_at).on_conflict_do_nothing())
 
 
 def purge_revoked_tokens() -> int:
     """Forget revoked tokens that have expired by themselves; answers how many."""
     with transaction() as session:
-        gone = session.execute(delete(RevokedToken).where(RevokedToken.expires_at < clock.now()))
-    return int(gone.rowcount)
+        expired = delete(RevokedToken).where(RevokedToken.expires_at < clock.now()).returning(RevokedToken.jti)
+        return len(session.scalars(expired).all())
 
 
 def end_all_sessions(user_id: int) -> None:

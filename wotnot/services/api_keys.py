@@ -19,6 +19,7 @@ from wotnot.models import ApiKey, Member, User, Workspace
 from wotnot.services.pages import Page, clamp_limit, decode_id_cursor, encode_cursor
 from wotnot.services.transaction import transaction
 
+ANY_KEY_START = "wn_"
 KEY_START = "wn_live_"
 SCOPES = ("read", "write")
 NAME_LENGTH = 200
@@ -29,7 +30,7 @@ _USED_EVERY = timedelta(minutes=5)
 
 def looks_like_key(credential: str) -> bool:
     """Whether a credential is one of our keys rather than a token."""
-    return credential.startswith(KEY_START)
+    return credential.startswith(ANY_KEY_START)
 
 
 def create_api_key(workspace_id: int, *, user_id: int, name: str, scopes: Sequence[str] = ()) -> tuple[ApiKey, str]:
@@ -80,12 +81,13 @@ def list_api_keys(workspace_id: int, *, cursor: str | None = None, limit: int | 
 def revoke_api_key(workspace_id: int, key_id: int) -> None:
     """Stop a key at once. Raises NotFound, also when it was stopped before."""
     with transaction() as session:
-        stopped = session.execute(
+        stopped = session.scalar(
             update(ApiKey)
             .where(ApiKey.workspace_id == workspace_id, ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
             .values(revoked_at=clock.now())
+            .returning(ApiKey.id)
         )
-        if stopped.rowcount == 0:
+        if stopped is None:
             raise NotFound("API key")
 
 

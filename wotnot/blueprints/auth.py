@@ -1,0 +1,243 @@
+"""Signing up, in and out; forgotten passwords; invitations."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, flash, redirect, render_template, request, session
+from flask_login import current_user, login_user, logout_user
+from marshmallow import fields, validate
+from werkzeug.wrappers import Response
+
+from wotnot.blueprints import login_limits
+from wotnot.blueprints.forms import Form, FormSchema, read_form
+from wotnot.blueprints.guards import safe_next
+from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, TooMany, Unauthorized
+from wotnot.models import User
+from wotnot.services import accounts, workspaces
+
+blueprint = Blueprint("auth", __name__)
+
+Answer = str | Response | tuple[str, int]
+
+_REQUIRED: dict[str, Any] = {"required": "Fill this in.", "null": "Fill this in."}
+
+
+class LoginForm(FormSchema):
+    """E-mail and password; `remember` keeps the session on this device."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254, error="Enter your e-mail address."))
+    password = fields.String(required=True, validate=validate.Length(1, 1000, error="Enter your password."))
+    next = fields.String(load_default="")
+
+
+class RegisterForm(FormSchema):
+    """A new account with its first workspace. An invited person needs no workspace."""
+
+    name = fields.String(required=True, error_messages=_REQUIRED)
+    email = fields.String(required=True, error_messages=_REQUIRED)
+    password = fields.String(required=True, error_messages=_REQUIRED)
+    workspace_name = fields.String(load_default="")
+    default_country = fields.String(load_default="US")
+    timezone = fields.String(load_default="UTC")
+    invitation = fields.String(load_default="")
+
+
+def register(app: Flask) -> None:
+    """Put the signed-out pages on `app`."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/")
+def root() -> Response:
+    """The site's front door."""
+    return redirect("/app/")
+
+
+@blueprint.get("/login")
+def short_login() -> Response:
+    """`POST /login` belongs to programs; a person who types the address means the page."""
+    return redirect("/app/login")
+
+
+@blueprint.get("/register")
+def short_register() -> Response:
+    """As for /login."""
+    return redirect("/app/register")
+
+
+# ---------------------------------------------------------------- in and out
+
+
+@blueprint.get("/app/login")
+def login() -> Answer:
+    """The empty form; somebody who is signed in goes on."""
+    if current_user.is_authenticated:
+        return redirect(safe_next(request.args.get("next")))
+    return _login_page(Form(values={"next": request.args.get("next", ""), "email": request.args.get("email", "")}))
+
+
+@blueprint.post("/app/login")
+def sign_in() -> Answer:
+    """Check the password and start a session."""
+    form = read_form(LoginForm)
+    if form.errors:
+        return _login_page(form), 422
+    try:
+        user = login_limits.log_in(form.data["email"], form.data["password"])
+    except TooMany as error:
+        form.take(error)
+        return _login_page(form), 429
+    except Unauthorized as error:
+        return _login_page(form, refusal=error), 422
+    _start_session(user)
+    return redirect(safe_next(form.data["next"]))
+
+
+@blueprint.post("/app/logout")
+def sign_out() -> Response:
+    """End this session."""
+    logout_user()
+    session.clear()
+    flash("You are signed out.", "success")
+    return redirect("/app/login")
+
+
+@blueprint.get("/app/register")
+def sign_up_form() -> Answer:
+    """The empty form; with `invitation` for somebody who was invited."""
+    if current_user.is_authenticated:
+        return redirect("/app/")
+    return _register_page(Form(values={"invitation": request.args.get("invitation", ""), "default_country": "US"}))
+
+
+@blueprint.post("/app/register")
+def sign_up() -> Answer:
+    """Make the account and start a session."""
+    form = read_form(RegisterForm)
+    if form.errors:
+        return _register_page(form), 422
+    data = form.data
+    try:
+        login_limits.count_sign_up()
+        if data["invitation"]:
+            user = _sign_up_invited(data)
+        else:
+            wanted = ("email", "password", "name", "workspace_name", "default_country", "timezone")
+            user = accounts.register_user(**{field: data[field] for field in wanted}).user
+    except (Invalid, Conflict, Forbidden, TooMany) as error:
+        form.take(error, "email")
+        return _register_page(form), error.status if isinstance(error, TooMany) else 422
+    _start_session(user)
+    return redirect("/app/")
+
+
+def _sign_up_invited(data: dict[str, str]) -> User:
+    """The link came by mail to the invited address, so only that address may use it."""
+    _, address, _ = workspaces.read_invitation(data["invitation"])
+    if accounts.check_email(data["email"]).lower() != address.lower():
+        raise Invalid({"email": f"The invitation is for {address}."})
+    user = accounts.create_user(email=data["email"], password=data["password"], name=data["name"])
+    workspaces.accept_invitation(data["invitation"], user)
+    return user
+
+
+def _start_session(user: User) -> None:
+    # What an earlier visitor left in this browser's session must not become this user's.
+    session.clear()
+    login_user(user)
+    session.permanent = True
+
+
+def _login_page(form: Form, refusal: Unauthorized | None = None) -> str:
+    return render_template("auth/login.html", form=form, refusal=refusal)
+
+
+def _register_page(form: Form) -> str:
+    invited_to = None
+    if form.values.get("invitation"):
+        try:
+            invited_to, address, _ = workspaces.read_invitation(form.values["invitation"])
+            form.values.setdefault("email", address)
+        except DomainError as error:
+            form.take(error)
+            form.values["invitation"] = ""
+    countries = workspaces.list_countries()
+    return render_template("auth/register.html", form=form, invited_to=invited_to, countries=countries)
+
+
+# ---------------------------------------------------------------- forgotten passwords
+
+
+@blueprint.get("/app/forgot")
+def forgot() -> str:
+    """Ask for the address."""
+    return render_template("auth/forgot.html", form=Form(values=request.args.to_dict()), sent_to="")
+
+
+@blueprint.post("/app/forgot")
+def send_reset_link() -> Answer:
+    """Mail the link. The answer is the same whether or not the address has an account."""
+    form = Form(values=request.form.to_dict())
+    try:
+        email = accounts.check_email(form.values.get("email", ""))
+        login_limits.count_mail(email)
+    except (Invalid, TooMany) as error:
+        form.take(error)
+        return render_template("auth/forgot.html", form=form, sent_to=""), error.status
+    accounts.request_password_reset(email)
+    return render_template("auth/forgot.html", form=form, sent_to=email)
+
+
+@blueprint.get("/app/reset/<token>")
+def choose_password(token: str) -> Answer:
+    """The form behind the mailed link."""
+    try:
+        accounts.check_reset_token(token)
+    except DomainError as error:
+        return render_template("auth/link_ended.html", detail=error.detail, again="/app/forgot"), 410
+    return render_template("auth/reset.html", form=Form(), token=token)
+
+
+@blueprint.post("/app/reset/<token>")
+def set_password(token: str) -> Answer:
+    """Set the password, end every other session and start one here."""
+    form = Form()
+    try:
+        user = accounts.reset_password(token, request.form.get("password", ""))
+    except Invalid as error:
+        form.take(error)
+        return render_template("auth/reset.html", form=form, token=token), 422
+    except DomainError as error:
+        return render_template("auth/link_ended.html", detail=error.detail, again="/app/forgot"), 410
+    _start_session(user)
+    flash("Your password is changed. Every other session has ended.", "success")
+    return redirect("/app/")
+
+
+# ---------------------------------------------------------------- invitations
+
+
+@blueprint.get("/app/invitations/<token>")
+def invitation(token: str) -> Answer:
+    """What the mailed link offers."""
+    try:
+        offered, address, role = workspaces.read_invitation(token)
+    except DomainError as error:
+        return render_template("auth/link_ended.html", detail=error.detail, again=""), 410
+    is_known = accounts.find_user_by_email(address) is not None
+    return render_template(
+        "auth/invitation.html", token=token, offered=offered, address=address, role=role, is_known=is_known
+    )
+
+
+@blueprint.post("/app/invitations/<token>")
+def accept_invitation(token: str) -> Answer:
+    """Join the workspace, signed in with the invited address."""
+    if not current_user.is_authenticated:
+        return redirect(f"/app/login?next=/app/invitations/{token}")
+    try:
+        joined = workspaces.accept_invitation(token, current_user)
+    except DomainError as error:
+        return render_template("auth/link_ended.html", detail=error.detail, again=""), error.status
+    session["workspace_id"] = joined.id
+    flash(f"Welcome to {joined.name}.", "success")
+    return redirect("/app/")
