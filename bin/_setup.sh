@@ -48,7 +48,7 @@ install_packages() {
     set -- "$@" -r "$file"
     shift
   done
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" ||
+  "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$@" ||
     fail "Installing the Python packages failed (see above). Check the network and try again."
   printf '%s' "$wanted" >"$stamp"
 }

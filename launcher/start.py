@@ -56,10 +56,10 @@ def _bring_up(paths: Paths, settings: dict[str, str], supervisor: Supervisor) ->
     environment.remember(paths, env)
     commands = procfile.read(ROOT / "Procfile")
     supervisor.run_once(procfile.program(procfile.RELEASE, commands.pop(procfile.RELEASE), env))
-    if uses_sandbox:
-        _make_demo(supervisor, env)
     for name, command in commands.items():
         supervisor.add(procfile.program(name, command, env))
+    if uses_sandbox:
+        _make_demo(supervisor, env)
     address = f"http://{ports.LOOPBACK}:{port}"
     supervisor.wait_until(lambda: _is_ready(f"{address}/readyz"), 60, "WotNot", "web")
     banner.show(paths, env, address, time.monotonic() - began)
