@@ -35,9 +35,18 @@ def path_of(root: Path, key: str) -> Path:
     return root / key
 
 
+def size_of(root: Path, key: str) -> int:
+    """The file's size in bytes; 0 when it is gone."""
+    try:
+        return path_of(root, key).stat().st_size if key else 0
+    except FileNotFoundError:
+        return 0
+
+
 def delete(root: Path, key: str) -> None:
     """Remove a file; one that is gone already is fine."""
-    (root / key).unlink(missing_ok=True)
+    if key:
+        (root / key).unlink(missing_ok=True)
 
 
 def _copy(stream: IO[bytes], target: Path, limit: int) -> int:
