@@ -20,7 +20,7 @@ async def run(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     sandbox = Sandbox(config)
     port = await sandbox.start()
-    print(f"Sandbox ready on http://{config.host}:{port}/", flush=True)  # noqa: T201 - the address is the output
+    print(f"Sandbox ready on http://{config.host}:{port}/", flush=True)
     await stop.wait()
     await sandbox.stop()
 
@@ -33,7 +33,7 @@ def main() -> int:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(run(config))
     except OSError as error:
-        print(f"The sandbox could not start: {error}", file=sys.stderr)  # noqa: T201
+        print(f"The sandbox could not start: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -15,12 +15,19 @@ from sandbox.webhooks import Outbox
 CODE_LIFE_S = 30.0
 BUSINESS_ID = "600000000000001"
 _SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging", "business_management")
-_PROFILE_LIMITS = {"about": 139, "address": 256, "description": 512, "email": 128, "vertical": 40, "profile_picture_handle": 4096}
+_PROFILE_LIMITS = {
+    "about": 139,
+    "address": 256,
+    "description": 512,
+    "email": 128,
+    "vertical": 40,
+    "profile_picture_handle": 4096,
+}
 
 
 def check_token(token: str, app_id: str) -> None:
     """Accept `sandbox-…` and this app's own token; raise GraphError 190 for the rest, 10 for `denied-…`."""
-    if token.startswith("sandbox-") or token.startswith(f"{app_id}|"):
+    if token.startswith(("sandbox-", f"{app_id}|")):
         return
     if token.startswith("denied-"):
         raise GraphError(10, message="(#10) Application does not have permission for this action")
@@ -48,7 +55,11 @@ class AccountsApi:
 
     def waba(self, waba: Waba, query: Json) -> Json:
         """An account with the fields asked for."""
-        return pick(self._describe_waba(waba), query.get("fields"), ("id", "name", "timezone_id", "message_template_namespace", "currency"))
+        return pick(
+            self._describe_waba(waba),
+            query.get("fields"),
+            ("id", "name", "timezone_id", "message_template_namespace", "currency"),
+        )
 
     def _describe_waba(self, waba: Waba) -> Json:
         entity = {"entity_type": "WABA", "id": waba.id, "can_send_message": "AVAILABLE"}
@@ -116,7 +127,11 @@ class AccountsApi:
         """The apps subscribed to this account."""
         if not waba.subscribed:
             return {"data": []}
-        app: Json = {"link": "https://www.facebook.com/games/?app_id=" + self.world.app_id, "name": "Sandbox app", "id": self.world.app_id}
+        app: Json = {
+            "link": "https://www.facebook.com/games/?app_id=" + self.world.app_id,
+            "name": "Sandbox app",
+            "id": self.world.app_id,
+        }
         entry: Json = {"whatsapp_business_api_data": app}
         if waba.callback_url:
             entry["override_callback_uri"] = waba.callback_url
@@ -140,7 +155,9 @@ class AccountsApi:
             raise GraphError(100, message="(#100) callback_url must be an address of 200 characters at most")
         problem = await self.outbox.handshake(url, verify_token)
         if problem:
-            raise GraphError(2200, message=f"(#2200) Callback verification failed with the following errors: {problem}", http=400)
+            raise GraphError(
+                2200, message=f"(#2200) Callback verification failed with the following errors: {problem}", http=400
+            )
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
@@ -240,7 +257,11 @@ class AccountsApi:
     def block_users(self, number: Number, method: str, data: Json) -> Json:
         """Block, unblock or list people."""
         if method == "GET":
-            return {"data": [{"block_users": [{"messaging_product": "whatsapp", "wa_id": wa_id} for wa_id in number.blocked]}]}
+            return {
+                "data": [
+                    {"block_users": [{"messaging_product": "whatsapp", "wa_id": wa_id} for wa_id in number.blocked]}
+                ]
+            }
         users = [str(user.get("user", "")) for user in data.get("block_users", []) if isinstance(user, dict)]
         done = []
         for user in users:
@@ -250,7 +271,10 @@ class AccountsApi:
             elif method == "DELETE" and wa_id in number.blocked:
                 number.blocked.remove(wa_id)
             done.append({"input": user, "wa_id": wa_id})
-        return {"messaging_product": "whatsapp", "block_users": {"added_users" if method == "POST" else "removed_users": done}}
+        return {
+            "messaging_product": "whatsapp",
+            "block_users": {"added_users" if method == "POST" else "removed_users": done},
+        }
 
     # --- sign-up and tokens -------------------------------------------------------------------------------------
 

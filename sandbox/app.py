@@ -34,7 +34,10 @@ from sandbox.webhooks import Outbox
 
 log = logging.getLogger("sandbox")
 
+LARGEST_REQUEST = 101 * 1024 * 1024
+
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
+_PORTFOLIO = ("client_whatsapp_business_accounts", "owned_whatsapp_business_accounts")
 _UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -54,7 +57,13 @@ class Sandbox:
         self.accounts = AccountsApi(self.world, self.outbox)
         self.store = Store(self.world, config.data / "sandbox.sqlite3") if config.data else None
         self.control = ControlApi(
-            self.world, self.outbox, self.lifecycle, self.faults, self.accounts, self.templates, self._forget
+            self.world,
+            self.outbox,
+            self.lifecycle,
+            self.faults,
+            accounts=self.accounts,
+            templates=self.templates,
+            forget=self._forget,
         )
         self.page = PhonePage(self.world, self.outbox)
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,7 +83,7 @@ class Sandbox:
                     self.timeline.after(self.world.settings.review_after_s, self.templates.review, template)
             self._tasks.append(asyncio.create_task(self.store.run()))
         await self.outbox.start()
-        server = web.Server(self.handle, access_log=None, handler_cancellation=True)
+        server = web.Server(self.handle, request_factory=_large_request, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.config.host, self.config.port, backlog=2048)
@@ -152,13 +161,9 @@ class Sandbox:
 
     async def _own(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         """The phone page and the controls. Changes must be JSON, which other sites' pages cannot send unasked."""
-        page = await self.page.handle(request, parts)
+        page = await self.page.handle(request, parts) or self.media.shown(parts)
         if page is not None:
             return page
-        if parts and parts[0] == "sample" and len(parts) == 2:
-            return self.media.sample(parts[1])
-        if parts and parts[0] == "media" and len(parts) == 2 and parts[1] in self.world.media:
-            return self.media.content(self.world.media[parts[1]])
         data: Json = dict(request.query)
         if request.method in _UNSAFE:
             if request.content_type != "application/json" and request.can_read_body:
@@ -174,27 +179,29 @@ class Sandbox:
     async def _graph(self, request: web.BaseRequest, parts: list[str]) -> Json | web.StreamResponse:
         """Find the object that the first segment names, and let its owner answer."""
         first, rest, method = parts[0], "/".join(parts[1:]), request.method
-        world = self.world
-        if first == "debug_token":
-            return self.accounts.debug_token(dict(request.query))
-        if first == "whatsapp_business":
-            return self.media.download(dict(request.query))
-        if first.startswith("upload:"):
-            return await self._upload(request, first)
-        if first == world.app_id or first == "app":
-            return await self._app(request, rest)
-        if first in world.numbers:
-            return await self._number(request, world.numbers[first], rest)
-        if first in world.wabas:
-            return await self._waba(request, world.wabas[first], rest)
-        if first in world.templates and rest in ("", "unpause"):
-            return await self._template(request, first, rest)
-        if first in world.media and not rest and method in ("GET", "DELETE"):
-            media = world.media[first]
-            return self.media.describe(media, dict(request.query), _root(request)) if method == "GET" else self.media.delete(media)
-        if rest in ("client_whatsapp_business_accounts", "owned_whatsapp_business_accounts"):
-            return self.accounts.business_wabas(dict(request.query))
+        owners: tuple[tuple[bool, Callable[[], Any]], ...] = (
+            (first == "debug_token", lambda: self.accounts.debug_token(dict(request.query))),
+            (first == "whatsapp_business", lambda: self.media.download(dict(request.query))),
+            (first.startswith("upload:"), lambda: self._upload(request, first)),
+            (first in (self.world.app_id, "app"), lambda: self._app(request, rest)),
+            (first in self.world.numbers, lambda: self._number(request, self.world.numbers[first], rest)),
+            (first in self.world.wabas, lambda: self._waba(request, self.world.wabas[first], rest)),
+            (first in self.world.templates, lambda: self._template(request, first, rest)),
+            (first in self.world.media and not rest, lambda: self._media(request, first)),
+            (rest in _PORTFOLIO, lambda: self.accounts.business_wabas(dict(request.query))),
+        )
+        for mine, answer in owners:
+            if mine:
+                result = answer()
+                found: Json | web.StreamResponse = await result if isinstance(result, Awaitable) else result
+                return found
         raise unknown_object(first, method)
+
+    def _media(self, request: web.BaseRequest, media_id: str) -> Json:
+        media = self.world.media[media_id]
+        if request.method == "DELETE":
+            return self.media.delete(media)
+        return self.media.describe(media, dict(request.query), _root(request))
 
     async def _upload(self, request: web.BaseRequest, first: str) -> Json:
         upload_id = f"{first}?{request.query_string}" if request.query_string else first
@@ -276,6 +283,12 @@ async def _call(calls: dict[tuple[str, str], Callable[[], Any]], method: str, re
     result = call()
     answer: Json = await result if isinstance(result, Awaitable) else result
     return answer
+
+
+def _large_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """A request that may be as large as the largest document, instead of aiohttp's one megabyte."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_REQUEST)
 
 
 def _root(request: web.BaseRequest) -> str:

@@ -41,11 +41,15 @@ _SETTING_OPTIONS = ("webhook_url", "app_secret", "verify_token", "latency_ms", "
 
 
 def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local look-alike of the WhatsApp Cloud API.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="A local look-alike of the WhatsApp Cloud API."
+    )
     parser.add_argument("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"))
     parser.add_argument("--port", default=env.get("SANDBOX_PORT", "5080"), help="0 picks a free one (default 5080)")
     parser.add_argument("--app-id", default=env.get("SANDBOX_APP_ID", "500000000000001"))
-    parser.add_argument("--data", default=env.get("SANDBOX_DATA", ""), help="folder to remember things in (default: forget)")
+    parser.add_argument(
+        "--data", default=env.get("SANDBOX_DATA", ""), help="folder to remember things in (default: forget)"
+    )
     parser.add_argument("--webhook-url", help="where status and message webhooks are posted")
     parser.add_argument("--app-secret", help="signs the webhooks")
     parser.add_argument("--verify-token", help="sent in the webhook handshake")

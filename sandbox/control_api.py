@@ -24,7 +24,7 @@ Handler = Callable[[Json, list[str]], Any]
 MANY_NUMBERS = 1_000
 
 
-class NotFound(Exception):
+class NotFound(Exception):  # noqa: N818 - named for what it says
     """The path names nothing."""
 
 
@@ -32,7 +32,7 @@ class ControlApi:
     """Routes a control request to its function and answers JSON; refusals carry an `error` in plain words."""
 
     def __init__(
-        self, world: World, outbox: Outbox, lifecycle: Lifecycle, faults: Faults,
+        self, world: World, outbox: Outbox, lifecycle: Lifecycle, faults: Faults, *,
         accounts: AccountsApi, templates: TemplatesApi, forget: Callable[[], None],
     ) -> None:  # fmt: skip
         self.world = world
@@ -43,6 +43,7 @@ class ControlApi:
         self.templates = templates
         self.phone = CustomerPhone(world, outbox)
         self.forget = forget
+        self._first_settings = world.settings.as_dict()
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "health"): lambda _data, _rest: {"ok": True},
             ("GET", "settings"): lambda _data, _rest: world.settings.as_dict(),
@@ -93,13 +94,14 @@ class ControlApi:
         return self.world.settings.as_dict()
 
     def _reset(self, data: Json, _rest: list[str]) -> Json:
-        """{"only": "stats"} clears the counters; otherwise everything goes back to the default world."""
+        """{"only": "stats"} clears the counters; otherwise the world and the settings are those of the start again."""
         if data.get("only") == "stats":
             self.world.stats = Stats()
             self.outbox.counts.clear()
             return {"ok": True}
         if data.get("only"):
             raise ValueError("only must be stats")
+        self.world.settings.update(self._first_settings)
         self.lifecycle.timeline.clear()
         self.outbox.clear()
         self.faults.clear()
@@ -141,10 +143,17 @@ class ControlApi:
     # --- accounts, numbers, templates ---------------------------------------------------------------------------
 
     def _number(self, number: Number) -> Json:
-        return describe_number(number, self.world.settings) | {"waba_id": number.waba_id, "rate_per_second": number.rate}
+        return describe_number(number, self.world.settings) | {
+            "waba_id": number.waba_id,
+            "rate_per_second": number.rate,
+        }
 
     def _new_waba(self, data: Json, _rest: list[str]) -> Json:
-        waba = Waba(self.world.new_id("70"), str(data.get("name") or "New account"), subscribed=bool(data.get("subscribed", True)))
+        waba = Waba(
+            self.world.new_id("70"),
+            str(data.get("name") or "New account"),
+            subscribed=bool(data.get("subscribed", True)),
+        )
         self.world.wabas[waba.id] = waba
         self.world.accounts_changed = True
         return {"id": waba.id, "name": waba.name}
@@ -202,7 +211,13 @@ class ControlApi:
 
     def _tell_quality(self, number: Number, old: str) -> None:
         worse = {"GREEN": 0, "UNKNOWN": 0, "YELLOW": 1, "RED": 2}
-        event = "FLAGGED" if worse[number.quality] > worse[old] else "UNFLAGGED" if worse[number.quality] < worse[old] else "UPGRADE"
+        event = (
+            "FLAGGED"
+            if worse[number.quality] > worse[old]
+            else "UNFLAGGED"
+            if worse[number.quality] < worse[old]
+            else "UPGRADE"
+        )
         tier = self.world.wabas[number.waba_id].tier
         value = {
             "display_phone_number": number.digits,
@@ -231,20 +246,39 @@ class ControlApi:
         if "category" in data:
             check_category(data["category"])
             old, template.category = template.category, str(data["category"]).upper()
-            self.outbox.tell_account(template.waba_id, "template_category_update", about | {"previous_category": old, "new_category": template.category})
+            self.outbox.tell_account(
+                template.waba_id,
+                "template_category_update",
+                about | {"previous_category": old, "new_category": template.category},
+            )
         if "quality" in data:
             old, template.quality = template.quality, str(data["quality"]).upper()
-            self.outbox.tell_account(template.waba_id, "message_template_quality_update", about | {"previous_quality_score": old, "new_quality_score": template.quality})
+            self.outbox.tell_account(
+                template.waba_id,
+                "message_template_quality_update",
+                about | {"previous_quality_score": old, "new_quality_score": template.quality},
+            )
         if "status" in data:
-            self.templates.set_status(template, str(data["status"]).upper(), str(data.get("reason", "NONE")), str(data.get("title", "")))
+            self.templates.set_status(
+                template, str(data["status"]).upper(), str(data.get("reason", "NONE")), str(data.get("title", ""))
+            )
         self.world.accounts_changed = True
-        return {"id": template.id, "status": template.status, "category": template.category, "quality": template.quality}
+        return {
+            "id": template.id,
+            "status": template.status,
+            "category": template.category,
+            "quality": template.quality,
+        }
 
     def _code(self, data: Json, _rest: list[str]) -> Json:
         """A sign-up code, with the account and number it would connect."""
         waba = self._waba(data)
         number = next((n for n in self.world.numbers.values() if n.waba_id == waba.id), None)
-        return {"code": self.accounts.new_code(waba), "waba_id": waba.id, "phone_number_id": number.id if number else None}
+        return {
+            "code": self.accounts.new_code(waba),
+            "waba_id": waba.id,
+            "phone_number_id": number.id if number else None,
+        }
 
     # --- people -------------------------------------------------------------------------------------------------
 
@@ -266,7 +300,7 @@ class ControlApi:
             body = {"body": body}
         if not isinstance(body, dict) or (kind == "text" and not str(body.get("body", "")).strip()):
             raise ValueError(f"{kind} must be given")
-        extra = {key: data[key] for key in ("referral", "errors") if key in data}
+        extra: Json = {key: data[key] for key in ("referral", "errors") if key in data}
         return {"id": self.phone.write(customer, number, kind, body, context=str(data.get("context", "")), extra=extra)}
 
     def _press(self, data: Json, _rest: list[str]) -> Json:
@@ -286,11 +320,16 @@ class ControlApi:
             number_id: {
                 "last_inbound_at": chat.last_inbound_at,
                 "marketing_stopped": chat.marketing_stopped,
-                "messages": [{"id": m.wamid, "out": m.out, "type": m.type, "body": m.body, "state": m.state, "error": m.error} for m in chat.messages],
+                "messages": [
+                    {"id": m.wamid, "out": m.out, "type": m.type, "body": m.body, "state": m.state, "error": m.error}
+                    for m in chat.messages
+                ],
             }
             for number_id, chat in customer.chats.items()
         }
-        about = {key: getattr(customer, key) for key in ("wa_id", "user_id", "name", "online", "read_receipts", "bsuid_only")}
+        about = {
+            key: getattr(customer, key) for key in ("wa_id", "user_id", "name", "online", "read_receipts", "bsuid_only")
+        }
         return about | {"chats": chats}
 
     def _change_customer(self, data: Json, rest: list[str]) -> Json:
@@ -307,17 +346,22 @@ class ControlApi:
         self.world.accounts_changed = True
         if customer.online:
             self.lifecycle.come_online(customer)
-        return {key: getattr(customer, key) for key in ("wa_id", "user_id", "name", "online", "read_receipts", "bsuid_only")}
+        return {
+            key: getattr(customer, key) for key in ("wa_id", "user_id", "name", "online", "read_receipts", "bsuid_only")
+        }
 
     # --- webhooks -----------------------------------------------------------------------------------------------
 
     def _webhooks(self) -> Json:
-        return {"counts": {**self.outbox.counts, "waiting": self.outbox.waiting()}, "log": [d.as_dict() for d in self.outbox.log]}
+        return {
+            "counts": {**self.outbox.counts, "waiting": self.outbox.waiting()},
+            "log": [d.as_dict() for d in self.outbox.log],
+        }
 
     def _send_webhook(self, data: Json, _rest: list[str]) -> Json:
         """Send any account-level change, such as {"field": "account_update", "value": {…}}."""
         if not isinstance(data.get("field"), str) or not isinstance(data.get("value"), dict):
-            raise ValueError("field (text) and value (object) must be given")
+            raise ValueError("field (text) and value (object) must be given")  # noqa: TRY004 - one kind of refusal
         self.outbox.tell_account(self._waba(data).id, data["field"], data["value"])
         return {"ok": True, "at": time.time()}
 

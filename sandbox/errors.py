@@ -121,7 +121,7 @@ class GraphError(Exception):
             error["error_subcode"] = self.subcode
         if self.user_title:
             error |= {"is_transient": False, "error_user_title": self.user_title, "error_user_msg": self.user_message}
-        elif self.code >= 1000 or self.code == 100 and self.subcode is None:
+        elif self.code >= 1000 or (self.code == 100 and self.subcode is None):
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         error["fbtrace_id"] = "A" + secrets.token_urlsafe(16)
         return {"error": error}

@@ -48,7 +48,7 @@ class Faults:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         fault = Fault(**data)
         numbers = (fault.count, fault.skip, fault.code, fault.status)
-        if not all(isinstance(n, int) and n >= 0 for n in numbers) or fault.count < 1:
+        if any(type(n) is not int or n < 0 for n in numbers) or fault.count < 1:
             raise ValueError("count, skip, code and status must be whole numbers, count at least 1")
         if fault.code not in CODES or (fault.status and not 200 <= fault.status <= 599):
             raise ValueError("code must be a known error code and status between 200 and 599")
@@ -81,7 +81,9 @@ class Faults:
         return None
 
 
-async def misbehave(fault: Fault, request: web.BaseRequest, process: Callable[[], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+async def misbehave(
+    fault: Fault, request: web.BaseRequest, process: Callable[[], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Answer a request the way a fault says."""
     if fault.kind == "error":
         return _error(fault)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.jsonio import Json
 from sandbox.lifecycle import contact_of, is_nameless
-from sandbox.model import Chat, Customer, Message, Number
+from sandbox.model import Customer, Message, Number
 from sandbox.state import World
 from sandbox.webhooks import Outbox, Update
 
@@ -16,7 +16,7 @@ KINDS = ("text", "image", "video", "audio", "document", "sticker", "location", "
          "interactive", "order", "unsupported")  # fmt: skip
 
 
-class InvalidAction(ValueError):
+class InvalidAction(ValueError):  # noqa: N818 - named for what it says
     """The customer cannot do this."""
 
 
@@ -27,19 +27,29 @@ class CustomerPhone:
         self.world = world
         self.outbox = outbox
 
-    def write(self, customer: Customer, number: Number, kind: str, body: Json, *, context: str = "", extra: Json | None = None) -> str:
+    def write(
+        self, customer: Customer, number: Number, kind: str, body: Json, *, context: str = "", extra: Json | None = None
+    ) -> str:
         """Send a message from a customer; return its id. It opens the 24-hour window."""
         if kind not in KINDS:
             raise InvalidAction(f"a customer cannot send the type '{kind}'")
         now = time.time()
         chat = self.world.chat(number.id, customer)
-        message = Message(self.world.new_wamid(customer.wa_id, out=False), False, kind, body, now, state="delivered", context=context)
+        message = Message(
+            self.world.new_wamid(customer.wa_id, out=False),
+            kind,
+            body,
+            now,
+            out=False,
+            state="delivered",
+            context=context,
+        )
         if kind == "reaction":
             target = chat.find(str(body.get("message_id", "")))
             if target:
                 target.reaction = str(body.get("emoji", ""))
         else:
-            chat.messages.append(message)
+            chat.append(message)
         chat.last_inbound_at, chat.unread = now, 0
         if extra and "referral" in extra:
             chat.free_until = now + FREE_ENTRY_S
@@ -66,7 +76,9 @@ class CustomerPhone:
             value["context"] = {"from": number.digits, "id": message.context}
         value |= extra
         contact = contact_of(customer, nameless=nameless)
-        self.outbox.put(Update(number.waba_id, number, "messages", "messages", value, contact, f"message: {message.type}"))
+        self.outbox.put(
+            Update(number.waba_id, number, "messages", "messages", value, contact, f"message: {message.type}")
+        )
 
     def press(self, customer: Customer, number: Number, wamid: str, index: int) -> Json:
         """Press the button at `index` of a message: quick replies answer, the others say what would open."""
@@ -107,13 +119,25 @@ class CustomerPhone:
         if not nameless:
             preference["wa_id"] = customer.wa_id
         contact = contact_of(customer, nameless=nameless)
-        self.outbox.put(Update(number.waba_id, number, "user_preferences", "user_preferences", preference, contact, f"marketing: {value}"))
+        self.outbox.put(
+            Update(
+                number.waba_id,
+                number,
+                "user_preferences",
+                "user_preferences",
+                preference,
+                contact,
+                f"marketing: {value}",
+            )
+        )
 
 
 def buttons_of(message: Message) -> list[Json]:
     """The buttons of a message from the business: kind, text, and what pressing them means."""
     if message.template is not None:
-        return [_template_button(button, index, message.body) for index, button in enumerate(message.template.plan.buttons)]
+        return [
+            _template_button(button, index, message.body) for index, button in enumerate(message.template.plan.buttons)
+        ]
     if message.type != "interactive":
         return []
     action = message.body.get("action", {})
@@ -122,7 +146,9 @@ def buttons_of(message: Message) -> list[Json]:
         return [{"kind": "reply", "text": b["reply"]["title"], "value": b["reply"]["id"]} for b in action["buttons"]]
     if kind == "list":
         rows = [row for section in action["sections"] for row in section["rows"]]
-        return [{"kind": "row", "text": r["title"], "value": r["id"], "description": r.get("description", "")} for r in rows]
+        return [
+            {"kind": "row", "text": r["title"], "value": r["id"], "description": r.get("description", "")} for r in rows
+        ]
     parameters = action.get("parameters", {})
     if kind == "cta_url":
         return [{"kind": "url", "text": parameters["display_text"], "value": parameters["url"]}]
@@ -138,7 +164,11 @@ def _template_button(button: Json, index: int, body: Json) -> Json:
         return {"kind": kind, "text": text, "value": str(given.get("payload") or text)}
     if kind == "url":
         url = str(button.get("url", ""))
-        return {"kind": kind, "text": text, "value": url.split("{{", 1)[0] + str(given.get("text", "")) if "{{" in url else url}
+        return {
+            "kind": kind,
+            "text": text,
+            "value": url.split("{{", 1)[0] + str(given.get("text", "")) if "{{" in url else url,
+        }
     if kind == "phone_number":
         return {"kind": "phone", "text": text, "value": str(button.get("phone_number", ""))}
     if kind in ("copy_code", "otp"):

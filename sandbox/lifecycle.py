@@ -117,11 +117,21 @@ class Lifecycle:
             status["biz_opaque_callback_data"] = message.callback_data
         if state == "failed":
             status["errors"] = [status_error(message.error, message.error_details)]
-            return Update(journey.number.waba_id, journey.number, "messages", "statuses", status, None, f"status: failed {message.error}")
+            return Update(
+                journey.number.waba_id,
+                journey.number,
+                "messages",
+                "statuses",
+                status,
+                None,
+                f"status: failed {message.error}",
+            )
         if message.pricing and (state in ("sent", "delivered") or (state == "read" and journey.fate.skip_delivered)):
             status["pricing"] = message.pricing
         contact = contact_of(customer, nameless=nameless)
-        return Update(journey.number.waba_id, journey.number, "messages", "statuses", status, contact, f"status: {state}")
+        return Update(
+            journey.number.waba_id, journey.number, "messages", "statuses", status, contact, f"status: {state}"
+        )
 
     def _price(self, journey: Journey) -> Json | None:
         """The pricing block: per message, service messages free up to the monthly allowance of the number."""
@@ -148,12 +158,19 @@ class Lifecycle:
 def is_nameless(world: World, customer: Customer) -> bool:
     """Whether webhooks name this person by the business-scoped user id alone."""
     settings = world.settings
-    return customer.bsuid_only or settings.hide_phone_numbers or (settings.endings and customer.wa_id.endswith(NAMELESS_ENDING))
+    return (
+        customer.bsuid_only
+        or settings.hide_phone_numbers
+        or (settings.endings and customer.wa_id.endswith(NAMELESS_ENDING))
+    )
 
 
 def contact_of(customer: Customer, *, nameless: bool) -> Json:
     """The entry of `contacts[]` for a person."""
-    contact: Json = {"profile": {"name": customer.name or f"Customer {customer.wa_id[-4:]}"}, "user_id": customer.user_id}
+    contact: Json = {
+        "profile": {"name": customer.name or f"Customer {customer.wa_id[-4:]}"},
+        "user_id": customer.user_id,
+    }
     if not nameless:
         contact["wa_id"] = customer.wa_id
     return contact

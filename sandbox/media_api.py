@@ -66,7 +66,7 @@ class MediaApi:
             )
         if not data or len(data) > LIMITS[mime]:
             raise GraphError(100, f"A file of the type {mime} may have 1 to {LIMITS[mime]} bytes; got {len(data)}.")
-        return {"id": self.keep(number, bytes(data), mime, file_name).id}
+        return {"id": self.keep(number, data, mime, file_name).id}
 
     def keep(self, number: Number, data: bytes, mime: str, file_name: str = "") -> Media:
         """Store bytes as a media object of a number."""
@@ -156,6 +156,13 @@ class MediaApi:
         name, kind = (base64.b64encode(text.encode()).decode() for text in (upload.file_name, upload.file_type))
         return f"4:{name}:{kind}:{key}"
 
+    def shown(self, parts: list[str]) -> web.Response | None:
+        """What the phone page may show without a token: /sandbox/media/<id> and /sandbox/sample/<key>."""
+        kind, key = parts if len(parts) == 2 else ("", "")
+        if kind == "sample":
+            return self.sample(key)
+        return self.content(self.world.media[key]) if kind == "media" and key in self.world.media else None
+
     def sample(self, key: str) -> web.Response:
         """The bytes of a header sample."""
         data = self.world.files.get(key) if _KEY.fullmatch(key) else None
@@ -176,12 +183,12 @@ def _sniff(data: bytes) -> str:
     return "video/mp4" if data[4:8] == b"ftyp" else "application/octet-stream"
 
 
-async def _read_form(request: web.BaseRequest) -> tuple[dict[str, str], bytearray | None, str, str]:
+async def _read_form(request: web.BaseRequest) -> tuple[dict[str, str], bytes | None, str, str]:
     """The fields, the file's bytes, its name and its type of a multipart form."""
     if request.content_type != "multipart/form-data":
         raise GraphError(100, "Media must be uploaded as multipart/form-data.")
     fields: dict[str, str] = {}
-    data: bytearray | None = None
+    data: bytes | None = None
     file_name = kind = ""
     try:
         reader = await request.multipart()
@@ -189,7 +196,7 @@ async def _read_form(request: web.BaseRequest) -> tuple[dict[str, str], bytearra
             if not isinstance(part, BodyPartReader):
                 continue
             if part.name == "file":
-                data, file_name = await part.read(), part.filename or ""
+                data, file_name = bytes(await part.read()), part.filename or ""
                 kind = part.headers.get("Content-Type", "")
             elif part.name:
                 fields[part.name] = (await part.text())[:1000]

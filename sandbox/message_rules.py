@@ -18,10 +18,21 @@ CAPTION_LIMIT = 1024
 CALLBACK_LIMIT = 512
 _PUNCTUATION = str.maketrans("", "", "+ -()")
 _CAPTIONED = ("image", "video", "document")
-_INTERACTIVE = (
-    "button list cta_url flow product product_list catalog_message location_request_message address_message carousel"
-    " call_permission_request voice_call request_contact_info"
-).split()
+_INTERACTIVE = [
+    "button",
+    "list",
+    "cta_url",
+    "flow",
+    "product",
+    "product_list",
+    "catalog_message",
+    "location_request_message",
+    "address_message",
+    "carousel",
+    "call_permission_request",
+    "voice_call",
+    "request_contact_info",
+]
 _MEXICO = re.compile(r"52(\d{10})$")
 _BRAZIL = re.compile(r"55([3-9]\d)9(\d{8})$")
 
@@ -138,7 +149,9 @@ def _interactive(_kind: str, content: Json, has_media: HasMedia) -> None:
     action = need(content, "action", dict, "interactive['action']")
     if kind not in ("product", "catalog_message"):
         body = need(content, "body", dict, "interactive['body']")
-        at_most(need(body, "text", str, "interactive['body']['text']"), 4096 if kind == "list" else 1024, "body['text']")
+        at_most(
+            need(body, "text", str, "interactive['body']['text']"), 4096 if kind == "list" else 1024, "body['text']"
+        )
     footer = content.get("footer")
     if isinstance(footer, dict):
         at_most(footer.get("text"), 60, "interactive['footer']['text']")

@@ -73,14 +73,16 @@ class MessagesApi:
         customer = self.world.customer(wa_id)
         chat = self.world.chat(number.id, customer)
         self._count_pair(chat, now)
-        return self._take_on(number, customer, chat, message, digits, asked)
+        return self._take_on(number, customer, chat, message, digits=digits, asked=asked)
 
-    def _take_on(self, number: Number, customer: Customer, chat: Chat, message: Message, digits: str, asked: Json) -> Json:
+    def _take_on(
+        self, number: Number, customer: Customer, chat: Chat, message: Message, *, digits: str, asked: Json
+    ) -> Json:
         message.wamid = self.world.new_wamid(customer.wa_id, out=True)
         if message.type == "reaction":
             self._apply_reaction(chat, message)
         else:
-            chat.messages.append(message)
+            chat.append(message)
         self.world.touch(customer, chat)
         self.world.stats.count_send(number.id, digits, message.callback_data)
         held = message.template is not None and "paced" in message.template.name
@@ -100,7 +102,9 @@ class MessagesApi:
             return recipient_digits(to, number.country_code), {"input": str(to)}
         user_id = payload.get("recipient")
         if not user_id:
-            raise GraphError(131008, message="(#131008) Required parameter is missing", details="Parameter 'to' is mandatory.")
+            raise GraphError(
+                131008, message="(#131008) Required parameter is missing", details="Parameter 'to' is mandatory."
+            )
         wa_id = self.world.user_ids.get(str(user_id))
         if wa_id is None:
             raise GraphError(131009, "Parameter 'recipient' names nobody.")
@@ -115,11 +119,13 @@ class MessagesApi:
         quoted = str(context.get("message_id", "")) if isinstance(context, dict) else ""
         if kind == "template":
             template, body = self._template(number, payload.get("template"))
-            return Message("", True, kind, body, now, callback_data=callback_data, template=template, context=quoted)
+            return Message(
+                "", kind, body, now, out=True, callback_data=callback_data, template=template, context=quoted
+            )
         if not isinstance(kind, str):
             raise GraphError(100, "Parameter 'type' must be text.")
         body = check_content(kind, payload, self._has_media)
-        return Message("", True, kind, body, now, callback_data=callback_data, context=quoted)
+        return Message("", kind, body, now, out=True, callback_data=callback_data, context=quoted)
 
     def _template(self, number: Number, asked: object) -> tuple[Template, Json]:
         if not isinstance(asked, dict):
@@ -145,7 +151,9 @@ class MessagesApi:
                 for parameter in component.get("parameters", []):
                     kind = str(parameter.get("type", "")).lower()
                     if kind in ("image", "video", "document"):
-                        check_media_object(f"template['components']['header']['{kind}']", parameter[kind], self._has_media)
+                        check_media_object(
+                            f"template['components']['header']['{kind}']", parameter[kind], self._has_media
+                        )
 
     def _has_media(self, media_id: str) -> bool:
         return media_id in self.world.media

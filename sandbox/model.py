@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,10 +103,10 @@ class Message:
     """One message between a business number and a customer. `out` is seen from the business."""
 
     wamid: str
-    out: bool
     type: str
     body: Json
     at: float
+    out: bool
     state: str = "accepted"
     error: int = 0
     error_details: str = ""
@@ -124,12 +123,18 @@ class Chat:
 
     number_id: str
     wa_id: str
-    messages: deque[Message] = field(default_factory=lambda: deque(maxlen=CHAT_LENGTH))
+    messages: list[Message] = field(default_factory=list)
     last_inbound_at: float = 0.0
     free_until: float = 0.0
     marketing_stopped: bool = False
     arrival: float = 0.0
     unread: int = 0
+
+    def append(self, message: Message) -> None:
+        """Remember a message and forget the oldest when there are too many."""
+        self.messages.append(message)
+        if len(self.messages) > CHAT_LENGTH:
+            del self.messages[0]
 
     def find(self, wamid: str) -> Message | None:
         """The remembered message with this id."""

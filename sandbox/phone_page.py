@@ -61,7 +61,9 @@ class PhonePage:
         kind = _STATIC.get(path.suffix)
         if kind is None or path.parent != _HERE / "static" or not path.is_file():
             return web.Response(status=404, text="Not found")
-        return web.Response(body=path.read_bytes(), content_type=kind, charset="utf-8", headers={"Cache-Control": "no-cache"})
+        return web.Response(
+            body=path.read_bytes(), content_type=kind, charset="utf-8", headers={"Cache-Control": "no-cache"}
+        )
 
     async def _partial(self, request: web.BaseRequest, name: str) -> web.StreamResponse | None:
         if name == "events":
@@ -145,5 +147,3 @@ def spaced(wa_id: str) -> str:
     """A number as people read it: the plus and groups from the right."""
     rest, tail = wa_id[:-7], wa_id[-7:]
     return f"+{rest} {tail[:3]} {tail[3:]}"
-
-

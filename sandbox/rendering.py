@@ -110,7 +110,9 @@ def _template_parts(components: list[Json], given: list[Json]) -> Json:
         elif kind == "LIMITED_TIME_OFFER":
             shown["offer"] = component.get("limited_time_offer", {}).get("text", "")
         elif kind == "CAROUSEL":
-            cards = next((part.get("cards", []) for part in given if str(part.get("type", "")).lower() == "carousel"), [])
+            cards: list[Json] = next(
+                (part.get("cards", []) for part in given if str(part.get("type", "")).lower() == "carousel"), []
+            )
             shown["cards"] = [
                 _template_parts(plan.get("components", []), card.get("components", []))
                 for plan, card in zip(component.get("cards", []), cards, strict=False)
@@ -161,7 +163,13 @@ def _content_parts(kind: str, body: Json) -> Json:
     if kind == "interactive":
         return _interactive_parts(body)
     if kind == "location":
-        return {"media": {"kind": kind, "src": "", "name": str(body.get("name") or f"{body.get('latitude')}, {body.get('longitude')}")}}
+        return {
+            "media": {
+                "kind": kind,
+                "src": "",
+                "name": str(body.get("name") or f"{body.get('latitude')}, {body.get('longitude')}"),
+            }
+        }
     if kind == "contacts":
         names = ", ".join(str(c.get("name", {}).get("formatted_name", "")) for c in body.get("items", []))
         return {"media": {"kind": "contact", "src": "", "name": names}}
@@ -188,7 +196,7 @@ def _interactive_parts(body: Json) -> Json:
 
 def chat_rows(world: World, customer: Customer, now: float) -> list[Json]:
     """The chat list: every business number, those with messages first, newest on top."""
-    rows = []
+    rows: list[Json] = []
     for number in world.numbers.values():
         chat = customer.chats.get(number.id)
         last = next((m for m in reversed(chat.messages) if visible(m)), None) if chat else None

@@ -16,7 +16,7 @@ from sandbox.jsonio import Json
 from sandbox.model import Chat, Customer, Media, Number, Template, Upload, Waba
 from sandbox.settings import Settings
 
-CUSTOMERS_REMEMBERED = 50_000
+CUSTOMERS_REMEMBERED = 20_000
 SECONDS_REMEMBERED = 3_600
 WINDOW_S = 24 * 3600
 
@@ -72,6 +72,7 @@ class World:
         self.settings = settings
         self.app_id = app_id
         self.files = files
+        self.remembers = False  # set by whoever takes `changed_chats` to the disk
         self._start()
 
     def _start(self) -> None:
@@ -107,7 +108,13 @@ class World:
         """A message id with the anatomy of Meta's: base64 of lengths, phone, direction and a unique part."""
         unique = f"{self._wamid_start}{next(self._wamids):012X}".encode()
         phone = wa_id.encode()
-        raw = b"\x1c\x18%c%b\x15\x02\x00%c\x18%c%b\x00" % (len(phone), phone, 0x11 if out else 0x12, len(unique), unique)
+        raw = b"\x1c\x18%c%b\x15\x02\x00%c\x18%c%b\x00" % (
+            len(phone),
+            phone,
+            0x11 if out else 0x12,
+            len(unique),
+            unique,
+        )
         return "wamid." + base64.b64encode(raw).decode()
 
     def add_number(self, number: Number) -> Number:
@@ -166,7 +173,8 @@ class World:
     def touch(self, customer: Customer, chat: Chat) -> None:
         """Remember that the phone page and the snapshot have something new to show."""
         customer.version += 1
-        self.changed_chats[chat.number_id, chat.wa_id] = chat
+        if self.remembers:
+            self.changed_chats[chat.number_id, chat.wa_id] = chat
 
     def recent_customers(self, limit: int) -> Iterable[Customer]:
         """People in the order in which their last message came, newest first."""

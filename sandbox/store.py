@@ -33,6 +33,7 @@ class Store:
 
     def __init__(self, world: World, path: Path) -> None:
         self.world = world
+        world.remembers = True
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -173,5 +174,5 @@ def _chat_from(body: Json, templates: dict[str, Template]) -> Chat:
     chat = Chat(**body)
     find: Callable[[str | None], Template | None] = lambda key: templates.get(key) if key else None  # noqa: E731
     for message in messages[-CHAT_LENGTH:]:
-        chat.messages.append(Message(**{**message, "template": find(message["template"])}))
+        chat.append(Message(**{**message, "template": find(message["template"])}))
     return chat

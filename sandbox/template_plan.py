@@ -58,20 +58,34 @@ class TextPart:
         if named:
             self._check_names(parameters)
         if length > self.limit:
-            raise GraphError(132005, f"{self.where}: the text with its parameters has more than {self.limit} characters.")
+            raise GraphError(
+                132005, f"{self.where}: the text with its parameters has more than {self.limit} characters."
+            )
 
     def _check_names(self, parameters: list[Any]) -> None:
         names = [parameter.get("parameter_name") for parameter in parameters]
         if not all(names):
             raise GraphError(100, "Parameter name is missing or empty")
         if set(names) != set(self.variables):
-            raise GraphError(132012, f"{self.where}: Parameter names do not match the template: {', '.join(self.variables)}")
+            raise GraphError(
+                132012, f"{self.where}: Parameter names do not match the template: {', '.join(self.variables)}"
+            )
 
 
 class SendPlan:
     """What the components of one template (or one carousel card) need at send time."""
 
-    __slots__ = ("body", "button_needs", "buttons", "cards", "components", "header_kind", "header_text", "named", "needs_offer")
+    __slots__ = (
+        "body",
+        "button_needs",
+        "buttons",
+        "cards",
+        "components",
+        "header_kind",
+        "header_text",
+        "named",
+        "needs_offer",
+    )
 
     def __init__(self, components: list[dict[str, Any]], *, named: bool) -> None:
         self.components = components
@@ -140,11 +154,16 @@ class SendPlan:
         elif self.header_kind in (*_MEDIA, "location", "product"):
             kind = str(parameters[0].get("type", "")).lower() if parameters else "unknown"
             if kind != self.header_kind:
-                raise GraphError(132012, f"header: Format mismatch, expected {self.header_kind.upper()}, received {kind.upper()}")
+                raise GraphError(
+                    132012, f"header: Format mismatch, expected {self.header_kind.upper()}, received {kind.upper()}"
+                )
             if not isinstance(parameters[0].get(kind), dict):
                 raise GraphError(131008, f"header: Parameter of type {kind} is missing its {kind} value")
         elif parameters:
-            raise GraphError(132000, f"header: number of localizable_params ({len(parameters)}) does not match the expected number of params (0)")
+            raise GraphError(
+                132000,
+                f"header: number of localizable_params ({len(parameters)}) does not match the expected number of params (0)",
+            )
 
     def _check_button(self, component: dict[str, Any], parameters: list[Any]) -> int:
         try:
@@ -156,7 +175,10 @@ class SendPlan:
         sub_type = str(component.get("sub_type", "")).lower()
         expected = _sub_type_of(self.buttons[index])
         if sub_type != expected:
-            raise GraphError(132012, f"buttons: Format mismatch at index {index}, expected {expected}, received {sub_type or 'nothing'}")
+            raise GraphError(
+                132012,
+                f"buttons: Format mismatch at index {index}, expected {expected}, received {sub_type or 'nothing'}",
+            )
         _check_button_value(index, self.buttons[index], self.button_needs.get(index, ""), parameters)
         return index
 

@@ -6,6 +6,7 @@ Sub-codes and limits: Meta's template reference; rules for which no sub-code is 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import Any
@@ -68,7 +69,11 @@ def check_components(components: Any, *, category: str, named: bool) -> None:
     kinds = Counter(str(component.get("type", "")).upper() for component in components)
     for kind, times in kinds.items():
         if kind not in _COMPONENTS or times > 1:
-            raise refusal(None, "Invalid component", f"Each of {', '.join(_COMPONENTS)} may appear once; got {times} × {kind or 'no type'}.")
+            raise refusal(
+                None,
+                "Invalid component",
+                f"Each of {', '.join(_COMPONENTS)} may appear once; got {times} × {kind or 'no type'}.",
+            )
     if "BODY" not in kinds:
         raise refusal(BODY, "The body is missing", "Every template needs a body.")
     for component in components:
@@ -97,19 +102,23 @@ def _check_component(component: Json, *, category: str, named: bool) -> None:
 
 def _check_header(component: Json, *, named: bool) -> None:
     form = str(component.get("format", "")).upper()
-    example = component.get("example") if isinstance(component.get("example"), dict) else {}
-    assert isinstance(example, dict)
+    given = component.get("example")
+    example: Json = given if isinstance(given, dict) else {}
     if form in _HEADER_MEDIA:
         handles = example.get("header_handle")
         if not (isinstance(handles, list) and handles and _is_handle(handles[0])):
             raise refusal(
-                MISSING_SAMPLE, "Header sample is missing", f"A header of the type {form} needs a sample in example.header_handle, uploaded with the resumable upload."
+                MISSING_SAMPLE,
+                "Header sample is missing",
+                f"A header of the type {form} needs a sample in example.header_handle, uploaded with the resumable upload.",
             )
         return
     if form in ("LOCATION", "PRODUCT"):
         return
     if form != "TEXT":
-        raise refusal(HEADER, "Invalid header format", "The header's format must be TEXT, IMAGE, VIDEO, DOCUMENT or LOCATION.")
+        raise refusal(
+            HEADER, "Invalid header format", "The header's format must be TEXT, IMAGE, VIDEO, DOCUMENT or LOCATION."
+        )
     text = _string(component, "text", HEADER, "header")
     if len(_ANY_VARIABLE.sub("", text)) > 60:
         raise refusal(TOO_LONG, "Header too long", "The header may have 60 characters at most.")
@@ -132,15 +141,27 @@ def _check_body(component: Json, *, limit: int, named: bool) -> None:
         return
     bare = text.strip()
     if bare.startswith("{{") or bare.endswith("}}"):
-        raise refusal(AT_THE_EDGE, "Variables can't be at the start or end of the template", "The body starts or ends with a variable. Add text around it.")
+        raise refusal(
+            AT_THE_EDGE,
+            "Variables can't be at the start or end of the template",
+            "The body starts or ends with a variable. Add text around it.",
+        )
     if _ADJACENT.search(text):
         raise refusal(BODY, "Variables next to each other", "There must be text between two variables.")
     if len(re.findall(r"\w+", _ANY_VARIABLE.sub(" ", text))) < 2 * len(variables):
-        raise refusal(TOO_MANY, "Too many variables", "This template has too many variables for its length. Reduce the number of variables or write more text.")
+        raise refusal(
+            TOO_MANY,
+            "Too many variables",
+            "This template has too many variables for its length. Reduce the number of variables or write more text.",
+        )
     example = component.get("example")
     samples = _samples(example if isinstance(example, dict) else {}, "body_text", named=named)
     if len(samples) != len(variables):
-        raise refusal(MISSING_SAMPLE, "Samples are missing", f"The body has {len(variables)} variables and {len(samples)} sample values.")
+        raise refusal(
+            MISSING_SAMPLE,
+            "Samples are missing",
+            f"The body has {len(variables)} variables and {len(samples)} sample values.",
+        )
 
 
 def _check_footer(component: Json) -> None:
@@ -160,10 +181,16 @@ def check_buttons(buttons: Any) -> None:
         if kind not in _BUTTON_LIMITS and kind not in _OTHER_BUTTONS:
             raise refusal(None, "Invalid button type", f"There is no button of the type {kind or 'nothing'}.")
         if times > _BUTTON_LIMITS.get(kind, 1):
-            raise refusal(None, "Too many buttons", f"A template may have {_BUTTON_LIMITS.get(kind, 1)} buttons of the type {kind} at most.")
+            raise refusal(
+                None,
+                "Too many buttons",
+                f"A template may have {_BUTTON_LIMITS.get(kind, 1)} buttons of the type {kind} at most.",
+            )
     quick = [kind == "QUICK_REPLY" for kind in kinds]
-    if sum(a != b for a, b in zip(quick, quick[1:], strict=False)) > 1:
-        raise refusal(None, "Buttons are mixed", "Quick replies must stand together, before or after the other buttons.")
+    if sum(a != b for a, b in itertools.pairwise(quick)) > 1:
+        raise refusal(
+            None, "Buttons are mixed", "Quick replies must stand together, before or after the other buttons."
+        )
     for kind, button in zip(kinds, buttons, strict=True):
         _check_button(kind, button)
 
@@ -183,16 +210,22 @@ def _check_button(kind: str, button: Json) -> None:
         example = button.get("example")
         code = example[0] if isinstance(example, list) and example else example
         if not isinstance(code, str) or not 1 <= len(code) <= 15:
-            raise refusal(MISSING_SAMPLE, "Code sample is missing", "A copy-code button needs a sample of 15 characters at most.")
+            raise refusal(
+                MISSING_SAMPLE, "Code sample is missing", "A copy-code button needs a sample of 15 characters at most."
+            )
 
 
 def _check_url_button(button: Json) -> None:
     url = button.get("url")
     if not isinstance(url, str) or len(url) > 2000 or not is_http_url(_ANY_VARIABLE.sub("x", url)):
-        raise refusal(None, "Invalid button address", "A URL button needs an http or https address of 2,000 characters at most.")
+        raise refusal(
+            None, "Invalid button address", "A URL button needs an http or https address of 2,000 characters at most."
+        )
     found = _ANY_VARIABLE.findall(url)
     if len(found) > 1 or (found and not url.endswith(found[0])):
-        raise refusal(None, "Invalid button address", "A URL button may have one variable, at the very end of the address.")
+        raise refusal(
+            None, "Invalid button address", "A URL button may have one variable, at the very end of the address."
+        )
     if found and not button.get("example"):
         raise refusal(MISSING_SAMPLE, "Button sample is missing", "A URL button with a variable needs an example.")
 

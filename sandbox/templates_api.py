@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.errors import GraphError
 from sandbox.jsonio import Json
@@ -41,11 +43,23 @@ class TemplatesApi:
         check_template(data)
         name, language = data["name"], data["language"]
         if (name, language) in waba.by_name:
-            raise refusal(2388024, "Content in this language already exists", f"There is already {language} content for this template. You can create a new template and try again.")
+            raise refusal(
+                2388024,
+                "Content in this language already exists",
+                f"There is already {language} content for this template. You can create a new template and try again.",
+            )
         if waba.deleted_names.get(name, 0.0) > now - 30 * DAY_S:
-            raise refusal(2388023, "Message template language is being deleted", f"New {language} content can't be added while the existing content is being deleted. Try again in 4 weeks or create a new message template.")
+            raise refusal(
+                2388023,
+                "Message template language is being deleted",
+                f"New {language} content can't be added while the existing content is being deleted. Try again in 4 weeks or create a new message template.",
+            )
         if len(waba.templates) >= TEMPLATE_LIMIT:
-            raise refusal(2388019, "Template limit exceeded", f"This account has reached its limit of {TEMPLATE_LIMIT:,} templates.")
+            raise refusal(
+                2388019,
+                "Template limit exceeded",
+                f"This account has reached its limit of {TEMPLATE_LIMIT:,} templates.",
+            )
         if not waba.creations.add_if_below(self.world.settings.template_creations_per_hour, now):
             raise GraphError(80007, "The account has created too many templates in the last hour.")
         template = self._new(waba, data, now)
@@ -113,13 +127,19 @@ class TemplatesApi:
         answer: Json = {"data": [self.describe(t, fields, base_url) for t in page]}
         if page:
             paging: Json = {"cursors": {"before": _cursor(page[0]), "after": _cursor(page[-1])}}
+            path = f"{base_url}/{waba.id}/message_templates"
             if start + limit < len(found):
-                paging["next"] = f"{base_url}/{waba.id}/message_templates?limit={limit}&after={_cursor(page[-1])}"
+                paging["next"] = _page_url(path, query, after=_cursor(page[-1]))
             if start:
-                paging["previous"] = f"{base_url}/{waba.id}/message_templates?limit={limit}&before={_cursor(page[0])}"
+                paging["previous"] = _page_url(path, query, before=_cursor(page[0]))
             answer["paging"] = paging
         if "summary" in query:
-            answer["summary"] = {"total_count": len(found), "message_template_count": len(waba.templates), "message_template_limit": TEMPLATE_LIMIT, "are_translations_complete": True}
+            answer["summary"] = {
+                "total_count": len(found),
+                "message_template_count": len(waba.templates),
+                "message_template_limit": TEMPLATE_LIMIT,
+                "are_translations_complete": True,
+            }
         return answer
 
     def describe(self, template: Template, fields: tuple[str, ...], base_url: str) -> Json:
@@ -145,17 +165,23 @@ class TemplatesApi:
     def edit(self, template: Template, data: Json) -> Json:
         """Replace what was given and send the template back to review, within Meta's limits on edits."""
         if template.status not in _EDITABLE:
-            raise refusal(2388039, "Template can't be edited", f"A template in the status {template.status} can't be edited.")
+            raise refusal(
+                2388039, "Template can't be edited", f"A template in the status {template.status} can't be edited."
+            )
         now = time.time()
         category = template.category
         if "category" in data:
             check_category(data["category"])
             category = str(data["category"]).upper()
             if template.status == "APPROVED" and category != template.category:
-                raise refusal(None, "Category can't be changed", "The category of an approved template can't be edited.")
+                raise refusal(
+                    None, "Category can't be changed", "The category of an approved template can't be edited."
+                )
         if "components" in data:
             components = _parsed(data["components"])
-            check_components(components, category=category, named=is_named({"parameter_format": template.parameter_format} | data))
+            check_components(
+                components, category=category, named=is_named({"parameter_format": template.parameter_format} | data)
+            )
             self._count_edit(template, now)
             template.components = tidy(components, category)
         if "parameter_format" in data:
@@ -170,7 +196,11 @@ class TemplatesApi:
             return
         edits = [at for at in template.edited_at if at > now - 30 * DAY_S]
         if len(edits) >= 10 or any(at > now - DAY_S for at in edits):
-            raise refusal(2388039, "Too many edits", "An approved template can be edited once in 24 hours and 10 times in 30 days.")
+            raise refusal(
+                2388039,
+                "Too many edits",
+                "An approved template can be edited once in 24 hours and 10 times in 30 days.",
+            )
         template.edited_at = [*edits, now]
 
     def delete(self, waba: Waba, query: Json) -> Json:
@@ -250,6 +280,12 @@ def _limit(value: Any) -> int:
         raise GraphError(100, message="(#100) Param limit must be a number") from None
 
 
+def _page_url(path: str, query: Json, **cursor: str) -> str:
+    """The address of another page: the same question, another cursor. The token stays out of it."""
+    kept = {key: value for key, value in query.items() if key not in ("after", "before", "access_token")}
+    return f"{path}?{urlencode(kept | cursor)}"
+
+
 def _cursor(template: Template) -> str:
     return base64.urlsafe_b64encode(template.id.encode()).decode().rstrip("=")
 
@@ -277,14 +313,13 @@ def _fields(query: Json) -> tuple[str, ...]:
 
 def _with_sample_urls(components: list[Json], base_url: str) -> list[Json]:
     """A fetched template shows an address of the header's sample where the handle was given."""
-    shown = []
-    for component in components:
-        handles = component.get("example", {}).get("header_handle") if component.get("type") == "HEADER" else None
-        if handles:
-            root = base_url.split("/v", 1)[0] if "/v" in base_url.split("//", 1)[-1] else base_url
-            component = {**component, "example": {"header_handle": [root + sample_path(handles[0])]}}
-        shown.append(component)
-    return shown
+    root = re.sub(r"/v\d+\.\d+$", "", base_url)
+    return [_with_sample_url(component, root) for component in components]
+
+
+def _with_sample_url(component: Json, root: str) -> Json:
+    handles = component.get("example", {}).get("header_handle") if component.get("type") == "HEADER" else None
+    return {**component, "example": {"header_handle": [root + sample_path(handles[0])]}} if handles else component
 
 
 def sample_path(handle: str) -> str:

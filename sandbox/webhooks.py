@@ -194,7 +194,7 @@ class Outbox:
         self.version += 1
 
     async def _exchange(self, delivery: Delivery) -> tuple[int, str]:
-        assert self._session is not None
+        assert self._session is not None  # noqa: S101 - start() comes first
         headers = signatures(self.settings.app_secret, delivery.body)
         timeout = aiohttp.ClientTimeout(total=self.settings.webhook_timeout_s or None)
         try:
@@ -223,7 +223,7 @@ class Outbox:
 
     async def handshake(self, url: str, verify_token: str) -> str:
         """Ask an address to prove that it expects webhooks; return the reason when it does not, else ""."""
-        assert self._session is not None
+        assert self._session is not None  # noqa: S101 - start() comes first
         challenge = str(secrets.randbelow(9_000_000_000) + 1_000_000_000)
         query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
         try:

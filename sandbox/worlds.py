@@ -69,7 +69,11 @@ def _named_body(text: str, **samples: str) -> Json:
 
 def _templates() -> list[tuple[str, str, str, list[Json], Json]]:
     stop: Json = {"type": "FOOTER", "text": "Reply STOP to opt out"}
-    image: Json = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["/sandbox/static/early-access.svg"]}}
+    image: Json = {
+        "type": "HEADER",
+        "format": "IMAGE",
+        "example": {"header_handle": ["/sandbox/static/early-access.svg"]},
+    }
     return [
         ("hello_world", "en_US", "UTILITY", [
             {"type": "HEADER", "format": "TEXT", "text": "Hello World"},
