@@ -1,0 +1,70 @@
+"""Numbers over the API."""
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from wotnot.blueprints.api.schemas import page_schema
+from wotnot.blueprints.api.schemas.channels import ChannelChangesSchema, ChannelSchema, ConnectChannelSchema
+from wotnot.blueprints.guards import requires, workspace_id
+from wotnot.models import Channel, Role
+from wotnot.services import channels
+from wotnot.services.pages import Page
+
+blueprint = Blueprint(
+    "channels-api", __name__, url_prefix="/api/v1/channels", description="Connected WhatsApp numbers."
+)
+
+
+@blueprint.post("")
+@requires(Role.ADMIN)
+@blueprint.arguments(ConnectChannelSchema)
+@blueprint.response(201, ChannelSchema)
+@blueprint.alt_response(409, description="The number is connected already, here or in another workspace.")
+@blueprint.alt_response(
+    422, description="Meta refuses the token or one of the ids; `errors` says which, in Meta's words."
+)
+def connect(body: dict[str, Any]) -> Channel:
+    """Connect a number after asking Meta about it, and have its receipts and replies sent here."""
+    return channels.connect_channel(workspace_id(), **body)
+
+
+@blueprint.get("")
+@blueprint.response(200, page_schema(ChannelSchema))
+def index() -> Page[Channel]:
+    """List the connected numbers, newest first."""
+    return Page(channels.list_channels(workspace_id()))
+
+
+@blueprint.get("/<int:channel_id>")
+@blueprint.response(200, ChannelSchema)
+def show(channel_id: int) -> Channel:
+    """Get one number."""
+    return channels.get_channel(workspace_id(), channel_id)
+
+
+@blueprint.patch("/<int:channel_id>")
+@requires(Role.ADMIN)
+@blueprint.arguments(ChannelChangesSchema)
+@blueprint.response(200, ChannelSchema)
+def change(body: dict[str, Any], channel_id: int) -> Channel:
+    """Set how many messages a second the number may send, from 1 to 1,000."""
+    return channels.update_rate(workspace_id(), channel_id, body["rate_per_second"])
+
+
+@blueprint.post("/<int:channel_id>/refresh")
+@requires(Role.ADMIN)
+@blueprint.response(200, ChannelSchema)
+@blueprint.alt_response(503, description="Meta cannot be reached; nothing changed.")
+def refresh(channel_id: int) -> Channel:
+    """Ask Meta again for name, quality, limit and state."""
+    return channels.refresh_channel(workspace_id(), channel_id)
+
+
+@blueprint.delete("/<int:channel_id>")
+@requires(Role.ADMIN)
+@blueprint.response(204)
+@blueprint.alt_response(409, description="A broadcast is scheduled or being sent on it.")
+def remove(channel_id: int) -> None:
+    """Remove a number: its token is forgotten, its history stays."""
+    channels.remove_channel(workspace_id(), channel_id)

@@ -1,0 +1,47 @@
+"""Single messages over the API."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from wotnot.blueprints.api.idempotency import idempotent
+from wotnot.blueprints.api.schemas.messages import MessageSchema, QueuedMessageSchema, SendMessageSchema, part_of
+from wotnot.blueprints.guards import actor, workspace_id
+from wotnot.models import Message
+from wotnot.services import messages, single_messages
+
+blueprint = Blueprint(
+    "messages-api", __name__, url_prefix="/api/v1/messages", description="One message to one person, and the ledger."
+)
+
+
+@blueprint.post("")
+@idempotent("messages")
+@blueprint.arguments(SendMessageSchema)
+@blueprint.response(202, QueuedMessageSchema)
+@blueprint.alt_response(
+    409, description="The number cannot send, the template is not approved, the person opted out, or no window is open."
+)
+def send(body: dict[str, Any]) -> Message:
+    """Send one message. It is queued and goes out at the number's pace; free text needs an open 24-hour window.
+
+    With an Idempotency-Key the same request may be repeated without sending twice.
+    """
+    return single_messages.send_message(
+        workspace_id(),
+        channel_id=body["channel_id"],
+        to=body["to"],
+        type=body["type"],
+        content=body[part_of(body["type"])],
+        user_id=actor().user.id,
+    )
+
+
+@blueprint.get("/<int:message_id>")
+@blueprint.response(200, MessageSchema)
+def show(message_id: int) -> SimpleNamespace:
+    """Get a ledger entry: its state, when it got there, every attempt, the error in plain words and Meta's pricing."""
+    message = messages.get_message(workspace_id(), message_id)
+    columns = {column.key: getattr(message, column.key) for column in Message.__table__.columns}
+    return SimpleNamespace(**columns, attempts=messages.list_attempts(message))

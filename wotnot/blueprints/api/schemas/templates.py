@@ -1,0 +1,68 @@
+"""Templates, as the API shows and takes them."""
+
+from marshmallow import Schema, fields
+
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+
+_COMPONENTS = [
+    {
+        "type": "BODY",
+        "text": "Hi {{1}}, your order {{2}} is on its way.",
+        "example": {"body_text": [["Naledi", "CV-1042"]]},
+    },
+    {"type": "FOOTER", "text": "Reply STOP to opt out"},
+]
+
+
+class TemplateSchema(Schema):
+    """A message template in one language, as Meta knows it."""
+
+    id = fields.Integer()
+    name = fields.String(metadata={"example": "order_update"})
+    language = fields.String(metadata={"example": "en"})
+    category = fields.String(metadata={"example": "utility"})
+    components = fields.List(fields.Dict(), metadata={"example": _COMPONENTS})
+    parameter_format = fields.String(metadata={"example": "POSITIONAL"})
+    status = fields.String(metadata={"example": "approved", "description": "Only an approved one can be sent."})
+    reason = fields.String(metadata={"description": "Why Meta rejected or paused it."})
+    quality = fields.String(metadata={"example": "GREEN"})
+    meta_id = fields.String(allow_none=True)
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+    deleted_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it went to the recycle bin."})
+
+
+class CreateTemplateSchema(RequestSchema):
+    """A template to submit to Meta."""
+
+    channel_id = fields.Integer(required=True, metadata={"description": "A number of the account it is made for."})
+    name = fields.String(required=True, metadata={"example": "order_update"})
+    language = fields.String(required=True, metadata={"example": "en"})
+    category = fields.String(required=True, metadata={"example": "UTILITY"})
+    components = fields.List(
+        fields.Dict(keys=fields.String()), required=True, metadata={"description": "Meta's.", "example": _COMPONENTS}
+    )
+    parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
+
+
+class TemplateArgs(CursorArgs):
+    """Which templates."""
+
+    status = fields.String(load_default=None, metadata={"example": "approved"})
+    search = fields.String(load_default=None, metadata={"description": "Words of its name or text."})
+    channel_id = fields.Integer(load_default=None)
+    deleted = fields.Boolean(load_default=False, metadata={"description": "Those in the recycle bin instead."})
+
+
+class SyncSchema(RequestSchema):
+    """Which account to sync."""
+
+    channel_id = fields.Integer(required=True)
+
+
+class SyncResultSchema(Schema):
+    """What a sync found."""
+
+    created = fields.Integer()
+    updated = fields.Integer()
+    removed = fields.Integer()

@@ -1,0 +1,116 @@
+"""One message to one person, outside of any broadcast: checked here, then written to the ledger for the sender."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wotnot.errors import Conflict, Invalid
+from wotnot.models import Channel, ChannelState, Contact, Message, TemplateCategory
+from wotnot.services import channels, consent, contacts, message_templates, messages
+from wotnot.services.phone_numbers import PhoneError, parse_phone
+from wotnot.services.whatsapp.payloads import (
+    MissingVariable,
+    UnsupportedTemplate,
+    compile_template,
+    media_message,
+    text_message,
+)
+
+MAX_TEXT, MAX_CAPTION = 4096, 1024
+MEDIA_TYPES = ("image", "document", "audio", "video")
+TYPES = ("template", "text", *MEDIA_TYPES)
+
+
+def send_message(
+    workspace_id: int,
+    *,
+    channel_id: int,
+    to: str,
+    type: str,  # noqa: A002 — Meta's and the API's word
+    content: Mapping[str, Any],
+    user_id: int | None = None,
+) -> Message:
+    """Queue one message. `to` is a number as people write it, `content` what the API takes under the type's name.
+
+    For a template `{name, language?, variables?}`, for a text `{body}`, for media `{id | link, caption?, filename?}`.
+    Raises Invalid (number, template, variables, text), Conflict (the number cannot send, the template is not approved,
+    the person opted out, or free text outside the 24-hour window), NotFound (channel).
+    """
+    channel = channels.get_channel(workspace_id, channel_id)
+    _refuse_stopped(channel)
+    contact = _contact_of(workspace_id, to)
+    template_id = None
+    if type == "template":
+        template_id, body = _template_content(workspace_id, channel_id, contact, content)
+    else:
+        _refuse_closed_window(channel_id, contact)
+        body = _free_content(type, content)
+    return messages.create_message(
+        workspace_id,
+        channel_id=channel_id,
+        contact_id=contact.id,
+        phone=contact.phone or "",
+        type=type,
+        content=body,
+        template_id=template_id,
+        user_id=user_id,
+    )
+
+
+def _refuse_stopped(channel: Channel) -> None:
+    if channel.state is not ChannelState.CONNECTED:
+        raise Conflict(f"This number cannot send. {channel.state_reason}".strip(), code="channel_stopped")
+
+
+def _contact_of(workspace_id: int, to: str) -> Contact:
+    try:
+        digits = parse_phone(to, contacts.default_country(workspace_id)).digits
+    except PhoneError as error:
+        raise Invalid({"to": f"{error}."}) from error
+    return contacts.get_contact(workspace_id, contacts.ensure_contacts(workspace_id, [digits])[digits])
+
+
+def _template_content(
+    workspace_id: int, channel_id: int, contact: Contact, content: Mapping[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    name = str(content.get("name") or "")
+    template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"))
+    if template is None:
+        raise Invalid({"template.name": f"This number's account has no template “{name}” in that language."})
+    obstacle = message_templates.why_not_sendable(template)
+    if obstacle:
+        raise Conflict(obstacle, code="template_not_approved")
+    if template.category is TemplateCategory.MARKETING and not consent.may_message(contact):
+        raise Conflict("This person opted out of marketing messages.", code="opted_out")
+    values = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
+    try:
+        compiled = compile_template(template.name, template.language, template.components, template.parameter_format)
+        return template.id, compiled.payload(values)
+    except UnsupportedTemplate as error:
+        raise Invalid({"template.name": str(error)}) from error
+    except MissingVariable as error:
+        raise Invalid({f"template.variables.{key}": "This variable has no value." for key in error.keys}) from error
+
+
+def _refuse_closed_window(channel_id: int, contact: Contact) -> None:
+    if not messages.has_open_window(channel_id, contact.id):
+        raise Conflict(
+            "This person has not written to this number in the last 24 hours, so WhatsApp takes only a template. "
+            "Send an approved template instead.",
+            code="window_closed",
+        )
+
+
+def _free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+    if type == "text":
+        body = str(content.get("body") or "")
+        if not body.strip() or len(body) > MAX_TEXT:
+            raise Invalid({"text.body": f"Write 1 to {MAX_TEXT:,} characters."})
+        return dict(text_message("", body)["text"])
+    source, caption = str(content.get("id") or content.get("link") or ""), str(content.get("caption") or "")
+    if bool(content.get("id")) == bool(content.get("link")):
+        raise Invalid({"media": "Give either the id of an uploaded file or a link to one."})
+    if content.get("link") and not source.startswith(("https://", "http://")):
+        raise Invalid({"media.link": "Give a full address, such as https://shop.example/catalogue.pdf."})
+    if len(caption) > MAX_CAPTION:
+        raise Invalid({"media.caption": f"At most {MAX_CAPTION:,} characters."})
+    return dict(media_message("", type, source, caption=caption, filename=str(content.get("filename") or ""))[type])
