@@ -60,6 +60,11 @@ def count_mail(email: str) -> None:
     _take(MAILS_PER_ACCOUNT, "mail", email.strip().lower())
 
 
+def count_password_change(user_id: int) -> None:
+    """Count a try to change a password: a session left open must not become a way to guess it. Raises TooMany."""
+    _take(TRIES_PER_ACCOUNT, "password", str(user_id))
+
+
 def _take(limit: RateLimitItem, *key: str) -> None:
     if not _quietly(lambda: limiter.limiter.hit(limit, *key), default=True):
         raise _too_many(limit, *key)

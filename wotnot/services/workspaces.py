@@ -74,6 +74,11 @@ def list_timezones() -> list[str]:
     return ["UTC", *sorted(zone for zone in available_timezones() if zone.startswith(areas))]
 
 
+def list_timezone_choices() -> list[tuple[str, str]]:
+    """The same as (zone, words), such as ("America/Sao_Paulo", "America / Sao Paulo")."""
+    return [(zone, zone.replace("/", " / ").replace("_", " ")) for zone in list_timezones()]
+
+
 @cache
 def list_countries() -> list[tuple[str, str]]:
     """Countries as (ISO code, English name), by name."""

@@ -1,0 +1,160 @@
+"""Settings: the workspace, its API keys, and one's own profile."""
+
+from flask import Blueprint, Flask, flash, redirect, render_template, request
+from flask_login import login_user
+from marshmallow import fields
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from wotnot.blueprints import login_limits
+from wotnot.blueprints.forms import Form, FormSchema, read_form
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.workspaces import WorkspaceForm
+from wotnot.errors import DomainError, Invalid, TooMany
+from wotnot.models import Role
+from wotnot.services import accounts, api_keys, workspaces
+
+blueprint = Blueprint("settings", __name__, url_prefix="/app/settings")
+guard_pages(blueprint)
+
+Answer = str | Response | tuple[str, int]
+
+
+class ProfileForm(FormSchema):
+    """One's shown name."""
+
+    name = fields.String(load_default="")
+
+
+class PasswordForm(FormSchema):
+    """The present password and the new one."""
+
+    current = fields.String(load_default="")
+    new = fields.String(load_default="")
+
+
+def register(app: Flask) -> None:
+    """Put the pages under /app/settings."""
+    app.register_blueprint(blueprint)
+
+
+# ---------------------------------------------------------------- the workspace
+
+
+@blueprint.get("")
+def index() -> str:
+    """Name, country and time zone."""
+    here = actor().workspace
+    values = {"name": here.name, "default_country": here.default_country, "timezone": here.timezone}
+    return _workspace_page(Form(values=values))
+
+
+@blueprint.post("")
+@requires(Role.ADMIN)
+def save() -> Answer:
+    """Save them."""
+    form = read_form(WorkspaceForm)
+    try:
+        workspaces.update_workspace(workspace_id(), **form.data)
+    except Invalid as error:
+        form.take(error)
+        return _workspace_page(form), 422
+    flash("The settings are saved.", "success")
+    return redirect("/app/settings")
+
+
+def _workspace_page(form: Form) -> str:
+    lists = {"countries": workspaces.list_countries(), "timezones": workspaces.list_timezone_choices()}
+    return render_template("settings/workspace.html", form=form, **lists)
+
+
+# ---------------------------------------------------------------- API keys
+
+
+@blueprint.get("/keys")
+@requires(Role.ADMIN)
+def keys() -> str:
+    """The keys that work."""
+    return _keys_page(Form())
+
+
+@blueprint.post("/keys")
+@requires(Role.ADMIN)
+def create_key() -> Answer:
+    """Make a key and show it, this once. The answer is not a redirect, so the key is in no address and no session."""
+    form = Form(values=request.form.to_dict())
+    try:
+        row, key = api_keys.create_api_key(
+            workspace_id(), user_id=actor().user.id, name=form.values.get("name", ""), scopes=_scopes(request.form)
+        )
+    except Invalid as error:
+        form.take(error)
+        return _keys_page(form), 422
+    return _keys_page(Form(), shown=(row.name, key))
+
+
+@blueprint.post("/keys/<int:key_id>/revoke")
+@requires(Role.ADMIN)
+def revoke_key(key_id: int) -> Response:
+    """Stop a key."""
+    api_keys.revoke_api_key(workspace_id(), key_id)
+    flash("The key has stopped working.", "success")
+    return redirect("/app/settings/keys")
+
+
+def _scopes(form: MultiDict[str, str]) -> list[str]:
+    return ["read"] if form.get("access") == "read" else []
+
+
+def _keys_page(form: Form, shown: tuple[str, str] | None = None) -> str:
+    page = api_keys.list_api_keys(workspace_id(), cursor=request.args.get("cursor"))
+    return render_template("settings/keys.html", form=form, page=page, shown=shown)
+
+
+# ---------------------------------------------------------------- one's own profile
+
+
+@blueprint.get("/profile")
+def profile() -> str:
+    """One's name and password."""
+    return _profile_page(Form(values={"name": actor().user.name}), Form())
+
+
+@blueprint.post("/profile")
+def save_profile() -> Answer:
+    """Change one's name."""
+    form = read_form(ProfileForm)
+    try:
+        accounts.update_profile(actor().user.id, name=form.data["name"])
+    except Invalid as error:
+        form.take(error)
+        return _profile_page(form, Form()), 422
+    flash("Your name is changed.", "success")
+    return redirect("/app/settings/profile")
+
+
+@blueprint.post("/profile/password")
+def change_password() -> Answer:
+    """Change one's password; every other session ends, this one goes on."""
+    form = read_form(PasswordForm)
+    try:
+        login_limits.count_password_change(actor().user.id)
+        user = accounts.change_password(actor().user.id, **form.data)
+    except (Invalid, TooMany, DomainError) as error:
+        form.take(error, "current")
+        return _profile_page(Form(values={"name": actor().user.name}), form), error.status
+    login_user(user)
+    flash("Your password is changed. Every other session has ended.", "success")
+    return redirect("/app/settings/profile")
+
+
+@blueprint.post("/profile/end-sessions")
+def end_sessions() -> Response:
+    """Log out everywhere, here too."""
+    accounts.end_all_sessions(actor().user.id)
+    flash("You are signed out everywhere.", "success")
+    return redirect("/app/login")
+
+
+def _profile_page(form: Form, password_form: Form) -> str:
+    return render_template("settings/profile.html", form=form, password_form=password_form, me=actor().user)
