@@ -1,27 +1,13 @@
-"""A browser and the gallery of parts."""
+"""The gallery of parts, opened in the session's browser."""
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from tests.browser.parts.gallery import Site, create_site
-
-SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="session")
-def parts_browser() -> Iterator[Browser]:
-    """Debian's Chromium where there is one, else Playwright's own."""
-    path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else None
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -44,11 +30,9 @@ def parts_url(site: Site) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(parts_browser: Browser, parts_url: str) -> Iterator[Page]:
+def page(browser: Browser, parts_url: str) -> Iterator[Page]:
     """A page at 1280 px whose console must stay free of errors, refused content included."""
-    context = parts_browser.new_context(
-        base_url=parts_url, viewport={"width": 1280, "height": 900}, color_scheme="light"
-    )
+    context = browser.new_context(base_url=parts_url, viewport={"width": 1280, "height": 900}, color_scheme="light")
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -1,0 +1,125 @@
+"""A real Chromium, and all of WotNot as bin/start runs it, with data of its own.
+
+A page's console must stay free of errors (a refused script, a failed request), and a journey ends with looking at that.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from launcher.paths import ROOT
+from tests.servers import free_port, wait_until
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A running WotNot: where it is, who may log in, where the customer's phone is."""
+
+    url: str
+    email: str
+    password: str
+    phone_url: str
+    var: Path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium where there is one, else Playwright's own."""
+    path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """`bin/start` on an empty data folder and a free port; stopped with Ctrl-C, which must leave nothing behind."""
+    var = tmp_path_factory.mktemp("product")
+    _let_others_walk_in(var)
+    output = var / "terminal.txt"
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    with output.open("wb") as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "launcher", "start"],
+            cwd=ROOT,
+            env=environment | {"WOTNOT_VAR": str(var), "PORT": str(free_port())},
+            stdout=terminal,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: "Ctrl-C stops it" in output.read_text() or process.poll() is not None, 120, "the banner")
+        yield _read_banner(output.read_text(), var)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(40)
+
+
+@pytest.fixture
+def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., BrowserContext]]:
+    """Call it with `viewport=PHONE`, `color_scheme="dark"` …; consoles are looked at when the test ends."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_one(**options: object) -> BrowserContext:
+        context = browser.new_context(**{"base_url": product.url, "viewport": DESKTOP} | options)  # type: ignore[arg-type]
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        contexts.append(context)
+        return context
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def member(open_context: Callable[..., BrowserContext], product: Product) -> Page:
+    """A page of the demo workspace's owner, signed in, on the overview at 1280 pixels."""
+    return sign_in(open_context().new_page(), product)
+
+
+def sign_in(page: Page, product: Product) -> Page:
+    """Through the log-in page, to the overview."""
+    page.goto("/app/login")
+    page.get_by_label("E-mail").fill(product.email)
+    page.get_by_label("Password", exact=True).fill(product.password)
+    page.get_by_role("button", name=re.compile("log in|sign in", re.IGNORECASE)).click()
+    page.wait_for_url("**/app/")
+    return page
+
+
+def _read_banner(text: str, var: Path) -> Product:
+    found = {
+        name: re.search(rf"^\s+{name}\s{{2,}}(\S.*)$", text, re.MULTILINE)
+        for name in ("WotNot", "Log in", "Customer's phone")
+    }
+    missing = [name for name, match in found.items() if match is None]
+    assert not missing, f"bin/start did not print {missing}:\n{text}"
+    address, log_in, phone = (match.group(1).strip() for match in found.values() if match)
+    email, password = re.split(r"\s+(?:/|with|·)\s+|\s{2,}", log_in, maxsplit=1)
+    return Product(address.removesuffix("/app/"), email, password, phone, var)
+
+
+def _let_others_walk_in(var: Path) -> None:
+    """pytest's own folder is private, and as root the database runs as another user."""
+    for folder in (var, *var.parents[:3]):
+        if os.geteuid() == 0 and folder != Path(folder.root):
+            folder.chmod(folder.stat().st_mode | 0o011)
