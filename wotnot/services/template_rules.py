@@ -206,7 +206,7 @@ def _check_surroundings(text: str, variable_count: int) -> Iterator[Finding]:
     if _ADJACENT.search(text):
         yield Finding("body", "Two variables stand side by side", "Put words between them.")
     words = len(re.findall(r"\w+", VARIABLE.sub(" ", text)))
-    if words < _WORDS_PER_VARIABLE * variable_count + 1:
+    if words < _WORDS_PER_VARIABLE * variable_count:
         yield Finding("body", "Too many variables for so few words", "Write more text around them.")
 
 

@@ -1,0 +1,64 @@
+"""The editor's form: what is typed becomes Meta's components, and moving buttons moves their samples."""
+
+from werkzeug.datastructures import MultiDict
+
+from wotnot.blueprints.template_form import ButtonValues, TemplateValues, read_form
+
+
+def test_a_form_becomes_components_with_samples_where_meta_wants_them() -> None:
+    form = MultiDict(
+        [
+            ("name", " spring "), ("language", "en"), ("category", "marketing"), ("header", "Hello {{1}}"),
+            ("body", "Hi {{1}},\r\nwe have {{2}} for you. "), ("footer", " Reply STOP "),
+            ("sample-header.1", "you"), ("sample-1", "Ana"), ("sample-2", "plants"), ("sample-button.1", "abc"),
+            ("button_type", "QUICK_REPLY"), ("button_text", "No thanks"), ("button_value", ""),
+            ("button_type", "URL"), ("button_text", "Shop"), ("button_value", "https://s.example/{{1}}"),
+            ("button_type", "EVIL"), ("button_text", "x"), ("button_value", "y"),
+        ]
+    )  # fmt: skip
+    values = read_form(form)
+    assert values.name == "spring"
+    assert values.components == [
+        {"type": "HEADER", "format": "TEXT", "text": "Hello {{1}}", "example": {"header_text": ["you"]}},
+        {"type": "BODY", "text": "Hi {{1}},\nwe have {{2}} for you.", "example": {"body_text": [["Ana", "plants"]]}},
+        {"type": "FOOTER", "text": "Reply STOP"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "QUICK_REPLY", "text": "No thanks"},
+                {"type": "URL", "text": "Shop", "url": "https://s.example/{{1}}", "example": ["https://s.example/abc"]},
+            ],
+        },
+    ]
+    assert [f for f in values.findings() if f.level == "error"] == []
+
+
+def test_named_variables_have_named_samples() -> None:
+    values = TemplateValues(body="Dear {{first_name}}, hello", samples={"first_name": "Ana"})
+    assert values.parameter_format == "NAMED"
+    assert values.components[0]["example"] == {
+        "body_text_named_params": [{"param_name": "first_name", "example": "Ana"}]
+    }
+
+
+def test_new_buttons_keep_quick_replies_together() -> None:
+    values = TemplateValues()
+    for kind in ("QUICK_REPLY", "URL", "QUICK_REPLY", "PHONE_NUMBER", "EVIL"):
+        values = values.with_button(kind)
+    assert [b.type for b in values.buttons] == ["QUICK_REPLY", "QUICK_REPLY", "URL", "PHONE_NUMBER"]
+    other = TemplateValues().with_button("URL").with_button("QUICK_REPLY").with_button("PHONE_NUMBER")
+    assert [b.type for b in other.buttons] == ["URL", "PHONE_NUMBER", "QUICK_REPLY"]
+
+
+def test_ten_buttons_are_the_most() -> None:
+    values = TemplateValues()
+    for _ in range(12):
+        values = values.with_button("QUICK_REPLY")
+    assert len(values.buttons) == 10
+
+
+def test_a_sample_stays_with_its_button() -> None:
+    rows = (ButtonValues("QUICK_REPLY", "Yes"), ButtonValues("URL", "Shop", "https://s.example/{{1}}"))
+    values = TemplateValues(buttons=rows, samples={"button.1": "abc", "1": "Ana"})
+    assert values.without_button(0).samples == {"button.0": "abc", "1": "Ana"}
+    assert values.without_button(1).samples == {"1": "Ana"}
