@@ -149,7 +149,8 @@ def _time_ours(broadcast: Broadcast, people: int) -> float:
     result = expansion.expand_broadcast(broadcast_id)
     elapsed = time.perf_counter() - started
     rows = db.session.scalar(text("SELECT count(*) FROM messages WHERE broadcast_id = :id"), {"id": broadcast_id})
-    assert result.finished and rows == people, f"expected {people} rows, found {rows}"
+    assert result.finished
+    assert rows == people, f"expected {people} rows, found {rows}"
     return elapsed
 
 

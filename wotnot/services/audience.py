@@ -9,9 +9,12 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, and_, any_, case, false, func, literal, or_, select, true
 
+from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactTag, Tag
 from wotnot.services import contacts
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.personalise import BUILT_IN_FIELDS
 
 Variables = Mapping[str, Mapping[str, str]]
@@ -117,9 +120,35 @@ def person_at(people: People, position: int) -> Contact | None:
     return db.session.scalar(statement)
 
 
-def without_value(people: People, name: str) -> ColumnElement[bool]:
-    """The condition for people of the audience for whom the field `name` is empty."""
-    return and_(people.included, _is_blank(name))
+def list_people(
+    people: People, why: str, variables: Variables, *, cursor: str | None = None, limit: int | None = None
+) -> Page[Contact]:
+    """People of the audience by `why`: opted_out, excluded, missing_value, no_number, or `blank:<field>`.
+
+    Raises Invalid for another reason or a foreign cursor.
+    """
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    statement = (
+        select(Contact)
+        .where(_condition_of(people, why, variables), keyset.condition(Contact.id))
+        .order_by(keyset.order(Contact.id))
+        .limit(keyset.limit + 1)
+    )
+    return keyset.page(list(db.session.scalars(statement)), lambda contact: contact.id)
+
+
+def _condition_of(people: People, why: str, variables: Variables) -> ColumnElement[bool]:
+    if why == "excluded":
+        return and_(people.condition, people.excluded if people.excluded is not None else false())
+    if why == "opted_out":
+        return and_(people.included, Contact.consent == Consent.OPTED_OUT)
+    if why == "no_number":
+        return and_(people.included, Contact.phone.is_(None))
+    if why == "missing_value":
+        return and_(people.included, skip_reason(variables, needs_phone=False) == "missing_value")
+    if why.startswith("blank:"):
+        return and_(people.included, Contact.consent != Consent.OPTED_OUT, _is_blank(why.removeprefix("blank:")))
+    raise Invalid({"why": "Choose opted_out, excluded, missing_value, no_number or blank:<field>."})
 
 
 def _tag_ids(workspace_id: int, names: Sequence[str]) -> dict[str, int]:

@@ -3,21 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wotnot.models import Broadcast, Channel, ChannelState, Template, TemplateStatus
+from wotnot.models import Broadcast, Channel, ChannelState, Template
+from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
-
-_STATUS_WORDS: dict[TemplateStatus, str] = {
-    TemplateStatus.DRAFT: "was not submitted to Meta yet",
-    TemplateStatus.PENDING: "is still in review at Meta",
-    TemplateStatus.IN_APPEAL: "is in appeal at Meta",
-    TemplateStatus.REJECTED: "was rejected by Meta",
-    TemplateStatus.PAUSED: "is paused by Meta for low quality",
-    TemplateStatus.DISABLED: "is disabled by Meta",
-    TemplateStatus.PENDING_DELETION: "is being deleted at Meta",
-    TemplateStatus.DELETED: "was deleted at Meta",
-    TemplateStatus.LIMIT_EXCEEDED: "is over Meta's limit for this template",
-    TemplateStatus.ARCHIVED: "is archived at Meta",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +47,7 @@ def _channel_blockers(channel: Channel | None) -> list[Blocker]:
 def _template_blockers(template: Template | None, channel: Channel | None, variables: dict[str, Any]) -> list[Blocker]:
     if template is None or template.deleted_at is not None:
         return [Blocker("message", "template_id", "Choose a template; the message is made from it.")]
-    if template.status is not TemplateStatus.APPROVED:
-        words = f"The template {template.name} {_STATUS_WORDS[template.status]}. Only approved templates can be sent."
+    if words := why_not_sendable(template):
         return [Blocker("message", "template_id", words)]
     if channel is not None and template.waba_id != channel.waba_id:
         words = f"The template {template.name} belongs to another WhatsApp account than {channel.display_phone_number}."

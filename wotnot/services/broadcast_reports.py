@@ -23,6 +23,11 @@ SKIP_WORDS: dict[str, tuple[str, str]] = {
     "contact_deleted": ("Contact deleted", "They were deleted before their message went."),
 }
 
+LIVE_STATES = frozenset(
+    {BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED}
+)
+"""States that something may still happen in by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSummary:
@@ -67,7 +72,7 @@ class Progress:
 def list_broadcasts(
     workspace_id: int,
     *,
-    state: BroadcastState | None = None,
+    states: Sequence[BroadcastState] = (),
     search: str | None = None,
     template_search: str | None = None,
     cursor: str | None = None,
@@ -76,8 +81,8 @@ def list_broadcasts(
     """Broadcasts, newest first, with their counts, in two queries. Raises Invalid for a foreign cursor."""
     keyset = Keyset.decode(cursor, clamp_limit(limit))
     conditions: list[ColumnElement[bool]] = [Broadcast.workspace_id == workspace_id]
-    if state is not None:
-        conditions.append(Broadcast.state == state)
+    if states:
+        conditions.append(Broadcast.state.in_(states))
     if search:
         conditions.append(Broadcast.name.icontains(search.strip(), autoescape=True))
     if template_search:

@@ -131,12 +131,15 @@ def list_recipients(
 def stream_recipients(broadcast_id: int) -> Iterator[Recipient]:
     """Every ledger row of a broadcast in the order of its contacts, over a server-side cursor: constant memory.
 
-    Holds a connection of its own until it is used up or closed. The caller has checked the tenant.
+    The caller has checked the tenant, and keeps the app context until the last row.
     """
-    with db.engine.connect().execution_options(stream_results=True, max_row_buffer=STREAM_BATCH) as connection:
-        result = connection.execute(text(_STREAM.format(columns=_COLUMNS)), {"broadcast": broadcast_id})
-        for rows in result.partitions(STREAM_BATCH):
-            yield from map(_recipient, rows)
+    result = db.session.execute(
+        text(_STREAM.format(columns=_COLUMNS)),
+        {"broadcast": broadcast_id},
+        execution_options={"yield_per": STREAM_BATCH},
+    )
+    for rows in result.partitions():
+        yield from map(_recipient, rows)
 
 
 def search_pattern(words: str) -> str:

@@ -1,0 +1,364 @@
+"""The four pages that make a broadcast: audience, message, when, check. Each saves the draft and has its own address."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, flash, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from wotnot.blueprints import wizard_forms as forms
+from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.htmx import go_to
+from wotnot.blueprints.wizard_checks import check_groups, steps_of
+from wotnot.clock import now
+from wotnot.errors import Conflict, Invalid
+from wotnot.models import Broadcast, Channel, Role, Template, TemplateCategory
+from wotnot.services import audience, broadcast_choices, broadcast_readiness, broadcasts, contacts, message_templates
+from wotnot.services.audience import AudienceCount
+from wotnot.services.broadcast_choices import describe_audience
+from wotnot.services.zones import in_zone
+
+blueprint = Blueprint("broadcast_wizard", __name__, url_prefix="/app/broadcasts")
+guard_pages(blueprint)
+
+Answer = str | Response | tuple[str, int]
+
+
+def register(app: Flask) -> None:
+    """Put the wizard's pages under /app/broadcasts."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {
+        **time_words(actor().workspace.timezone),
+        **recipient_words(),
+        "describe_audience": describe_audience,
+    }
+
+
+# ---------------------------------------------------------------- 1. Audience
+
+
+@blueprint.get("/new")
+@requires(Role.ADMIN)
+def new() -> str:
+    """The first page, before there is a draft."""
+    return _audience_page(None, {"name": forms.proposed_name(_today()), "kind": "all"}, {})
+
+
+@blueprint.post("/new")
+@requires(Role.ADMIN)
+def create() -> Answer:
+    """Make the draft."""
+    try:
+        fields = forms.read_audience(request.form)
+        broadcast = broadcasts.create_broadcast(workspace_id(), user_id=actor().user.id, **_first_choices(), **fields)
+    except Invalid as error:
+        return _audience_page(None, forms.typed_audience(request.form), error.errors), 422
+    return _after_audience(broadcast)
+
+
+@blueprint.get("/<int:broadcast_id>/audience")
+@requires(Role.ADMIN)
+def audience_step(broadcast_id: int) -> Answer:
+    """Who gets the message. `?tag=` preselects a tag, which is how an import comes back."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    values = forms.audience_values(broadcast, request.args.getlist("tag"))
+    return _audience_page(broadcast, values, {})
+
+
+@blueprint.post("/<int:broadcast_id>/audience")
+@requires(Role.ADMIN)
+def save_audience(broadcast_id: int) -> Answer:
+    """Keep the audience."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    try:
+        fields = forms.read_audience(request.form, kept=broadcast.audience)
+        broadcast = broadcasts.update_broadcast(workspace_id(), broadcast_id, **fields)
+    except Conflict:
+        return _moved_on(broadcast)
+    except Invalid as error:
+        return _audience_page(broadcast, forms.typed_audience(request.form), error.errors), 422
+    return _after_audience(broadcast)
+
+
+@blueprint.get("/_count")
+def count() -> str:
+    """How many people the audience on the page has, while it is being chosen."""
+    kept: Mapping[str, Any] = {}
+    if (draft := request.args.get("broadcast", "")).isdecimal():
+        kept = broadcasts.get_broadcast(workspace_id(), int(draft)).audience
+    chosen, left_out = forms.chosen_audience(request.args, kept)
+    return render_template("broadcasts/_count.html", **_count_words(chosen, left_out))
+
+
+def _audience_page(broadcast: Broadcast | None, values: Mapping[str, Any], errors: Mapping[str, Sequence[str]]) -> str:
+    chosen, left_out = forms.chosen_audience(forms.as_form(values), broadcast.audience if broadcast else {})
+    tags = contacts.list_tags(workspace_id())
+    return render_template(
+        "broadcasts/audience.html",
+        broadcast=broadcast,
+        values=values,
+        errors=errors,
+        tags=tags,
+        steps=steps_of(broadcast, None, 1, actor().workspace.timezone),
+        **_count_words(chosen, left_out),
+    )
+
+
+def _count_words(chosen: Mapping[str, Any], left_out: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "count": audience.count_audience(workspace_id(), chosen, left_out),
+        "all_contacts": contacts.count_contacts(workspace_id()),
+        "is_chosen": bool(chosen),
+    }
+
+
+def _after_audience(broadcast: Broadcast) -> Answer:
+    if request.form.get("go") == "csv":
+        return go_to(f"/app/imports/new?broadcast={broadcast.id}")
+    return go_to(_after(broadcast, "message"))
+
+
+def _first_choices() -> dict[str, Any]:
+    """With a single connected number there is nothing to choose."""
+    channels = broadcast_choices.list_sending_channels(workspace_id())
+    return {"channel_id": channels[0].id} if channels else {}
+
+
+# ---------------------------------------------------------------- 2. Message
+
+
+@blueprint.get("/<int:broadcast_id>/message")
+@requires(Role.ADMIN)
+def message_step(broadcast_id: int) -> Answer:
+    """Which template, and what stands for its variables. `?channel=` and `?template=` choose without saving."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    return _message_page(broadcast, request.args, {})
+
+
+@blueprint.post("/<int:broadcast_id>/message")
+@requires(Role.ADMIN)
+def save_message(broadcast_id: int) -> Answer:
+    """Keep the message."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    try:
+        template = _chosen_template(request.form)
+        variables = forms.read_variables(request.form, broadcast_readiness.variables_of(template))
+        broadcast = broadcasts.update_broadcast(
+            workspace_id(),
+            broadcast_id,
+            channel_id=request.form.get("channel", type=int),
+            template_id=template.id,
+            variables=variables,
+        )
+    except Conflict:
+        return _moved_on(broadcast)
+    except Invalid as error:
+        return _message_page(broadcast, request.form, error.errors), 422
+    return go_to(_after(broadcast, "when"))
+
+
+@blueprint.get("/<int:broadcast_id>/preview")
+@requires(Role.ADMIN)
+def preview(broadcast_id: int) -> Answer:
+    """The phone with the message for the person at `?row=`, from the draft or from what is typed on the page."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    template = _template_of(request.args, broadcast)
+    if template is None:
+        return go_to(f"/app/broadcasts/{broadcast_id}/message")
+    context = _preview_of(broadcast, template, request.args, _walkable(_count_of(broadcast)))
+    return render_template("broadcasts/_preview.html", broadcast=broadcast, **context)
+
+
+def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mapping[str, Sequence[str]]) -> str:
+    channels = broadcast_choices.list_sending_channels(workspace_id())
+    channel = _channel_of(channels, sent.get("channel", type=int) or broadcast.channel_id)
+    templates = broadcast_choices.list_sendable_templates(workspace_id(), channel) if channel else []
+    template = _template_of(sent, broadcast)
+    if template is not None and template.id not in {one.id for one in templates}:
+        template = None
+    counted = _count_of(broadcast)
+    context: dict[str, Any] = {}
+    if template is not None:
+        context = _preview_of(broadcast, template, sent, _walkable(counted))
+        context["variables"] = forms.variable_rows(template, broadcast, sent)
+    return render_template(
+        "broadcasts/message.html",
+        broadcast=broadcast,
+        channels=channels,
+        channel=channel,
+        templates=templates,
+        template=template,
+        pending_count=broadcast_choices.count_pending_templates(workspace_id(), channel) if channel else 0,
+        fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
+        steps=steps_of(broadcast, counted, 2, actor().workspace.timezone),
+        errors=errors,
+        **context,
+    )
+
+
+def _preview_of(broadcast: Broadcast, template: Template, sent: MultiDict[str, str], total: int) -> dict[str, Any]:
+    variables = forms.typed_variables(sent, broadcast_readiness.variables_of(template)) or broadcast.variables
+    row = sent.get("row", default=1, type=int)
+    kept = [(name, value) for name, value in sent.items(multi=True) if name not in {"row", "csrf_token"}]
+    return {
+        "preview": broadcast_choices.preview_message(broadcast, template, variables, row, total),
+        "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
+        "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,
+    }
+
+
+def _channel_of(channels: Sequence[Channel], channel_id: int | None) -> Channel | None:
+    return next((one for one in channels if one.id == channel_id), channels[0] if channels else None)
+
+
+def _chosen_template(form: MultiDict[str, str]) -> Template:
+    template = _template_of(form, None)
+    if template is None:
+        raise Invalid({"template": "Choose a template; the message is made from it."})
+    return template
+
+
+def _template_of(sent: MultiDict[str, str], broadcast: Broadcast | None) -> Template | None:
+    template_id = sent.get("template", type=int) or (broadcast.template_id if broadcast else None)
+    return message_templates.get_template(workspace_id(), template_id) if template_id else None
+
+
+# ---------------------------------------------------------------- 3. When
+
+
+@blueprint.get("/<int:broadcast_id>/when")
+@requires(Role.ADMIN)
+def when_step(broadcast_id: int) -> Answer:
+    """Now, or at a date and time in the workspace's time zone."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    return _when_page(broadcast, forms.when_values(broadcast, actor().workspace.timezone), {})
+
+
+@blueprint.post("/<int:broadcast_id>/when")
+@requires(Role.ADMIN)
+def save_when(broadcast_id: int) -> Answer:
+    """Keep the moment."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    try:
+        moment = forms.read_when(request.form, actor().workspace.timezone)
+        broadcast = broadcasts.update_broadcast(workspace_id(), broadcast_id, scheduled_at=moment)
+    except Conflict:
+        return _moved_on(broadcast)
+    except Invalid as error:
+        return _when_page(broadcast, request.form, error.errors), 422
+    return go_to(_after(broadcast, "check"))
+
+
+def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[str, Sequence[str]]) -> str:
+    counted = _count_of(broadcast)
+    return render_template(
+        "broadcasts/when.html",
+        broadcast=broadcast,
+        values=values,
+        errors=errors,
+        count=counted,
+        today=_today().isoformat(),
+        timezone=actor().workspace.timezone,
+        steps=steps_of(broadcast, counted, 3, actor().workspace.timezone),
+    )
+
+
+# ---------------------------------------------------------------- 4. Check
+
+
+@blueprint.get("/<int:broadcast_id>/check")
+@requires(Role.ADMIN)
+def check_step(broadcast_id: int) -> Answer:
+    """Everything once more, in numbers, before it goes."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    return _check_page(broadcast)
+
+
+@blueprint.post("/<int:broadcast_id>/check")
+@requires(Role.ADMIN)
+def send(broadcast_id: int) -> Answer:
+    """Send it, or plan it. A second press finds it on its way and shows that."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    try:
+        if broadcast.scheduled_at is not None:
+            broadcasts.schedule_broadcast(workspace_id(), broadcast_id, broadcast.scheduled_at)
+        else:
+            broadcasts.start_broadcast(workspace_id(), broadcast_id)
+    except Conflict:
+        return _moved_on(broadcast)
+    except Invalid:
+        return _check_page(broadcasts.get_broadcast(workspace_id(), broadcast_id)), 422
+    return go_to(f"/app/broadcasts/{broadcast_id}")
+
+
+@blueprint.get("/<int:broadcast_id>/people")
+def people(broadcast_id: int) -> str:
+    """The people of the audience behind a number of the check page: `?why=opted_out` and so on."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    why = request.args.get("why", "")
+    resolved = audience.resolve(workspace_id(), broadcast.audience, broadcast.exclude)
+    page = audience.list_people(resolved, why, broadcast.variables, cursor=request.args.get("cursor"), limit=50)
+    return render_template("broadcasts/people.html", broadcast=broadcast, why=why, page=page)
+
+
+def _check_page(broadcast: Broadcast) -> str:
+    counted = _count_of(broadcast)
+    groups = check_groups(broadcast, counted, actor().workspace)
+    context: dict[str, Any] = {}
+    if broadcast.template is not None:
+        context = _preview_of(broadcast, broadcast.template, MultiDict(), _walkable(counted))
+    return render_template(
+        "broadcasts/check.html",
+        broadcast=broadcast,
+        count=counted,
+        groups=groups,
+        steps=steps_of(broadcast, counted, 4, actor().workspace.timezone),
+        **context,
+    )
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def _count_of(broadcast: Broadcast) -> AudienceCount:
+    needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
+    return audience.count_audience(
+        workspace_id(), broadcast.audience, broadcast.exclude, broadcast.variables, needs_phone=needs_phone
+    )
+
+
+def _walkable(counted: AudienceCount) -> int:
+    """People whose message can be looked at: also those whose values are still missing."""
+    return counted.to_send + counted.missing
+
+
+def _after(broadcast: Broadcast, step: str) -> str:
+    """The next page; or back to the check page for somebody who came from there to change one thing."""
+    if request.form.get("back") == "check":
+        step = "check"
+    return f"/app/broadcasts/{broadcast.id}/{step}"
+
+
+def _moved_on(broadcast: Broadcast) -> Response:
+    """Another tab, or a second press, was first: show where it is now."""
+    flash("This broadcast has moved on since that page was opened. This is where it is now.", "success")
+    return go_to(f"/app/broadcasts/{broadcast.id}")
+
+
+def _today() -> Any:
+    return in_zone(now(), actor().workspace.timezone).date()

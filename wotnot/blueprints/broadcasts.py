@@ -1,0 +1,314 @@
+"""Broadcasts: the list, the page of each while it is sent and afterwards, and what can be done with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, Response, abort, flash, render_template, request, stream_with_context
+from werkzeug.wrappers import Response as BaseResponse
+
+from wotnot.blueprints import broadcast_wizard
+from wotnot.blueprints.broadcast_views import (
+    STATE_TABS,
+    can,
+    first_open_step,
+    funnel_rows,
+    progress_parts,
+    recipient_tabs,
+    recipient_words,
+    time_words,
+    times_of,
+)
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.htmx import go_to, render
+from wotnot.errors import Conflict, Invalid
+from wotnot.models import Broadcast, BroadcastState, Role
+from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
+from wotnot.services.broadcast_messages import MessageTexts
+from wotnot.services.broadcast_reports import BroadcastSummary
+
+blueprint = Blueprint("broadcasts", __name__, url_prefix="/app/broadcasts")
+guard_pages(blueprint)
+
+Answer = str | BaseResponse | tuple[str, int]
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A dialog before something that cannot be undone: both answers say what they do."""
+
+    title: str
+    text: str
+    safe: str
+    act: str
+    busy: str
+    fields: Mapping[str, str]
+    is_danger: bool = True
+
+
+def register(app: Flask) -> None:
+    """Put the pages under /app/broadcasts, the wizard's among them."""
+    broadcast_wizard.register(app)
+    app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    timezone = actor().workspace.timezone
+    return {"can": can, "times_of": lambda one: times_of(one, timezone), **time_words(timezone), **recipient_words()}
+
+
+@blueprint.get("")
+def index() -> str:
+    """Every broadcast, by state, with search; the first page follows along live."""
+    tab = request.args.get("state", "all")
+    search = request.args.get("search", "").strip()
+    if tab not in STATE_TABS:
+        raise Invalid({"state": f"Choose one of {', '.join(STATE_TABS)}."})
+    page = broadcast_reports.list_broadcasts(
+        workspace_id(),
+        states=STATE_TABS[tab].states,
+        search=search,
+        cursor=request.args.get("cursor"),
+        limit=PAGE,
+    )
+    return render(
+        "broadcasts/index.html",
+        "broadcasts/_list.html",
+        page=page,
+        counts=broadcast_reports.count_by_state(workspace_id()),
+        tabs=STATE_TABS,
+        tab=tab,
+        search=search,
+        progress_of=broadcast_reports.progress_of,
+        url_with=_url_with,
+        is_first=not request.args.get("cursor"),
+    )
+
+
+@blueprint.get("/<int:broadcast_id>")
+def show(broadcast_id: int) -> Answer:
+    """How a broadcast is doing; a draft opens in the wizard."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if broadcast.state is BroadcastState.DRAFT:
+        return go_to(first_open_step(broadcast))
+    question = None
+    if asked := request.args.get("confirm"):
+        question = _question(broadcast, asked)
+    return render_template(
+        "broadcasts/show.html",
+        **_summary(broadcast),
+        **_recipients(broadcast),
+        question=question,
+        asked=asked,
+    )
+
+
+@blueprint.get("/<int:broadcast_id>/_progress")
+def progress(broadcast_id: int) -> str:
+    """The head, the progress, the funnel and the failures: what is fetched again while it is sent."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    return render_template("broadcasts/_progress.html", **_summary(broadcast))
+
+
+@blueprint.get("/<int:broadcast_id>/recipients")
+def recipient_list(broadcast_id: int) -> Answer:
+    """The recipients only, as a fragment; a browser that asks for it gets the whole page."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    return render("broadcasts/recipients.html", "broadcasts/_recipients.html", **_recipients(broadcast))
+
+
+@blueprint.get("/<int:broadcast_id>/report.csv")
+def report(broadcast_id: int) -> Response:
+    """Every recipient with state, reason and times, streamed."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    lines = broadcast_csv.stream_report(broadcast)
+    response = Response(stream_with_context(lines), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="broadcast-{broadcast_id}.csv"'
+    return response
+
+
+@blueprint.get("/<int:broadcast_id>/_confirm/<asked>")
+@requires(Role.ADMIN)
+def confirm(broadcast_id: int, asked: str) -> str:
+    """The dialog before `asked`, with the numbers of this moment."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    return render_template(
+        "broadcasts/_confirm.html", broadcast=broadcast, asked=asked, question=_question(broadcast, asked)
+    )
+
+
+@blueprint.post("/<int:broadcast_id>/pause")
+@requires(Role.ADMIN)
+def pause(broadcast_id: int) -> Answer:
+    """Stop for now."""
+    return _act(broadcast_id, broadcasts.pause_broadcast, "Paused. Nothing more is sent until you resume.")
+
+
+@blueprint.post("/<int:broadcast_id>/resume")
+@requires(Role.ADMIN)
+def resume(broadcast_id: int) -> Answer:
+    """Go on."""
+    return _act(broadcast_id, broadcasts.resume_broadcast, "Sending goes on.")
+
+
+@blueprint.post("/<int:broadcast_id>/cancel")
+@requires(Role.ADMIN)
+def cancel(broadcast_id: int) -> Answer:
+    """End it for good."""
+    return _act(broadcast_id, broadcasts.cancel_broadcast, "Cancelled. What was on its way already keeps its receipts.")
+
+
+@blueprint.post("/<int:broadcast_id>/start")
+@requires(Role.ADMIN)
+def start(broadcast_id: int) -> Answer:
+    """Send a scheduled one now."""
+    return _act(broadcast_id, broadcasts.start_broadcast, "Sending starts now.")
+
+
+@blueprint.post("/<int:broadcast_id>/reopen")
+@requires(Role.ADMIN)
+def reopen(broadcast_id: int) -> Answer:
+    """Take a scheduled or failed one back into the wizard."""
+    try:
+        broadcasts.reopen_broadcast(workspace_id(), broadcast_id)
+    except Conflict as error:
+        flash(error.detail, "warning")
+        return go_to(f"/app/broadcasts/{broadcast_id}")
+    return go_to(f"/app/broadcasts/{broadcast_id}/audience")
+
+
+@blueprint.post("/<int:broadcast_id>/retry")
+@requires(Role.ADMIN)
+def retry(broadcast_id: int) -> Answer:
+    """One more attempt for the failed or the unknown."""
+    scope = request.form.get("scope", "failed")
+
+    def act(workspace: int, broadcast: int) -> int:
+        return broadcasts.retry_broadcast(workspace, broadcast, scope)
+
+    return _act(broadcast_id, act, "{:,} messages are queued again.")
+
+
+@blueprint.post("/<int:broadcast_id>/delete")
+@requires(Role.ADMIN)
+def delete(broadcast_id: int) -> Answer:
+    """Delete a draft."""
+    broadcasts.delete_broadcast(workspace_id(), broadcast_id)
+    flash("The draft was deleted.", "success")
+    return go_to("/app/broadcasts")
+
+
+@blueprint.post("/<int:broadcast_id>/rename")
+@requires(Role.ADMIN)
+def rename(broadcast_id: int) -> Answer:
+    """Give it another name."""
+    try:
+        broadcasts.rename_broadcast(workspace_id(), broadcast_id, request.form.get("name", ""))
+    except Invalid as error:
+        flash(error.detail, "warning")
+    return go_to(f"/app/broadcasts/{broadcast_id}")
+
+
+def _act(broadcast_id: int, service: Callable[[int, int], Any], words: str) -> Answer:
+    """Do it and go back to the page; a state that moved on meanwhile is said there, not an error page."""
+    try:
+        done = service(workspace_id(), broadcast_id)
+        flash(words.format(done) if "{" in words else words, "success")
+    except (Conflict, Invalid) as error:
+        flash(error.detail, "warning")
+    return go_to(f"/app/broadcasts/{broadcast_id}")
+
+
+def _summary(broadcast: Broadcast) -> dict[str, object]:
+    counts = broadcast_reports.summarise([broadcast])[0].counts
+    progress = broadcast_reports.progress_of(broadcast, counts)
+    return {
+        "broadcast": broadcast,
+        "counts": counts,
+        "progress": progress,
+        "parts": progress_parts(counts),
+        "funnel": funnel_rows(broadcast, counts),
+        "failures": broadcast_reports.cause_lines(counts, "failed"),
+        "skips": broadcast_reports.cause_lines(counts, "skipped"),
+        "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
+    }
+
+
+def _recipients(broadcast: Broadcast) -> dict[str, object]:
+    view, search = request.args.get("state", "all"), request.args.get("search", "").strip()
+    cause = request.args.get("cause")
+    page = recipients.list_recipients(
+        workspace_id(),
+        broadcast.id,
+        view=view,
+        cause=cause,
+        search=search,
+        cursor=request.args.get("cursor"),
+        limit=PAGE,
+    )
+    summary: BroadcastSummary = broadcast_reports.summarise([broadcast])[0]
+    texts = MessageTexts(broadcast)
+    return {
+        "broadcast": broadcast,
+        "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],
+        "recipient_page": page,
+        "recipient_tabs": recipient_tabs(broadcast.id, summary.counts, view, search),
+        "recipient_counts": summary.counts,
+        "view": view,
+        "cause": cause,
+        "cause_title": broadcast_reports.cause_words(cause)[0] if cause is not None else "",
+        "search": search,
+        "follows": not request.args.get("cursor") and not search,
+        "url_with": _url_with,
+    }
+
+
+def _question(broadcast: Broadcast, asked: str) -> Question:
+    """The dialog for `asked`. A name that there is no dialog for is no page."""
+    counts = broadcast_reports.summarise([broadcast])[0].counts
+    waiting, gone = counts.states["queued"], counts.funnel["attempted"]
+    failed, unknown = counts.states["failed"], counts.states["unknown"]
+    questions = {
+        "cancel": Question(
+            f"Cancel the remaining {waiting:,} messages?" if waiting else "Cancel this broadcast?",
+            f"{gone:,} are on their way already and keep their receipts. The rest is not sent, and cannot be resumed."
+            if gone
+            else "Nothing was sent yet. It cannot be started again.",
+            "Keep it" if not gone else "Keep sending",
+            f"Cancel {waiting:,} messages" if waiting else "Cancel the broadcast",
+            "Cancelling",
+            {},
+        ),
+        "retry": Question(
+            f"Send to the {failed:,} failed once more?",
+            "Everybody whose last attempt failed gets one new attempt. People who opted out meanwhile are left out.",
+            "Leave them",
+            f"Retry up to {failed:,} messages",
+            "Queueing",
+            {"scope": "failed"},
+            is_danger=False,
+        ),
+        "retry-unknown": Question(
+            f"Send to the {unknown:,} unknown once more?",
+            "The connection broke while sending to them, and no receipt came since. Some of them may have got the message: "
+            "they would get it twice.",
+            "Wait for receipts",
+            f"Send {unknown:,} again",
+            "Queueing",
+            {"scope": "unknown"},
+        ),
+    }
+    if asked not in questions:
+        abort(404)
+    return questions[asked]
+
+
+def _url_with(path: str, **changes: object) -> str:
+    """`path` with this request's filters, some of them changed; empty ones fall away, and the cursor always does."""
+    kept = {name: value for name, value in request.args.items() if name in {"state", "search", "cause"}}
+    query = {name: value for name, value in {**kept, **changes}.items() if value not in {None, ""}}
+    return f"{path}?{urlencode(query)}" if query else path

@@ -1,0 +1,218 @@
+"""The check page's list, and the wizard's steps, in words."""
+
+from datetime import timedelta
+from typing import Any
+
+from wotnot.clock import now
+from wotnot.models import Broadcast, Workspace
+from wotnot.services import broadcast_choices
+from wotnot.services.audience import AudienceCount
+from wotnot.services.broadcast_choices import describe_audience
+from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.zones import say_duration, say_moment
+
+Line = dict[str, Any]
+Groups = list[tuple[str, list[Line]]]
+
+BLOCKS, LOOK, LEFT_OUT, FINE = "Blocks sending", "Worth a look", "Left out, so nobody is bothered", "Fine"
+
+
+def steps_of(
+    broadcast: Broadcast | None, count: AudienceCount | None, current: int, timezone: str
+) -> list[tuple[str, str, str | None]]:
+    """The steps bar: (title, note, address or None) of each page."""
+    if broadcast is None:
+        return [(title, "", None) for title in ("Audience", "Message", "When", "Check")]
+    base = f"/app/broadcasts/{broadcast.id}"
+    people = describe_audience(broadcast.audience)
+    template = broadcast.template
+    has_audience, has_message = bool(broadcast.audience), template is not None
+    return [
+        ("Audience", f"{count.total - count.excluded:,} contacts" if count else people, f"{base}/audience"),
+        ("Message", template.name if template else "", f"{base}/message" if has_audience else None),
+        ("When", _when_note(broadcast, timezone), f"{base}/when" if has_audience and has_message else None),
+        (
+            "Check",
+            "Nothing is sent yet" if current == 4 else "",
+            f"{base}/check" if has_audience and has_message else None,
+        ),
+    ]
+
+
+def check_groups(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> Groups:
+    """The pre-flight list of wizard.checks; the first group is empty when nothing keeps it from being sent."""
+    return [
+        (BLOCKS, _blocking(broadcast, count)),
+        (LOOK, _worth_a_look(broadcast, count, workspace)),
+        (LEFT_OUT, _left_out(broadcast, count)),
+        (FINE, _fine(broadcast, count, workspace)),
+    ]
+
+
+def _blocking(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
+    base = f"/app/broadcasts/{broadcast.id}"
+    lines = [
+        {"family": "bad", "title": blocker.words, "url": f"{base}/{blocker.step}", "link": "Change it"}
+        for blocker in list_blockers(broadcast)
+    ]
+    if broadcast.audience and not count.to_send:
+        text = (
+            "Everybody in it is left out, for the reasons below." if count.total else "No contact matches it right now."
+        )
+        lines.append(
+            {
+                "family": "bad",
+                "title": "Nobody would get this message",
+                "text": text,
+                "url": f"{base}/audience",
+                "link": "Change it",
+            }
+        )
+    if broadcast.scheduled_at is not None and broadcast.scheduled_at <= now():
+        lines.append(
+            {
+                "family": "bad",
+                "title": "The time you chose has passed",
+                "text": "Choose a later one, or send now.",
+                "url": f"{base}/when",
+                "link": "Change it",
+            }
+        )
+    return lines
+
+
+def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:
+    lines = []
+    for key, people in count.fallback_by_variable.items():
+        source = broadcast.variables[key]
+        lines.append(
+            {
+                "family": "warn",
+                "title": f"{_people(people)} {_have(people)} no {_field_words(source['field'])}",
+                "text": f"They will read “{source['fallback']}”. You can fill it in before you send.",
+                "url": f"/app/broadcasts/{broadcast.id}/people?why=blank:{source['field']}",
+                "link": f"See {people:,}",
+            }
+        )
+    earlier = broadcast_choices.find_earlier_use(broadcast) if broadcast.template_id else None
+    if earlier:
+        lines.append(
+            {
+                "family": "warn",
+                "icon": "repeat",
+                "title": "This template went out before",
+                "text": f"“{earlier.name}” used it {say_moment(earlier.started_at, workspace.timezone, now())}.",
+                "url": f"/app/broadcasts/{earlier.id}",
+                "link": "See that one",
+            }
+        )
+    limit = broadcast_choices.daily_limit(broadcast.channel) if broadcast.channel else None
+    if limit is not None and count.to_send > limit:
+        lines.append(
+            {
+                "family": "warn",
+                "icon": "gauge",
+                "title": f"More people than this number may write to in a day ({limit:,})",
+                "text": "Meta refuses what is above the limit; you see who, and can retry them the next day.",
+            }
+        )
+    return lines
+
+
+def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
+    found = [
+        (count.opted_out, "hand-stop", "opted out", "By STOP, in WhatsApp, or by your team.", "opted_out"),
+        (count.excluded, "tag-off", "left out by tag", ", ".join(broadcast.exclude.get("tags", ())), "excluded"),
+        (
+            count.missing,
+            "variable",
+            "with a missing value",
+            f"{_missing_words(broadcast, count)} Give a fallback on the Message page to reach them.",
+            "missing_value",
+        ),
+        (count.no_number, "phone-off", "without a phone number", "This kind of template needs one.", "no_number"),
+    ]
+    return [
+        {
+            "family": "mute",
+            "icon": icon,
+            "title": f"{people:,} {words}",
+            "text": text,
+            "url": f"/app/broadcasts/{broadcast.id}/people?why={why}",
+            "link": f"See {people:,}",
+        }
+        for people, icon, words, text, why in found
+        if people
+    ]
+
+
+def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:
+    lines: list[Line] = []
+    if list_blockers(broadcast) or broadcast.template is None or broadcast.channel is None:
+        return lines
+    template, channel = broadcast.template, broadcast.channel
+    quality = template.quality.lower()
+    lines.append(
+        {
+            "family": "ok",
+            "title": "Template approved" + (f", quality {quality}" if quality not in {"", "unknown"} else ""),
+            "text": f"{template.category.value.capitalize()}, {template.language}: {template.name}.",
+            "url": f"/app/templates/{template.id}",
+            "link": "Open template",
+        }
+    )
+    if count.to_send:
+        lines.append({"family": "ok", **_finish_words(broadcast, count, workspace)})
+    lines.append(
+        {
+            "family": "ok",
+            "title": f"{channel.display_phone_number} is connected",
+            "text": f"Your customers see {channel.verified_name}.",
+            "url": f"/app/channels/{channel.id}",
+            "link": "Open number",
+        }
+    )
+    return lines
+
+
+def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> dict[str, str]:
+    assert broadcast.channel is not None  # noqa: S101 — for the type checker; the caller looked
+    rate = broadcast.channel.rate_per_second
+    seconds = count.to_send / rate
+    moment = max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds)
+    text = f"{_messages(count.to_send)} at {rate} a second take {say_duration(seconds)}."
+    if broadcast_choices.is_busy(broadcast.channel):
+        text += " Another broadcast is using this number now; the two share its pace, so it takes longer."
+    return {
+        "title": f"Finishes {say_moment(moment, workspace.timezone, now()).replace(' at ', ' at about ')}",
+        "text": text,
+    }
+
+
+def _when_note(broadcast: Broadcast, timezone: str) -> str:
+    if not broadcast.template_id:
+        return ""
+    when = say_moment(broadcast.scheduled_at, timezone, now()).capitalize() if broadcast.scheduled_at else "Now"
+    return when + (f", {broadcast.channel.rate_per_second} a second" if broadcast.channel else "")
+
+
+def _missing_words(broadcast: Broadcast, count: AudienceCount) -> str:
+    fields = {broadcast.variables[key]["field"] for key in count.missing_by_variable}
+    return f"{', '.join(f'“{_field_words(name)}”' for name in sorted(fields))} is empty for them." if fields else ""
+
+
+def _field_words(name: str) -> str:
+    return BUILT_IN_FIELDS.get(name, name).lower() if name in BUILT_IN_FIELDS else name
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"

@@ -1,0 +1,179 @@
+"""The wizard's forms as values: from a request to what the service takes, and from a draft to what the form shows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from wotnot.errors import Invalid
+from wotnot.models import Broadcast, Template
+from wotnot.services.broadcast_readiness import variables_of
+from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.whatsapp.payloads import TemplateVariable
+from wotnot.services.zones import LocalTimeError, in_zone, is_repeated, parse_local
+
+TEXT = "text"
+_FIELD = "field:"
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRow:
+    """One line of the message page: a variable, where its value comes from, and the text beside it."""
+
+    key: str
+    label: str
+    sample: str
+    source: str
+    text: str
+
+
+# ---------------------------------------------------------------- Audience
+
+
+def proposed_name(today: date) -> str:
+    """A name for a draft that has none yet."""
+    return f"Broadcast of {today:%-d %B}"
+
+
+def read_audience(form: MultiDict[str, str], kept: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """`name`, `audience` and `exclude` of the form. Raises Invalid when nobody was chosen."""
+    chosen, left_out = chosen_audience(form, kept or {})
+    if not chosen and form.get("go") != "csv":
+        words = (
+            "Choose at least one tag, or everybody." if form.get("kind") == "tags" else "Choose who gets the message."
+        )
+        raise Invalid({"kind": words})
+    return {"name": form.get("name", ""), "audience": chosen, "exclude": left_out}
+
+
+def chosen_audience(form: MultiDict[str, str], kept: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(audience, exclude) of the form; `kept` is the list that the draft came with and that no form can show."""
+    kind, tags = form.get("kind"), form.getlist("tags")
+    chosen: dict[str, Any] = {}
+    if kind == "all":
+        chosen = {"all": True}
+    elif kind == "tags" and tags:
+        chosen = {"tags": tags}
+    elif kind == "kept":
+        chosen = dict(kept)
+    return chosen, ({"tags": form.getlist("exclude")} if form.getlist("exclude") else {})
+
+
+def audience_values(broadcast: Broadcast, added_tags: Sequence[str] = ()) -> dict[str, Any]:
+    """What the audience form shows for a draft; `added_tags` are chosen on top."""
+    chosen = broadcast.audience
+    tags = [*chosen.get("tags", ()), *added_tags]
+    kind = "tags" if tags else "kept" if is_kept_list(broadcast) else "all"
+    return {"name": broadcast.name, "kind": kind, "tags": tags, "exclude": broadcast.exclude.get("tags", [])}
+
+
+def is_kept_list(broadcast: Broadcast | None) -> bool:
+    """Whether the draft came with a list of contacts or numbers."""
+    return broadcast is not None and bool(broadcast.audience.get("contact_ids") or broadcast.audience.get("phones"))
+
+
+def typed_audience(form: MultiDict[str, str]) -> dict[str, Any]:
+    """The form as it was sent, to be shown again."""
+    return {
+        "name": form.get("name", ""),
+        "kind": form.get("kind", ""),
+        "tags": form.getlist("tags"),
+        "exclude": form.getlist("exclude"),
+    }
+
+
+def as_form(values: Mapping[str, Any]) -> MultiDict[str, str]:
+    """Values as a form would send them."""
+    return MultiDict(values)
+
+
+# ---------------------------------------------------------------- Message
+
+
+def field_choices(attribute_names: Iterable[str]) -> list[tuple[str, str]]:
+    """What a variable can be filled from, as a select takes it."""
+    built_in = [(_FIELD + name, f"Contact’s {words.lower()}") for name, words in BUILT_IN_FIELDS.items()]
+    own = [(_FIELD + name, f"Contact’s “{name}”") for name in attribute_names if name not in BUILT_IN_FIELDS]
+    return [(TEXT, "The same text for everybody"), *built_in, *own]
+
+
+def read_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, str]]:
+    """The sources of all variables. Raises Invalid naming each one that says nothing yet."""
+    found = typed_variables(form, variables)
+    errors = {f"text-{v.key}": "Write the text, or choose a field." for v in variables if v.key not in found}
+    if errors:
+        raise Invalid(errors)
+    return found
+
+
+def typed_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, str]]:
+    """The sources that the form says, complete or not."""
+    found: dict[str, dict[str, str]] = {}
+    for variable in variables:
+        source, words = form.get(f"source-{variable.key}", ""), form.get(f"text-{variable.key}", "").strip()
+        if source.startswith(_FIELD):
+            found[variable.key] = {"field": source.removeprefix(_FIELD)} | ({"fallback": words} if words else {})
+        elif source == TEXT and words:
+            found[variable.key] = {"text": words}
+    return found
+
+
+def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str, str]) -> list[VariableRow]:
+    """The lines of the message page: as sent, else as saved, else a guess from the sample."""
+    rows = []
+    for variable in variables_of(template):
+        source, text = _saved_source(broadcast.variables.get(variable.key), variable)
+        rows.append(
+            VariableRow(
+                key=variable.key,
+                label=_label(variable),
+                sample=variable.sample,
+                source=sent.get(f"source-{variable.key}", source),
+                text=sent.get(f"text-{variable.key}", text),
+            )
+        )
+    return rows
+
+
+def _saved_source(saved: Mapping[str, str] | None, variable: TemplateVariable) -> tuple[str, str]:
+    if not saved:
+        is_name = "name" in variable.key.lower() and variable.component != "button"
+        return (_FIELD + "first_name", "") if is_name else (TEXT, "")
+    if "text" in saved:
+        return TEXT, saved["text"]
+    return _FIELD + saved["field"], saved.get("fallback", "")
+
+
+def _label(variable: TemplateVariable) -> str:
+    place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")
+    name = variable.key.rsplit(".", maxsplit=1)[-1]
+    shown = "Link or code" if variable.component == "button" else f"{{{{{name}}}}}"
+    return f"{shown} {place}".strip()
+
+
+# ---------------------------------------------------------------- When
+
+
+def read_when(form: MultiDict[str, str], timezone: str) -> datetime | None:
+    """The moment chosen, None for now. Raises Invalid on the field `date`."""
+    if form.get("when") != "at":
+        return None
+    try:
+        return parse_local(form.get("date", ""), form.get("time", ""), timezone)
+    except LocalTimeError as error:
+        raise Invalid({"date": str(error)}) from None
+
+
+def when_values(broadcast: Broadcast, timezone: str) -> dict[str, Any]:
+    """What the form shows for a draft."""
+    if broadcast.scheduled_at is None:
+        return {"when": "now", "date": "", "time": ""}
+    local = in_zone(broadcast.scheduled_at, timezone)
+    return {
+        "when": "at",
+        "date": f"{local:%Y-%m-%d}",
+        "time": f"{local:%H:%M}",
+        "is_repeated": is_repeated(broadcast.scheduled_at, timezone),
+    }

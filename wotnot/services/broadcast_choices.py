@@ -1,0 +1,148 @@
+"""What the wizard offers: numbers that can send, templates they may use, and a look at the message for real people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from wotnot.clock import now
+from wotnot.extensions import db
+from wotnot.models import (
+    Broadcast,
+    BroadcastState,
+    Channel,
+    ChannelState,
+    Contact,
+    Template,
+    TemplateStatus,
+)
+from wotnot.services import audience
+from wotnot.services.personalise import FilledValues, fill_values
+from wotnot.services.whatsapp.payloads import FilledTemplate, fill_text
+
+RECENTLY = timedelta(days=30)
+MAX_TEMPLATES = 200
+_TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "TIER_10K": 10_000, "TIER_100K": 100_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The message as the person at `row` of `total` would see it; without a person, with the template's own words."""
+
+    row: int
+    total: int
+    contact: Contact | None
+    message: FilledTemplate
+    filled: FilledValues
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierUse:
+    """The last broadcast that went out with the same template."""
+
+    id: int
+    name: str
+    started_at: datetime
+
+
+def list_sending_channels(workspace_id: int) -> list[Channel]:
+    """The workspace's numbers that are connected, the first one first."""
+    return list(
+        db.session.scalars(
+            select(Channel)
+            .where(Channel.workspace_id == workspace_id, Channel.state == ChannelState.CONNECTED)
+            .order_by(Channel.id)
+        )
+    )
+
+
+def list_sendable_templates(workspace_id: int, channel: Channel) -> list[Template]:
+    """The approved templates of the number's account, the last changed first."""
+    return list(
+        db.session.scalars(
+            select(Template)
+            .where(
+                Template.workspace_id == workspace_id,
+                Template.waba_id == channel.waba_id,
+                Template.status == TemplateStatus.APPROVED,
+                Template.deleted_at.is_(None),
+            )
+            .order_by(Template.updated_at.desc(), Template.id.desc())
+            .limit(MAX_TEMPLATES)
+        )
+    )
+
+
+def count_pending_templates(workspace_id: int, channel: Channel) -> int:
+    """How many templates of the account cannot be sent yet, for the words beside an empty list."""
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(Template)
+            .where(
+                Template.workspace_id == workspace_id,
+                Template.waba_id == channel.waba_id,
+                Template.status != TemplateStatus.APPROVED,
+                Template.deleted_at.is_(None),
+            )
+        )
+        or 0
+    )
+
+
+def preview_message(
+    broadcast: Broadcast, template: Template, variables: Mapping[str, Mapping[str, str]], row: int, total: int
+) -> Preview:
+    """The message for the person at `row` (from 1) of the broadcast's audience; `row` is kept within `total`."""
+    row = min(max(row, 1), max(total, 1))
+    people = audience.resolve(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
+    contact = audience.person_at(people, row) if total else None
+    filled = fill_values(variables, contact) if contact else FilledValues({})
+    message = fill_text(template.components, filled.values, filled.fallbacks)
+    return Preview(row, total, contact, message, filled)
+
+
+def find_earlier_use(broadcast: Broadcast) -> EarlierUse | None:
+    """The last broadcast of the workspace with the same template in the last 30 days, or None."""
+    row = db.session.execute(
+        select(Broadcast.id, Broadcast.name, Broadcast.started_at)
+        .where(
+            Broadcast.workspace_id == broadcast.workspace_id,
+            Broadcast.template_id == broadcast.template_id,
+            Broadcast.id != broadcast.id,
+            Broadcast.started_at > now() - RECENTLY,
+        )
+        .order_by(Broadcast.id.desc())
+        .limit(1)
+    ).first()
+    return EarlierUse(row.id, row.name, row.started_at) if row else None
+
+
+def daily_limit(channel: Channel) -> int | None:
+    """How many people the number may write to first in 24 hours, as Meta names its tiers; None when unlimited."""
+    return _TIERS.get(channel.messaging_limit.upper())
+
+
+def is_busy(channel: Channel) -> bool:
+    """Whether another broadcast is sending from this number; the two share its pace."""
+    statement = select(Broadcast.id).where(
+        Broadcast.workspace_id == channel.workspace_id,
+        Broadcast.channel_id == channel.id,
+        Broadcast.state.in_([BroadcastState.SENDING, BroadcastState.EXPANDING]),
+    )
+    return db.session.scalar(statement.limit(1)) is not None
+
+
+def describe_audience(chosen: Mapping[str, Any]) -> str:
+    """An audience in few words, for a person: "Everybody", "VIP, Newsletter", "120 numbers"."""
+    if chosen.get("all"):
+        return "Everybody"
+    if chosen.get("tags"):
+        return ", ".join(chosen["tags"])
+    if chosen.get("contact_ids"):
+        return f"{len(chosen['contact_ids']):,} chosen contacts"
+    if chosen.get("phones"):
+        return f"{len(chosen['phones']):,} numbers"
+    return "Nobody yet"

@@ -1,0 +1,62 @@
+"""The report of a broadcast as a CSV file: one line a ledger row, streamed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import select
+
+from wotnot.extensions import db
+from wotnot.models import Broadcast, Workspace
+from wotnot.services import csvio
+from wotnot.services.broadcast_reports import cause_words
+from wotnot.services.recipients import Recipient, stream_recipients
+from wotnot.services.zones import in_zone
+
+COLUMNS = (
+    "name", "phone", "state", "replied", "reason", "advice", "error_code", "attempt", "message_id", "wamid",
+    "queued_at", "accepted_at", "sent_at", "delivered_at", "read_at", "failed_at",
+)  # fmt: skip
+
+
+def stream_report(broadcast: Broadcast) -> Iterator[str]:
+    """CSV text with COLUMNS, times in the workspace's time zone with their offset; memory stays constant."""
+    timezone = db.session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id)) or "UTC"
+    return csvio.write_rows(_rows(broadcast.id, timezone))
+
+
+def _rows(broadcast_id: int, timezone: str) -> Iterator[tuple[object, ...]]:
+    yield COLUMNS
+    for recipient in stream_recipients(broadcast_id):
+        yield _row(recipient, timezone)
+
+
+def _row(recipient: Recipient, timezone: str) -> tuple[object, ...]:
+    failed = recipient.state in {"failed", "skipped"}
+    reason, advice = cause_words(recipient.cause, recipient.error_title or "") if failed else ("", "")
+    return (
+        recipient.name,
+        f"+{recipient.phone}" if recipient.phone else recipient.wa_user_id or "",
+        recipient.state,
+        "yes" if recipient.replied else "no",
+        reason,
+        advice,
+        recipient.error_code if failed else None,
+        recipient.attempt,
+        recipient.id,
+        recipient.wamid or "",
+        *(
+            _time(moment, timezone)
+            for moment in (
+                recipient.queued_at,
+                recipient.accepted_at,
+                recipient.sent_at,
+                recipient.delivered_at,
+                recipient.read_at,
+                recipient.failed_at,
+            )
+        ),
+    )
+
+
+def _time(moment: datetime | None, timezone: str) -> str:
+    return in_zone(moment, timezone).isoformat(timespec="seconds") if moment else ""
