@@ -77,7 +77,7 @@ class Sandbox:
     async def start(self) -> int:
         """Load, listen, and return the port."""
         if self.store:
-            self.store.load(self.lifecycle)
+            self.store.load(self.lifecycle, self.outbox)
             for template in list(self.world.templates.values()):
                 if template.status == "PENDING":
                     self.timeline.after(self.world.settings.review_after_s, self.templates.review, template)
@@ -101,7 +101,7 @@ class Sandbox:
             await self._runner.cleanup()
         await self.outbox.close()
         if self.store:
-            self.store.close()
+            self.store.close(self.outbox.unfinished())
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer any request; nothing that a client sends ends in a traceback."""

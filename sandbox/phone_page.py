@@ -144,6 +144,6 @@ class PhonePage:
 
 
 def spaced(wa_id: str) -> str:
-    """A number as people read it: the plus and groups from the right."""
-    rest, tail = wa_id[:-7], wa_id[-7:]
-    return f"+{rest} {tail[:3]} {tail[3:]}"
+    """A number as people read it: groups of four, three and two digits from the right."""
+    groups = [wa_id[:-9], wa_id[-9:-7], wa_id[-7:-4], wa_id[-4:]]
+    return "+" + " ".join(group for group in groups if group)

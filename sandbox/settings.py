@@ -37,7 +37,7 @@ class Settings:
     batch_wait_ms: float = 20.0
     webhook_concurrency: int = 4
     webhook_timeout_s: float = 10.0
-    webhook_retry_s: float = 1.0  # the first pause; it doubles up to five minutes
+    webhook_retry_s: float = 1.0  # the first pause; it doubles up to half a minute
     webhooks: bool = True
     webhook_url: str = ""
     app_secret: str = "sandbox-app-secret"  # noqa: S105 - known to everybody

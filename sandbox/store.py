@@ -18,6 +18,7 @@ from sandbox.jsonio import Json
 from sandbox.lifecycle import Lifecycle
 from sandbox.model import CHAT_LENGTH, Chat, Customer, Media, Message, Number, Template, Waba
 from sandbox.state import World
+from sandbox.webhooks import Delivery, Outbox
 
 log = logging.getLogger("sandbox")
 
@@ -44,7 +45,7 @@ class Store:
         self._db.commit()
         self._seq = int(self._db.execute("SELECT coalesce(max(seq), 0) FROM doc").fetchone()[0])
 
-    def load(self, lifecycle: Lifecycle) -> None:
+    def load(self, lifecycle: Lifecycle, outbox: Outbox) -> None:
         """Fill the world from the file and send messages that were under way on."""
         if not self._all("waba"):
             return
@@ -65,6 +66,8 @@ class Store:
         for body in self._all("token"):
             world.tokens |= body
         self._load_people(lifecycle)
+        for body in self._all("delivery"):
+            outbox.take_up(Delivery(body["url"], body["body"].encode(), body["label"], body["at"]))
 
     def _load_people(self, lifecycle: Lifecycle) -> None:
         for body in self._all("customer"):
@@ -95,9 +98,16 @@ class Store:
             except sqlite3.Error:
                 log.exception("the sandbox could not save its state")
 
-    def close(self) -> None:
-        """Save everything that changed and close the file."""
+    def close(self, owed: list[Delivery]) -> None:
+        """Save everything that changed and the webhooks that are still owed, and close the file."""
         self._write(*self._changes(len(self.world.changed_chats)))
+        rows = [
+            ("delivery", str(i), json.dumps({"url": d.url, "body": d.body.decode(), "label": d.label, "at": d.at}))
+            for i, d in enumerate(owed)
+        ]
+        with self._db:
+            self._db.execute("DELETE FROM doc WHERE kind = 'delivery'")
+        self._write(rows, False)  # noqa: FBT003
         self._db.close()
 
     def _changes(self, chats: int) -> tuple[list[Row], bool]:

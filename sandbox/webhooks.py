@@ -22,8 +22,8 @@ from sandbox.timeline import Timeline
 log = logging.getLogger("sandbox")
 
 LOG_LENGTH = 50
-MAX_ATTEMPTS = 30
-MAX_PAUSE_S = 300.0
+MAX_ATTEMPTS = 200
+MAX_PAUSE_S = 30.0
 MAX_WAITING = 500_000
 _USER_AGENT = "facebookexternalua"
 
@@ -78,6 +78,7 @@ class Outbox:
         self.version = 0
         self._queues: dict[str, deque[Update]] = {}
         self._retries: deque[Delivery] = deque()
+        self._open: dict[int, Delivery] = {}  # begun and not yet answered 200
         self._waiting = 0
         self._ready = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
@@ -115,6 +116,7 @@ class Outbox:
         """Forget what waits and what was posted."""
         self._queues.clear()
         self._retries.clear()
+        self._open.clear()
         self._waiting = 0
         self.counts.clear()
         self.log.clear()
@@ -139,8 +141,23 @@ class Outbox:
         self.put(Update(waba_id, None, name, "", value, None, str(value.get("event") or name)))
 
     def waiting(self) -> int:
-        """Updates that were not posted yet, and deliveries to be tried again."""
-        return self._waiting + len(self._retries)
+        """Updates that were not posted yet, and posts that were not taken yet."""
+        return self._waiting + len(self._open)
+
+    def unfinished(self) -> list[Delivery]:
+        """Everything that is still owed, as posts; what waits in a queue leaves it."""
+        for url, queue in self._queues.items():
+            while queue:
+                updates = [queue.popleft() for _ in range(min(len(queue), self.settings.batch_size))]
+                delivery = Delivery(url, dump_like_meta(envelope(updates)), _label(updates))
+                self._open[id(delivery)] = delivery
+        self._waiting = 0
+        return list(self._open.values())
+
+    def take_up(self, delivery: Delivery) -> None:
+        """Go on with a post that an earlier run of the sandbox still owed."""
+        self._open[id(delivery)] = delivery
+        self._retry(delivery)
 
     def _address(self, update: Update) -> str:
         """Where an update goes: the number's address before the account's before the app's; "" for nowhere."""
@@ -160,7 +177,7 @@ class Outbox:
             delivery = self._next_retry() or await self._next_batch()
             if delivery is not None:
                 await self._post(delivery)
-            elif not self.waiting():
+            elif not self._waiting and not self._retries:
                 self._ready.clear()
         self._places.discard(place)
 
@@ -183,12 +200,14 @@ class Outbox:
     async def _post(self, delivery: Delivery) -> None:
         if delivery.attempts == 0:
             self.log.appendleft(delivery)
+            self._open[id(delivery)] = delivery
         delivery.attempts += 1
         delivery.status, delivery.problem = await self._exchange(delivery)
         self.counts["posts"] += 1
         delivery.retry_in_s = 0.0
         if delivery.status == 200:
             self.counts["answered_200"] += 1
+            self._open.pop(id(delivery), None)
         else:
             self._plan_retry(delivery)
         self.version += 1
@@ -212,6 +231,7 @@ class Outbox:
         self.counts["refused"] += 1
         if delivery.attempts >= MAX_ATTEMPTS:
             self.counts["given_up"] += 1
+            self._open.pop(id(delivery), None)
             return
         pause = min(self.settings.webhook_retry_s * 2 ** (delivery.attempts - 1), MAX_PAUSE_S)
         delivery.retry_in_s = pause

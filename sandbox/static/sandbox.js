@@ -115,6 +115,12 @@ document.getElementById("second").addEventListener("submit", async (event) => {
   await call(`customers/${digits}`, body).then(() => window.open(`/?phone=${digits}`, "_blank", "noopener"), () => {});
 });
 
+setInterval(() => {
+  const now = new Date();
+  const shown = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  document.querySelectorAll(".now").forEach((clock) => { clock.textContent = shown; });
+}, 20000);
+
 if (wall) {
   wall.scrollTop = wall.scrollHeight;
   wall.addEventListener("click", (event) => {
