@@ -30,17 +30,17 @@ PR_SET_PDEATHSIG = 1
 class AppWorker(Worker):
     """An RQ worker whose jobs run inside the app, on a database connection that was not inherited by the fork."""
 
-    def perform_job(self, job: Job, queue: Queue) -> bool:
+    def perform_job(self, job: Job, *rest: Any) -> bool:
         """Run one job in an app context of its own."""
         app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 — the documented way to pass the app on
         with app.app_context():
             db.engine.dispose(close=False)
-            return bool(super().perform_job(job, queue))
+            return bool(super().perform_job(job, *rest))
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
+    def main_work_horse(self, *arguments: Any) -> None:
         """Run in the forked process: it must not outlive a worker that was killed."""
         _end_with_parent()
-        super().main_work_horse(job, queue)
+        super().main_work_horse(*arguments)
 
     def handle_warm_shutdown_request(self) -> None:
         """Pass the request on to the running job. The sender finishes cleanly; any other is rolled back and run again."""
