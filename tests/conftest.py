@@ -190,9 +190,9 @@ def run_jobs(app: Flask, redis: "Redis[bytes]") -> Callable[..., list[str]]:
     """
 
     class Worker(SimpleWorker):
-        def perform_job(self, job: Any, queue: Any) -> bool:
+        def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
             with app.app_context():
-                return bool(super().perform_job(job, queue))
+                return bool(super().perform_job(job, queue, execution))
 
     def run(*queues: str) -> list[str]:
         ran: list[str] = []
@@ -204,9 +204,9 @@ def run_jobs(app: Flask, redis: "Redis[bytes]") -> Callable[..., list[str]]:
         worker.push_exc_handler(failed)
         original = worker.perform_job
 
-        def perform(job: Any, queue: Any) -> bool:
+        def perform(job: Any, queue: Any, execution: Any) -> bool:
             ran.append(str(job.description))
-            return original(job, queue)
+            return original(job, queue, execution)
 
         worker.perform_job = perform  # type: ignore[method-assign]
         worker.work(burst=True, logging_level="ERROR")
