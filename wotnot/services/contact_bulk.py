@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from wotnot.extensions import db
@@ -22,8 +22,8 @@ def tag_contacts(workspace_id: int, contact_ids: Sequence[int], name: str) -> in
     name = rules.clean_tag(name)
     with transaction() as session:
         tag_id = next(iter(contacts.ensure_tags(workspace_id, [name]).values()))
-        mine = select(Contact.id, Tag.id, Contact.workspace_id).where(
-            Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids), Tag.id == tag_id
+        mine = select(Contact.id, literal(tag_id), Contact.workspace_id).where(
+            Contact.workspace_id == workspace_id, Contact.id.in_(contact_ids)
         )
         added = insert(ContactTag).from_select(["contact_id", "tag_id", "workspace_id"], mine.order_by(Contact.id))
         done = session.scalars(added.on_conflict_do_nothing().returning(ContactTag.contact_id)).all()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
@@ -75,7 +75,7 @@ def search_condition(search: str) -> ColumnElement[bool]:
     digits = _NOT_DIGIT.sub("", search).lstrip("0")
     if _PHONE_LIKE.fullmatch(search) and len(digits) >= _TRIGRAM:
         return Contact.search_text.like(f"%{digits}%")
-    return and_(*(_word_condition(word) for word in search.lower().split()))
+    return and_(true(), *(_word_condition(word) for word in search.lower().split()))
 
 
 def _word_condition(word: str) -> ColumnElement[bool]:

@@ -40,7 +40,7 @@ def clean_email(text: str, errors: dict[str, str]) -> str:
     if not text:
         return ""
     try:
-        email = validate_email(text, check_deliverability=False, test_environment=True).normalized
+        email = validate_email(text, check_deliverability=False, test_environment=True, strict=True).normalized
     except EmailNotValidError:
         errors["email"] = "This is not an e-mail address. Write it as name@example.com."
         return ""

@@ -31,6 +31,9 @@ _KINDS = (
     (b"\x1f\x8b", "This is a compressed file. Unpack it and upload the CSV inside."),
     (b"{\\rtf", "This is a text document, not a CSV."),
 )  # fmt: skip
+_NOT_TEXT = "This is not a text file. Export your list as CSV and upload that."
+_CONTROL_BYTES = bytes(sorted(set(range(32)) - set(b"\t\r\n")))
+_MAX_CONTROL_SHARE = 0.02
 _MARKUP = re.compile(r"\s*<(?:!doctype|html|\?xml|head|body|table)", re.IGNORECASE)
 _JSON = re.compile(r'\s*(?:\{\s*"|\[\s*[{"\[])')
 _DIGITS = re.compile(r"\d")
@@ -53,6 +56,8 @@ def prepare(path: Path) -> Dialect:
     wide = _wide_encoding(head)
     if wide:
         _rewrite(path, wide)
+    elif sum(head.count(byte) for byte in _CONTROL_BYTES) > len(head) * _MAX_CONTROL_SHARE:
+        raise NotCsvError(_NOT_TEXT)
     elif b"\n" not in head and b"\r" in head:
         _rewrite(path, "utf-8" if _narrow_encoding(path) == "utf-8" else "cp1252")
     return describe(path, _narrow_encoding(path))
@@ -125,7 +130,7 @@ def _wide_encoding(head: bytes) -> str | None:
     if even > half * 0.4 and not odd:
         return "utf-16-be"
     if zeros > len(head) * 0.01:
-        raise NotCsvError("This is not a text file. Export your list as CSV and upload that.")
+        raise NotCsvError(_NOT_TEXT)
     return None
 
 
@@ -182,9 +187,6 @@ def _refuse_other_texts(text: str) -> None:
         raise NotCsvError("This is a web page or XML, not a CSV.")
     if _JSON.match(text):
         raise NotCsvError("This is JSON, not a CSV.")
-    odd = sum(character < " " and character not in "\t\r\n" for character in text)
-    if odd > len(text) * 0.02:
-        raise NotCsvError("This is not a text file. Export your list as CSV and upload that.")
 
 
 def _delimiter_of(text: str) -> str:

@@ -254,7 +254,7 @@ def _email(cell: str, place: int) -> str:
     if not text or (_EMAIL.fullmatch(text) and len(text.partition("@")[0]) <= _MAX_EMAIL_LOCAL):
         return text
     try:
-        return validate_email(text, check_deliverability=False, test_environment=True).normalized
+        return validate_email(text, check_deliverability=False, test_environment=True, strict=True).normalized
     except EmailNotValidError:
         raise RowError("Not an e-mail address", "email", place) from None
 
