@@ -20,6 +20,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["wotnot.config"] = config
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     log.configure(config.log_format)
+    log.register(app)
 
     # Stores first: everything below may use them.
     db.init_app(app)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to
 from wotnot.blueprints.wizard_checks import check_groups, steps_of
 from wotnot.clock import now
@@ -35,7 +35,7 @@ def register(app: Flask) -> None:
 @blueprint.context_processor
 def _words() -> dict[str, object]:
     return {
-        **time_words(actor().workspace.timezone),
+        **time_words(page_timezone()),
         **recipient_words(),
         "describe_audience": describe_audience,
     }

@@ -20,7 +20,7 @@ from wotnot.blueprints.broadcast_views import (
     time_words,
     times_of,
 )
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
@@ -57,7 +57,7 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    timezone = actor().workspace.timezone
+    timezone = page_timezone()
     return {"can": can, "times_of": lambda one: times_of(one, timezone), **time_words(timezone), **recipient_words()}
 
 

@@ -57,6 +57,12 @@ def workspace_id() -> int:
     return actor().workspace.id
 
 
+def page_timezone() -> str:
+    """The time zone of what a page shows. UTC where the guard has not run, on the error page of a forged form, say."""
+    found: Actor | None = g.get("actor")
+    return found.workspace.timezone if found else "UTC"
+
+
 def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A decorator for views that need at least `role`; Forbidden otherwise. It goes right under the route."""
 

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
-from wotnot import log, metrics
+from wotnot import metrics
 from wotnot.blueprints import job_dashboard
 from wotnot.extensions import csrf, limiter
 from wotnot.services import readiness
@@ -47,7 +47,6 @@ def read_metrics() -> Response:
 
 def register(app: Flask) -> None:
     """The probes are open to all: a load balancer has no password. The jobs' dashboard guards itself."""
-    log.register(app)
     limiter.exempt(blueprint)
     csrf.exempt(blueprint)
     app.register_blueprint(blueprint)

@@ -1,0 +1,99 @@
+"""Every route of the app, and an address for each: what the walks over the URL map share."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from tests import factories
+from tests.cast import Cast
+from wotnot.models import Consent, ImportState, Role
+
+# Who may call these is decided elsewhere, each for the reason given.
+PUBLIC = {
+    "static": "our own css and js",
+    "api-docs": "the contract is public",
+    "auth": "the pages of people who are signed out; each is a form with its own limit",
+    "auth-api": "as above, for programs; log-out and refresh read the token themselves",
+    "health": "a load balancer has no password",
+    "webhooks": "Meta signs its deliveries",
+    "rq_dashboard": "guards itself, see test_job_dashboard.py",
+}
+# Of `auth`, what is still an answer to somebody who is signed in or not.
+WORDS = {"asked": "cancel", "token": "no-such-token", "filename": "css/base.css", "step": "audience", "kind": "all"}
+# Where fields are read before the thing is looked up, what a well-meant request carries.
+FIELDS = {
+    "members.change_role": {"role": "admin"},
+    "broadcasts.rename": {"name": "Mine now"},
+    "channels-api.change": {"rate_per_second": 5},
+}
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one rule, with the arguments filled in."""
+
+    endpoint: str
+    method: str
+    address: str
+    has_ids: bool
+    blueprint: str
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """A well-meant form or JSON body."""
+        return FIELDS.get(self.endpoint, {})
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.address}"
+
+
+def list_routes(app: Flask, arguments: Mapping[str, object]) -> Iterator[Route]:
+    """Every route with its arguments from `arguments` and WORDS. An argument that neither knows fails the test."""
+    for rule in app.url_map.iter_rules():
+        values = _arguments(rule, arguments)
+        has_ids = any(name in arguments for name in rule.arguments)
+        address = re.sub(r"<(?:[^:<>]+:)?(\w+)>", lambda match, v=values: str(v[match.group(1)]), rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield Route(rule.endpoint, method, address, has_ids, rule.endpoint.rpartition(".")[0] or rule.endpoint)
+
+
+def _arguments(rule: Rule, known: Mapping[str, object]) -> dict[str, object]:
+    if rule.endpoint.startswith("rq_dashboard."):
+        return dict.fromkeys(rule.arguments, 0)
+    unknown = rule.arguments - known.keys() - WORDS.keys()
+    assert not unknown, f"{rule.rule}: tell tests/contracts/routes.py what {unknown} may be"
+    return {name: known.get(name, WORDS.get(name)) for name in rule.arguments}
+
+
+def make_one_of_each(cast: Cast) -> dict[str, object]:
+    """One of everything in Alice's workspace: route argument → its id."""
+    workspace = cast.workspace
+    channel = factories.make_channel(workspace, phone_number_id="800000000000001")
+    template = factories.make_template(workspace)
+    contact = factories.make_contact(workspace, consent=Consent.OPTED_IN)
+    tag = factories.make_tag(workspace, "vip")
+    factories.tag_contact(contact, tag)
+    broadcast = factories.make_broadcast(workspace, channel, template)
+    message = factories.make_message(channel, contact, broadcast)
+    member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
+    contact_import = factories.make_import(workspace, state=ImportState.DONE)
+    return {
+        "broadcast_id": broadcast.id,
+        "channel_id": channel.id,
+        "contact_id": contact.id,
+        "conversation_id": factories.make_conversation(channel, contact).id,
+        "import_id": contact_import.id,
+        "key_id": factories.make_api_key(workspace, cast.alice).id,
+        "member_id": member.id,
+        "message_id": message.id,
+        "phone": f"+{contact.phone}",
+        "name": template.name,
+        "tag_id": tag.id,
+        "template_id": template.id,
+        "user_id": cast.bob.id,
+        "wanted_id": workspace.id,
+    }
