@@ -60,7 +60,7 @@ def broadcast_counts(broadcast_ids: Sequence[int]) -> dict[int, BroadcastCounts]
     answer = {broadcast_id: BroadcastCounts() for broadcast_id in broadcast_ids}
     causes: dict[tuple[int, str, str], int] = defaultdict(int)
     for row in db.session.execute(_broadcast_sums(broadcast_ids)):
-        _add(answer[row.broadcast_id], row)
+        add_row(answer[row.broadcast_id], row)
         if row.cause:
             causes[row.broadcast_id, row.state, row.cause] += row.count
     for (broadcast_id, state, cause), count in sorted(causes.items(), key=lambda item: -item[1]):
@@ -83,7 +83,8 @@ def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-de
     ).group_by(*keys)  # fmt: skip
 
 
-def _add(counts: BroadcastCounts, row) -> None:  # type: ignore[no-untyped-def]
+def add_row(counts: BroadcastCounts, row) -> None:  # type: ignore[no-untyped-def]
+    """Add one summed row (state, reached, first_attempt, replied, count) to `counts`."""
     counts.states[row.state] += row.count
     counts.funnel["audience"] += row.count if row.first_attempt else 0
     counts.funnel["replied"] += row.count if row.replied else 0

@@ -1,0 +1,136 @@
+"""The overview: how it goes, what comes next, what needs a hand. Before the first message: how to get there."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, request
+
+from wotnot import clock
+from wotnot.blueprints import overview_views as views
+from wotnot.blueprints.guards import actor, guard_pages, workspace_id
+from wotnot.models import BroadcastState, TemplateStatus
+from wotnot.services import broadcast_reports, channels, contact_lists, message_templates, reports
+from wotnot.services.channel_words import limit_words, show_number
+from wotnot.services.reports import Period
+from wotnot.services.tallies import BroadcastCounts
+from wotnot.services.zones import in_zone, say_moment, zone_name
+
+blueprint = Blueprint("overview", __name__, url_prefix="/app")
+guard_pages(blueprint)
+
+PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days"}
+_SENDING = (BroadcastState.EXPANDING, BroadcastState.SENDING)
+_RECENT = 5
+_CAUSES = 6
+
+
+def register(app: Flask) -> None:
+    """Put the overview at /app/."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {"limit_words": limit_words, "show_number": show_number, "say": _say}
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The overview, or the first steps while nothing was ever sent."""
+    if not reports.has_sent_messages(workspace_id()):
+        return render_template("overview/first_steps.html", **_first_steps())
+    period = _period()
+    report = reports.analyse(workspace_id(), period)
+    return render_template(
+        "overview/index.html",
+        **_moving_parts(report.total, period),
+        periods=PERIODS,
+        period_words=views.period_words(period.first, period.last),
+        chart=views.chart_of(report),
+        failures=report.failures[:_CAUSES],
+        other_failures=sum(one.count for one in report.failures[_CAUSES:]),
+        now_words=_now_words(),
+        next_broadcasts=reports.list_next_broadcasts(workspace_id()),
+        channels=channels.list_channels(workspace_id()),
+        templates=message_templates.count_templates(workspace_id()),
+    )
+
+
+@blueprint.get("/_live")
+def live() -> str:
+    """The parts that move while something is being sent."""
+    period = _period()
+    counts = reports.count_messages(workspace_id(), period)
+    return render_template("overview/_live.html", **_moving_parts(counts, period))
+
+
+@blueprint.get("/_sending")
+def sending() -> str:
+    """What is being sent right now, for the foot of the sidebar."""
+    page = broadcast_reports.list_broadcasts(workspace_id(), states=_SENDING, limit=3)
+    items = [
+        {
+            "id": one.broadcast.id,
+            "name": one.broadcast.name,
+            "percent": broadcast_reports.progress_of(one.broadcast, one.counts).percent,
+        }
+        for one in page.items
+    ]
+    return render_template("_sending.html", sending_now=items)
+
+
+def _period() -> Period:
+    today = reports.today_in(actor().workspace)
+    return Period(today - timedelta(days=_days() - 1), today)
+
+
+def _days() -> int:
+    days = request.args.get("days", default=reports.DEFAULT_DAYS, type=int)
+    return days if days in PERIODS else reports.DEFAULT_DAYS
+
+
+def _moving_parts(counts: BroadcastCounts, period: Period) -> dict[str, Any]:
+    before = reports.count_messages(workspace_id(), period.before())
+    return {
+        "days": period.length,
+        "counts": counts,
+        "sent": views.sent_kpi(counts, before, period.length),
+        "delivered": views.share_kpi("delivered", "accepted", counts, before),
+        "read": views.share_kpi("read", "delivered", counts, before),
+        "replied": views.share_kpi("replied", "delivered", counts, before),
+        "recent": broadcast_reports.list_broadcasts(workspace_id(), limit=_RECENT).items,
+    }
+
+
+def _first_steps() -> dict[str, Any]:
+    """Which of the steps to a first broadcast are done; the first that is not is the current one."""
+    numbers = channels.list_channels(workspace_id())
+    people = contact_lists.count_contacts(workspace_id()).total
+    templates = message_templates.count_templates(workspace_id())
+    drafts = broadcast_reports.list_broadcasts(workspace_id(), limit=1).items
+    done = {
+        "number": bool(numbers),
+        "contacts": people > 0,
+        "template": templates.get(TemplateStatus.APPROVED, 0) > 0,
+        "broadcast": False,
+    }
+    return {
+        "greeting": views.greeting(in_zone(clock.now(), actor().workspace.timezone), actor().user.name),
+        "done": done,
+        "current": next(step for step, is_done in done.items() if not is_done),
+        "number": numbers[0] if numbers else None,
+        "people": people,
+        "templates": templates,
+        "draft": drafts[0].broadcast if drafts else None,
+        "is_sandbox": channels.is_sandbox(),
+    }
+
+
+def _now_words() -> str:
+    """Thursday 26 November, 09:12 in Cape Town."""
+    zone = actor().workspace.timezone
+    return f"{in_zone(clock.now(), zone):%A %-d %B, %H:%M} in {zone_name(zone)}"
+
+
+def _say(moment: Any) -> str:
+    return say_moment(moment, actor().workspace.timezone, clock.now()) if moment else ""

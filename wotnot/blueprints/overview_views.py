@@ -1,0 +1,89 @@
+"""What the overview says, made of counts: comparisons in words, the chart's series. No request, no database."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from wotnot.services.reports import Analytics
+from wotnot.services.tallies import BroadcastCounts
+
+# Below this difference two shares count as the same, and a tenth of a percent of a big count as noise.
+_SAME_POINTS = 0.05
+_LATE, _NOON = 18, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One number: its share, and the period before in words. `trend` is up, down or flat, empty without a before."""
+
+    value: int
+    share: str = ""
+    words: str = ""
+    trend: str = ""
+
+
+def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, days: int) -> Kpi:
+    """How many messages Meta took, against the days before."""
+    count, earlier = now.funnel["accepted"], before.funnel["accepted"]
+    since = f"in the {days} days before"
+    if not earlier:
+        return Kpi(count, words=f"none {since}")
+    if count == earlier:
+        return Kpi(count, words=f"as many as {since}", trend="flat")
+    more = "more" if count > earlier else "fewer"
+    return Kpi(count, words=f"{abs(count - earlier):,} {more} than {since}", trend="up" if count > earlier else "down")
+
+
+def share_kpi(step: str, of: str, now: BroadcastCounts, before: BroadcastCounts) -> Kpi:
+    """How many reached `step`, as a share of those that reached `of`, against the share before."""
+    count, whole = now.funnel[step], now.funnel[of]
+    if not whole:
+        return Kpi(count, words=f"of {of}")
+    share = 100 * count / whole
+    shown = f"{share:.1f}%"
+    if not before.funnel[of]:
+        return Kpi(count, shown, f"of {of}")
+    points = share - 100 * before.funnel[step] / before.funnel[of]
+    if abs(points) < _SAME_POINTS:
+        return Kpi(count, shown, f"of {of}, about the same as before", "flat")
+    more = "more" if points > 0 else "less"
+    return Kpi(count, shown, f"of {of}, {abs(points):.1f} points {more} than before", "up" if points > 0 else "down")
+
+
+def chart_of(report: Analytics) -> dict[str, Any]:
+    """Stacked bars by day: read, delivered but not read, failed; and one sentence that says what they show."""
+    days = list(report.by_day.items())
+    series = [
+        {"label": "Read", "colour": "k1", "data": [counts.funnel["read"] for _, counts in days]},
+        {
+            "label": "Delivered, not read",
+            "colour": "k2",
+            "data": [counts.funnel["delivered"] - counts.funnel["read"] for _, counts in days],
+        },
+        {"label": "Failed", "colour": "k3", "data": [counts.funnel["failed"] for _, counts in days]},
+    ]
+    return {
+        "labels": [f"{day:%-d %b}" for day, _ in days],
+        "titles": [f"{day:%A %-d %B}" for day, _ in days],
+        "series": series,
+        "sentence": _busiest(days),
+    }
+
+
+def period_words(first: date, last: date) -> str:
+    """27 October to 25 November."""
+    return f"{first:%-d %B} to {last:%-d %B}"
+
+
+def greeting(local: datetime, name: str) -> str:
+    """Good morning, Dana."""
+    part = "morning" if local.hour < _NOON else "afternoon" if local.hour < _LATE else "evening"
+    return f"Good {part}, {name.split(maxsplit=1)[0]}"
+
+
+def _busiest(days: list[tuple[date, BroadcastCounts]]) -> str:
+    sums = [(counts.funnel["delivered"] + counts.funnel["failed"], day) for day, counts in days]
+    most, day = max(sums)
+    if not most:
+        return "Stacked bars of messages by day. There were none in these days."
+    return f"Stacked bars of messages by day. Busiest day: {day:%-d %B} with {most:,} messages."

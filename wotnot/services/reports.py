@@ -1,0 +1,194 @@
+"""Numbers over time: sums over the message tallies, so that a report costs the same whatever the ledger holds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from wotnot import clock
+from wotnot.errors import Invalid
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, MessageTally, Template, Workspace
+from wotnot.services import channels, tallies
+from wotnot.services.tallies import BroadcastCounts
+from wotnot.services.whatsapp.errors import plain_words
+
+DEFAULT_DAYS = 30
+MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Calendar days in the workspace's time zone, both ends included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        """Every day of it."""
+        return [self.first + timedelta(days=n) for n in range(self.length)]
+
+    @property
+    def length(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
+
+    def before(self) -> "Period":
+        """As many days, right before."""
+        return Period(self.first - timedelta(days=self.length), self.first - timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCounts:
+    """What became of the messages of one template."""
+
+    template_id: int
+    name: str
+    language: str
+    counts: BroadcastCounts
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount:
+    """`count` messages failed with Meta's `code` (None when there was none), said in words."""
+
+    code: int | None
+    title: str
+    advice: str
+    count: int
+
+
+@dataclass(slots=True)
+class Analytics:
+    """A period's messages: together, by day (every day, also the empty ones), by template, and why some failed."""
+
+    period: Period
+    total: BroadcastCounts = field(default_factory=BroadcastCounts)
+    by_day: dict[date, BroadcastCounts] = field(default_factory=dict)
+    by_template: list[TemplateCounts] = field(default_factory=list)
+    failures: list[FailureCount] = field(default_factory=list)
+
+
+def period_of(workspace: Workspace, first: date | None = None, last: date | None = None) -> Period:
+    """The asked days; without them the last 30, ending today. Raises Invalid (fields from, to)."""
+    last = last or today_in(workspace)
+    first = first or last - timedelta(days=DEFAULT_DAYS - 1)
+    if first > last:
+        raise Invalid({"from": "The first day must not be after the last."})
+    if (last - first).days >= MAX_DAYS:
+        raise Invalid({"from": f"Ask for at most {MAX_DAYS} days at a time."})
+    return Period(first, last)
+
+
+def today_in(workspace: Workspace) -> date:
+    """Today's date where the workspace is."""
+    return clock.now().astimezone(ZoneInfo(workspace.timezone)).date()
+
+
+def analyse(workspace_id: int, period: Period, *, channel_id: int | None = None) -> Analytics:
+    """Everything about the messages planned or sent in the period, in at most three queries.
+
+    Raises NotFound for a channel of another workspace.
+    """
+    if channel_id is not None:
+        channels.get_channel(workspace_id, channel_id)
+    report = Analytics(period, by_day={day: BroadcastCounts() for day in period.days})
+    by_template: dict[int, BroadcastCounts] = defaultdict(BroadcastCounts)
+    causes: dict[str, int] = defaultdict(int)
+    detail = (MessageTally.day, MessageTally.template_id, MessageTally.cause)
+    for row in _sums(workspace_id, period, channel_id, detail):
+        tallies.add_row(report.total, row)
+        tallies.add_row(report.by_day[row.day], row)
+        if row.template_id:
+            tallies.add_row(by_template[row.template_id], row)
+        if row.state == "failed":
+            causes[row.cause] += row.count
+    report.by_template = _name_templates(workspace_id, by_template)
+    report.failures = _failures(causes)
+    return report
+
+
+def count_messages(workspace_id: int, period: Period, *, channel_id: int | None = None) -> BroadcastCounts:
+    """Only the totals of a period, in one query."""
+    counts = BroadcastCounts()
+    for row in _sums(workspace_id, period, channel_id, ()):
+        tallies.add_row(counts, row)
+    return counts
+
+
+def by_day(workspace_id: int, period: Period) -> dict[date, BroadcastCounts]:
+    """The totals of every day of a period, in one query."""
+    days = {day: BroadcastCounts() for day in period.days}
+    for row in _sums(workspace_id, period, None, (MessageTally.day,)):
+        tallies.add_row(days[row.day], row)
+    return days
+
+
+def has_sent_messages(workspace_id: int) -> bool:
+    """Whether the workspace ever had a message to send."""
+    found = (
+        select(MessageTally.id)
+        .where(MessageTally.workspace_id == workspace_id, MessageTally.direction == "out")
+        .limit(1)
+    )
+    return db.session.scalar(found) is not None
+
+
+def list_next_broadcasts(workspace_id: int, limit: int = 3) -> list[Broadcast]:
+    """The scheduled broadcasts, the soonest first."""
+    query = (
+        select(Broadcast)
+        .where(Broadcast.workspace_id == workspace_id, Broadcast.state == BroadcastState.SCHEDULED)
+        .order_by(Broadcast.scheduled_at, Broadcast.id)
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+def _sums(workspace_id: int, period: Period, channel_id: int | None, detail: Sequence[Any]) -> Iterable[Any]:
+    keys = (*detail, MessageTally.state, MessageTally.reached, MessageTally.first_attempt, MessageTally.replied)
+    count = func.sum(MessageTally.delta)
+    query = (
+        select(*keys, count.label("count"))
+        .where(
+            MessageTally.workspace_id == workspace_id,
+            MessageTally.day.between(period.first, period.last),
+            MessageTally.direction == "out",
+        )
+        .group_by(*keys)
+        .having(count != 0)
+    )
+    if channel_id is not None:
+        query = query.where(MessageTally.channel_id == channel_id)
+    return db.session.execute(query)
+
+
+def _name_templates(workspace_id: int, by_template: dict[int, BroadcastCounts]) -> list[TemplateCounts]:
+    """With their names, the most used first. A template that is gone keeps its numbers."""
+    if not by_template:
+        return []
+    rows = db.session.execute(
+        select(Template.id, Template.name, Template.language).where(
+            Template.workspace_id == workspace_id, Template.id.in_(by_template)
+        )
+    )
+    names = {row.id: (row.name, row.language) for row in rows}
+    found = [
+        TemplateCounts(template_id, *names.get(template_id, ("(deleted)", "")), counts)
+        for template_id, counts in by_template.items()
+    ]
+    return sorted(found, key=lambda one: -one.counts.funnel["audience"])
+
+
+def _failures(causes: dict[str, int]) -> list[FailureCount]:
+    found = []
+    for cause, count in sorted(causes.items(), key=lambda item: -item[1]):
+        code = int(cause) if cause.lstrip("-").isdecimal() else None
+        words = plain_words(code)
+        found.append(FailureCount(code, words.title, words.advice, count))
+    return found
