@@ -13,7 +13,6 @@ from typing import Any
 from flask import current_app
 from redis.exceptions import RedisError
 from rq import Queue, Worker
-from rq.executions import Execution
 from rq.job import Job
 from rq_scheduler import Scheduler
 
