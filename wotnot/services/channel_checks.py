@@ -11,6 +11,7 @@ from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
 
 T = TypeVar("T")
 
+_INVALID_PARAMETER = 100
 NEEDED_SCOPES = ("whatsapp_business_messaging", "whatsapp_business_management")
 
 # Only a connected number can send; each other state of Meta's in words. Source: the phone number's `status` field.
@@ -76,7 +77,7 @@ def domain_error(fault: GraphFault, field: str) -> DomainError:
         return Unavailable(f"{fault.title}. {fault.advice}", code="meta_unavailable")
     if fault.kind is ErrorKind.THROTTLED:
         return Unavailable("Meta answers too many calls just now. Try again in a minute.", code="meta_busy")
-    token_is_bad = fault.kind is ErrorKind.AUTH and fault.subcode is None
+    token_is_bad = fault.kind is ErrorKind.AUTH and fault.code != _INVALID_PARAMETER  # else the id is not visible to it
     where = "access_token" if token_is_bad and field in {"waba_id", "phone_number_id"} else field
     sentence = f"Meta says: {fault.meta_words.rstrip('.')}. {fault.advice}"
     return Invalid({where: sentence}, code=f"meta_{fault.code}" if fault.code is not None else "meta_refused")
@@ -91,9 +92,7 @@ def _check_scopes(client: GraphClient, config: Config, access_token: str) -> Non
     except GraphError:
         return
     if facts.get("is_valid") is False:
-        raise Invalid(
-            {"access_token": "Meta says this token is not valid. Make a new one in Business settings."}, code="meta_190"
-        )
+        return  # the next call is refused, and Meta says why in better words
     missing = missing_scopes(facts, NEEDED_SCOPES)
     if missing:
         raise Invalid({"access_token": f"The token lacks {' and '.join(missing)}. Make one that has both permissions."})
