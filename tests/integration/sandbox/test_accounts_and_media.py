@@ -176,3 +176,19 @@ def test_state_survives_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     wait_for(lambda: api.get(f"/{template_id}").json()["status"] == "APPROVED")
     stop_sandbox(process)
     assert took < 3
+
+
+def test_webhooks_that_are_owed_survive_a_restart(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.answers[:] = [503] * 3
+    process, url = start_sandbox("--data", str(tmp_path), "--webhook-url", receiver.url)
+    api = Api(url)
+    api.set(webhook_retry_s=60)
+    message = api.open_window("27825550142")
+    wait_for(lambda: len(receiver.posts) == 1)
+    stop_sandbox(process)
+    receiver.answers.clear()
+    process, _ = start_sandbox("--data", str(tmp_path), "--webhook-url", receiver.url)
+    wait_for(lambda: len(receiver.posts) == 2)
+    assert receiver.posts[0][0] == receiver.posts[1][0]
+    assert message.encode() in receiver.posts[1][0].replace(b"\\/", b"/")
+    stop_sandbox(process)
