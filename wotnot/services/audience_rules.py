@@ -52,7 +52,10 @@ def clean_tags(names: Sequence[Any], field: str) -> list[str]:
         raise Invalid({field: "A tag is a word; an empty one cannot be looked for."})
     if len(names) > MAX_TAGS:
         raise Invalid({field: f"Choose at most {MAX_TAGS} tags."})
-    return list({name.strip().casefold(): name.strip() for name in names}.values())
+    first_spelling: dict[str, str] = {}
+    for name in names:
+        first_spelling.setdefault(name.strip().casefold(), name.strip())
+    return list(first_spelling.values())
 
 
 def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
