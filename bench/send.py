@@ -120,7 +120,7 @@ def _wait_until_sent(broadcasts: list[int]) -> None:
 
 def _memory(world: World) -> int:
     """The largest resident set among the sender's processes, in KB."""
-    import psutil  # noqa: PLC0415
+    import psutil
 
     process = psutil.Process(world.processes._running["sender"].pid)  # noqa: SLF001
     family = [process, *process.children(recursive=True)]

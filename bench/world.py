@@ -48,7 +48,7 @@ class World:
         }
         self.processes = Processes(self.environment, folder)
         self._migrate()
-        from wotnot import create_app  # noqa: PLC0415 — after the environment is known
+        from wotnot import create_app
 
         self.app: Flask = create_app(Config.from_env(self.environment))
 
@@ -125,7 +125,7 @@ def seed_contacts(workspace_id: int, count: int) -> None:
 
 def seed_channel(world: World, workspace_id: int, *, rate: int, phone_number_id: str | None = None) -> tuple[int, str]:
     """A connected number of the sandbox; answers its id and Meta's id of it."""
-    from wotnot.services import crypto  # noqa: PLC0415
+    from wotnot.services import crypto
 
     if phone_number_id is None:
         made = requests.post(f"{world.sandbox}/sandbox/numbers", json={"count": 1, "rate_per_second": 0}, timeout=10)

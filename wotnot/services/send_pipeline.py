@@ -8,7 +8,8 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -25,14 +26,23 @@ STALE_SECONDS = 30.0
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One channel's pace inside this process. `planned` counts parcels that have not been released yet."""
+    """One channel's pace inside this process, and its parcels in the order of their slots."""
 
     channel_id: int
     phone_number_id: str
     token: str
     interval: float = 0.0
-    planned: int = 0
     released_at: float = 0.0
+    waiting: "deque[Parcel]" = field(default_factory=deque)
+
+    @property
+    def planned(self) -> int:
+        """Parcels that have not been released yet."""
+        return len(self.waiting)
+
+    def next_moment(self) -> float:
+        """When the first waiting parcel may go: at its slot, and never closer than the pace to the one before."""
+        return max(self.waiting[0].slot, self.released_at + CATCH_UP * self.interval)
 
 
 @dataclass(slots=True, eq=False)
@@ -55,10 +65,15 @@ class Returned(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Heap:
-    items: list[tuple[float, int, Parcel]] = field(default_factory=list)
+class _Agenda:
+    """Lanes with waiting parcels by the moment of their first one."""
+
+    lanes: list[tuple[float, int, Lane]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     order: Iterator[int] = field(default_factory=itertools.count)
+
+    def add(self, lane: Lane) -> None:
+        heapq.heappush(self.lanes, (lane.next_moment(), next(self.order), lane))
 
 
 class SendPipeline:
@@ -73,60 +88,62 @@ class SendPipeline:
         self._started = 0
         self._free = threading.Semaphore(0)
         self._todo: SimpleQueue[Parcel | None] = SimpleQueue()
-        self._heap = _Heap()
+        self._agenda = _Agenda()
         self._closing = False
         self._clock = threading.Thread(target=self._release_on_time, name="send-clock", daemon=True)
         self._clock.start()
 
-    def put(self, parcels: list[Parcel]) -> None:
-        """Take parcels; each is posted at its slot or comes back unposted."""
-        with self._heap.changed:
-            for parcel in parcels:
-                parcel.lane.planned += 1
-                heapq.heappush(self._heap.items, (parcel.slot, next(self._heap.order), parcel))
-            self._heap.changed.notify()
+    def put(self, lane: Lane, parcels: Sequence[Parcel]) -> None:
+        """Take parcels of one lane, in the order of their slots; each is posted then or comes back unposted."""
+        if not parcels:
+            return
+        with self._agenda.changed:
+            was_idle = not lane.waiting
+            lane.waiting.extend(parcels)
+            if was_idle:
+                self._agenda.add(lane)
+                self._agenda.changed.notify()
 
     def close(self) -> None:
         """Stop: what was not posted comes back at once, what is on the wire when it is answered."""
-        with self._heap.changed:
+        with self._agenda.changed:
             self._closing = True
-            self._heap.changed.notify()
+            self._agenda.changed.notify()
         self._clock.join()
         for _ in range(self._started):
             self._todo.put(None)
 
     def _release_on_time(self) -> None:
-        while True:
-            parcel = self._wait_for_next()
-            if parcel is None:
-                return
-            if self._closing or parcel.stopped() or time.monotonic() - parcel.slot > STALE_SECONDS:
+        while (lane := self._wait_for_lane()) is not None:
+            parcel = lane.waiting[0]
+            if self._must_return(parcel):
                 self.results.put(Returned(parcel, None))
-                continue
-            self._wait_for_thread()
-            parcel.lane.released_at = time.monotonic()
-            self._todo.put(parcel)
+            else:
+                self._wait_for_thread()
+                lane.released_at = time.monotonic()
+                self._todo.put(parcel)
+            with self._agenda.changed:
+                lane.waiting.popleft()
+                if lane.waiting:
+                    self._agenda.add(lane)
 
-    def _wait_for_next(self) -> Parcel | None:
-        """The next parcel whose moment has come; None when closed and empty."""
-        heap = self._heap
-        with heap.changed:
+    def _must_return(self, parcel: Parcel) -> bool:
+        return self._closing or parcel.stopped() or time.monotonic() - parcel.slot > STALE_SECONDS
+
+    def _wait_for_lane(self) -> Lane | None:
+        """The lane whose first parcel's moment has come, taken off the agenda; None when closed and empty."""
+        agenda = self._agenda
+        with agenda.changed:
             while True:
-                if not heap.items:
+                if not agenda.lanes:
                     if self._closing:
                         return None
-                    heap.changed.wait()
+                    agenda.changed.wait()
                     continue
-                due, order, parcel = heap.items[0]
-                moment = max(due, parcel.lane.released_at + CATCH_UP * parcel.lane.interval)
-                if self._closing or moment <= time.monotonic():
-                    heapq.heappop(heap.items)
-                    parcel.lane.planned -= 1
-                    return parcel
-                if moment > due:
-                    heapq.heapreplace(heap.items, (moment, order, parcel))
-                    continue
-                heap.changed.wait(moment - time.monotonic())
+                pause = agenda.lanes[0][0] - time.monotonic()
+                if self._closing or pause <= 0:
+                    return heapq.heappop(agenda.lanes)[2]
+                agenda.changed.wait(pause)
 
     def _wait_for_thread(self) -> None:
         """Take a free thread, starting one more while there are fewer than allowed."""

@@ -216,13 +216,12 @@ class Sender:
 
     def _schedule(self, grants: dict[int, Grant], claims: dict[int, list[Claim]], now: float) -> None:
         for channel_id, grant in grants.items():
-            parcels: list[Parcel] = []
+            lane, parcels = self._lanes[channel_id], []
             for claim in claims[channel_id]:
-                slot = now + grant.first_in + len(parcels) * grant.interval
-                parcel = self._pack(claim, self._lanes[channel_id], slot)
+                parcel = self._pack(claim, lane, now + grant.first_in + len(parcels) * grant.interval)
                 if parcel is not None:
                     parcels.append(parcel)
-            self._pipeline.put(parcels)
+            self._pipeline.put(lane, parcels)
             if len(parcels) < grant.count:
                 self._pace.give_back(grant, grant.count - len(parcels))
 
