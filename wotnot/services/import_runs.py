@@ -7,6 +7,7 @@ write: each holds the moment of its last heartbeat, and a chunk only commits whi
 import logging
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from queue import Full, Queue
 from typing import Any
@@ -36,6 +37,27 @@ _COUNTED = {
 }
 
 
+@dataclass(slots=True)
+class _Run:
+    """What a run needs of its row, taken when it was claimed. `fence` is the heartbeat it still must show."""
+
+    storage_key: str
+    dialect: Dialect
+    plan: RowPlan
+    row_count: int
+    next_offset: int
+    state: ImportState
+    is_dry: bool
+    options: import_writes.WriteOptions
+    problems: dict[str, int]
+    fence: datetime
+
+    @property
+    def topic(self) -> str:
+        """What its pages listen to."""
+        return f"import:{self.options.import_id}"
+
+
 class _LostClaimError(Exception):
     """Another run has taken over, or the import is gone."""
 
@@ -45,11 +67,11 @@ def run(import_id: int) -> dict[str, Any]:
 
     An import that cannot be run is `failed` with a reason; a database that is away raises, and the sweep tries again.
     """
-    found = _claim(import_id)
-    if found is None:
+    claimed = _claim(import_id)
+    if claimed is None:
         return {"import_id": import_id, "state": "not due"}
     try:
-        _work(found)
+        _work(claimed)
     except _LostClaimError:
         return {"import_id": import_id, "state": "taken over"}
     except OperationalError:
@@ -75,7 +97,7 @@ def _is_free() -> Any:
     return or_(ContactImport.heartbeat_at.is_(None), ContactImport.heartbeat_at < stale)
 
 
-def _claim(import_id: int) -> ContactImport | None:
+def _claim(import_id: int) -> _Run | None:
     """Take the import if it is due and free; a run from the first row forgets what an earlier run left."""
     with transaction() as session:
         claim = (
@@ -95,30 +117,41 @@ def _claim(import_id: int) -> ContactImport | None:
         if found.next_row == 0:
             session.execute(delete(ImportRow).where(ImportRow.import_id == import_id))
         events.publish(found.workspace_id, f"import:{import_id}")
-        session.flush()
-        session.expunge(found)
-        return found
+        return _run_of(found)
 
 
-def _work(found: ContactImport) -> None:
-    path = storage.path_of(_root(), found.storage_key)
-    if not path.exists():
-        _fail(found.id, "The uploaded file is gone. Upload it again.")
-        return
-    dialect = dialect_of(found.dialect)
-    plan = RowPlan.compile(found.mapping["targets"], found.default_country)
-    seen = SeenNumbers(found.row_count)
-    fence = found.heartbeat_at
-    if fence is None:
+def _run_of(found: ContactImport) -> _Run:
+    if found.heartbeat_at is None:
         raise _LostClaimError
-    for place, chunk in enumerate(_ahead(read_chunks(path, dialect, plan, seen))):
+    options = import_writes.WriteOptions(found.id, found.workspace_id, found.on_duplicate, tuple(found.tags))
+    return _Run(
+        storage_key=found.storage_key,
+        dialect=dialect_of(found.dialect),
+        plan=RowPlan.compile(found.mapping["targets"], found.default_country),
+        row_count=found.row_count,
+        next_offset=found.next_offset,
+        state=found.state,
+        is_dry=found.state is ImportState.CHECKING or found.is_dry_run,
+        options=options,
+        problems=dict(found.problems),
+        fence=found.heartbeat_at,
+    )
+
+
+def _work(run: _Run) -> None:
+    path = storage.path_of(_root(), run.storage_key)
+    if not path.exists():
+        _fail(run.options.import_id, "The uploaded file is gone. Upload it again.")
+        return
+    chunks = read_chunks(path, run.dialect, run.plan, SeenNumbers(run.row_count))
+    for place, chunk in enumerate(_ahead(chunks)):
         is_last = chunk.row_count < CHUNK_ROWS
-        if chunk.end_offset <= found.next_offset and not is_last:
+        if chunk.end_offset > run.next_offset or is_last:
+            _commit_chunk(run, chunk, is_last=is_last)
+        elif place % _HEARTBEAT_EVERY_CHUNKS == 0:
             # Committed before a crash: read only for the numbers in it.
-            if place % _HEARTBEAT_EVERY_CHUNKS == 0:
-                fence = _beat(found.id, fence)
-            continue
-        fence = _commit_chunk(found, chunk, fence, is_last=is_last)
+            with transaction() as session:
+                run.fence = _prove_claim(session, run, {})
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -156,75 +189,60 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         reader.join()
 
 
-def _commit_chunk(found: ContactImport, chunk: Chunk, fence: datetime, *, is_last: bool) -> datetime:
-    """Write the chunk and its checkpoint in one transaction; answers the new fence. Raises _LostClaimError."""
-    options = import_writes.WriteOptions(found.id, found.workspace_id, found.on_duplicate, tuple(found.tags))
-    is_dry = found.state is ImportState.CHECKING or found.is_dry_run
+def _commit_chunk(run: _Run, chunk: Chunk, *, is_last: bool) -> None:
+    """Write the chunk and its checkpoint in one transaction. Raises _LostClaimError."""
     with transaction() as session:
         # The checkpoint first: it locks the row and proves the claim before anything is written.
-        next_fence = _advance(session, found, chunk, fence)
-        import_writes.load_chunk(session, chunk, options)
-        act = import_writes.count_chunk if is_dry else import_writes.write_chunk
-        counts = act(session, chunk, options) if chunk.people_count else import_writes.Counts()
-        _add_counts(session, found, chunk, counts, is_last=is_last)
-        events.publish(found.workspace_id, f"import:{found.id}", *(["contacts"] if is_last and not is_dry else []))
-        if is_last and found.state is not ImportState.CHECKING:
-            root, key = _root(), found.storage_key
-            on_commit(lambda: storage.delete(root, key))
-    return next_fence
+        fence = _prove_claim(session, run, {"next_offset": chunk.end_offset, "next_row": chunk.end_row})
+        import_writes.load_chunk(session, chunk, run.options)
+        act = import_writes.count_chunk if run.is_dry else import_writes.write_chunk
+        counts = act(session, chunk, run.options) if chunk.people_count else import_writes.Counts()
+        _add_counts(session, run, chunk, counts, is_last=is_last)
+        topics = ["contacts"] if is_last and not run.is_dry else []
+        events.publish(run.options.workspace_id, run.topic, *topics)
+        if is_last and run.state is not ImportState.CHECKING:
+            root = _root()
+            on_commit(lambda: storage.delete(root, run.storage_key))
+    run.fence = fence
 
 
-def _advance(session: Session, found: ContactImport, chunk: Chunk, fence: datetime) -> datetime:
-    moved = (
+def _prove_claim(session: Session, run: _Run, values: Mapping[str, Any]) -> datetime:
+    """Beat the heart and set `values`, if nobody else has touched the row since; answers the new fence."""
+    beat = (
         update(ContactImport)
-        .where(ContactImport.id == found.id, ContactImport.heartbeat_at == fence, ContactImport.state == found.state)
-        .values(next_offset=chunk.end_offset, next_row=chunk.end_row, heartbeat_at=func.clock_timestamp())
+        .where(
+            ContactImport.id == run.options.import_id,
+            ContactImport.heartbeat_at == run.fence,
+            ContactImport.state == run.state,
+        )
+        .values(heartbeat_at=func.clock_timestamp(), **values)
         .returning(ContactImport.heartbeat_at)
         .execution_options(synchronize_session=False)
     )
-    next_fence = session.scalar(moved)
-    if next_fence is None:
+    fence = session.scalar(beat)
+    if fence is None:
         raise _LostClaimError
-    return next_fence
+    return fence
 
 
-def _add_counts(
-    session: Session, found: ContactImport, chunk: Chunk, counts: import_writes.Counts, *, is_last: bool
-) -> None:
-    problems = dict(found.problems)
+def _add_counts(session: Session, run: _Run, chunk: Chunk, counts: import_writes.Counts, *, is_last: bool) -> None:
     for kind, count in chunk.problems.items():
-        problems[kind] = problems.get(kind, 0) + count
-    found.problems = problems
+        run.problems[kind] = run.problems.get(kind, 0) + count
     values: dict[str, Any] = {
         column: getattr(ContactImport, column) + getattr(counts, name) for column, name in _COUNTED.items()
     }
     values["invalid_count"] = ContactImport.invalid_count + chunk.invalid_count
     values["duplicate_count"] = ContactImport.duplicate_count + chunk.duplicate_count + counts.duplicates
-    values["problems"] = problems
+    values["problems"] = run.problems
     if is_last:
-        values["state"] = ImportState.CHECKED if found.state is ImportState.CHECKING else ImportState.DONE
+        values["state"] = ImportState.CHECKED if run.state is ImportState.CHECKING else ImportState.DONE
         values["finished_at"] = func.now()
     session.execute(
         update(ContactImport)
-        .where(ContactImport.id == found.id)
+        .where(ContactImport.id == run.options.import_id)
         .values(values)
         .execution_options(synchronize_session=False)
     )
-
-
-def _beat(import_id: int, fence: datetime) -> datetime:
-    with transaction() as session:
-        beat = (
-            update(ContactImport)
-            .where(ContactImport.id == import_id, ContactImport.heartbeat_at == fence)
-            .values(heartbeat_at=func.clock_timestamp())
-            .returning(ContactImport.heartbeat_at)
-            .execution_options(synchronize_session=False)
-        )
-        next_fence = session.scalar(beat)
-    if next_fence is None:
-        raise _LostClaimError
-    return next_fence
 
 
 def _fail(import_id: int, reason: str) -> None:

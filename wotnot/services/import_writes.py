@@ -77,6 +77,7 @@ def load_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> None:
     """Put the chunk into the temporary tables, and its refused rows where the person will find them."""
     cursor = session.connection().connection.cursor()
     cursor.execute(_TEMPORARY)
+    cursor.execute("TRUNCATE import_chunk, import_refused")
     cursor.execute(_SETTINGS)
     cursor.copy_expert(_COPY_PEOPLE, io.StringIO(chunk.people))
     if chunk.rejected:
