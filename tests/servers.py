@@ -29,12 +29,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 20, what: str | Callable[[], str] = "") -> None:
     """Poll `condition` until it is true. Fails the test after `seconds`."""
     limit = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > limit:
-            raise AssertionError(f"waited {seconds} s in vain for {what or condition}")
+            words = what() if callable(what) else what
+            raise AssertionError(f"waited {seconds} s in vain for {words or condition}")
         time.sleep(0.02)
 
 
@@ -130,6 +131,10 @@ class Processes:
         """kill -9, the whole group: what a lost machine looks like."""
         process = self._running.pop(name)
         _kill_group(process)
+
+    def forget(self, name: str) -> "subprocess.Popen[bytes]":
+        """Hand `name` over to the test, which ends it in its own way."""
+        return self._running.pop(name)
 
     def stop(self) -> None:
         """End everything that still runs."""
