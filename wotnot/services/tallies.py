@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, cast, func, select, text
 
 from wotnot.extensions import db
 from wotnot.models import ContactTally, MessageState, MessageTally
@@ -78,7 +78,7 @@ def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-de
         MessageTally.replied,
         MessageTally.cause,
     )
-    return select(*keys, func.sum(MessageTally.delta).label("count")).where(
+    return select(*keys, cast(func.sum(MessageTally.delta), BigInteger).label("count")).where(
         MessageTally.broadcast_id.in_(broadcast_ids)
     ).group_by(*keys)  # fmt: skip
 
