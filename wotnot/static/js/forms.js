@@ -1,7 +1,5 @@
 // Forms: a second press does nothing, a counter counts, nothing typed is lost by accident.
 
-const DONE_EVENTS = ["htmx:afterRequest", "htmx:sendAbort"];
-
 function spinner() {
   const icon = document.createElement("i");
   icon.className = "ti ti-loader-2 wn-spin";
@@ -48,6 +46,23 @@ function onSubmit(event) {
   form.wnDirty = false;
   // After the browser has read the button's name and value.
   setTimeout(makeBusy, 0, event.submitter || form.querySelector('button:not([type="button"])'));
+}
+
+// A button that asks by itself, without a form, behaves the same.
+function onHtmxRequest(event) {
+  const button = event.detail.requestConfig.elt;
+  if (button.localName !== "button" || button.matches("[data-no-busy]")) return;
+  if (button.getAttribute("aria-busy") === "true") event.preventDefault();
+  else makeBusy(button);
+}
+
+function onHtmxDone(event) {
+  const { elt, triggeringEvent } = event.detail.requestConfig;
+  // A redirect by header leaves the page: stay busy until it is gone.
+  if (event.detail.xhr?.getResponseHeader("HX-Redirect")) return;
+  if (elt.localName === "button") makeIdle(elt);
+  // A form may also ask for previews while it is being typed or sent; only the answer to its submit ends that.
+  if (elt.localName === "form" && triggeringEvent?.type === "submit") release(elt);
 }
 
 // --- Counters ---
@@ -151,13 +166,8 @@ export function startForms() {
   document.addEventListener("drop", onDrop);
   for (const kind of ["dragover", "dragleave"]) document.addEventListener(kind, onDrag);
   document.addEventListener("htmx:xhr:progress", showUploadProgress);
-  for (const kind of DONE_EVENTS) {
-    document.addEventListener(kind, (event) => {
-      const form = (event.detail.requestConfig?.elt ?? event.detail.elt).closest?.("form");
-      // A redirect by header leaves the page: stay busy until it is gone.
-      if (form && !event.detail.xhr?.getResponseHeader("HX-Redirect")) release(form);
-    });
-  }
+  document.addEventListener("htmx:beforeRequest", onHtmxRequest);
+  document.addEventListener("htmx:afterRequest", onHtmxDone);
   addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));
   addEventListener("beforeunload", askBeforeLeaving);
   document.querySelectorAll("[data-max]").forEach(count);
