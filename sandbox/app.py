@@ -83,6 +83,7 @@ class Sandbox:
                     self.timeline.after(self.world.settings.review_after_s, self.templates.review, template)
             self._tasks.append(asyncio.create_task(self.store.run()))
         await self.outbox.start()
+        self.outbox.ask(tries=60)
         server = web.Server(self.handle, request_factory=_large_request, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()

@@ -91,6 +91,8 @@ class ControlApi:
     def _change_settings(self, data: Json, _rest: list[str]) -> Json:
         self.world.settings.update(data)
         self.outbox.resize()
+        if "webhook_url" in data or "verify_token" in data:
+            self.outbox.ask()
         return self.world.settings.as_dict()
 
     def _reset(self, data: Json, _rest: list[str]) -> Json:
@@ -370,4 +372,6 @@ class ControlApi:
         if not settings.webhook_url:
             raise ValueError("no webhook_url is set")
         problem = await self.outbox.handshake(settings.webhook_url, settings.verify_token)
+        self.outbox.agreed = problem
+        self.outbox.version += 1
         return {"ok": not problem, "problem": problem}

@@ -152,9 +152,9 @@ def _interactive(_kind: str, content: Json, has_media: HasMedia) -> None:
         at_most(
             need(body, "text", str, "interactive['body']['text']"), 4096 if kind == "list" else 1024, "body['text']"
         )
-    footer = content.get("footer")
-    if isinstance(footer, dict):
-        at_most(footer.get("text"), 60, "interactive['footer']['text']")
+    if content.get("footer") is not None:
+        footer = need(content, "footer", dict, "interactive['footer']")
+        at_most(need(footer, "text", str, "interactive['footer']['text']"), 60, "interactive['footer']['text']")
     _interactive_header(content.get("header"), has_media)
     if kind in _ACTIONS:
         _ACTIONS[kind](action)

@@ -98,6 +98,7 @@ class PhonePage:
             "mix": MIX,
             "log": list(self.outbox.log),
             "log_time": lambda at: time.strftime("%H:%M:%S", time.localtime(at)),
+            "agreed": self.outbox.agreed,
             "posts": self.outbox.counts["posts"],
             "dropped": self.outbox.counts["dropped"],
         }

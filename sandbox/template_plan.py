@@ -64,7 +64,7 @@ class TextPart:
 
     def _check_names(self, parameters: list[Any]) -> None:
         names = [parameter.get("parameter_name") for parameter in parameters]
-        if not all(names):
+        if not all(name and isinstance(name, str) for name in names):
             raise GraphError(100, "Parameter name is missing or empty")
         if set(names) != set(self.variables):
             raise GraphError(

@@ -95,7 +95,8 @@ def _check_component(component: Json, *, category: str, named: bool) -> None:
     elif kind == "CAROUSEL":
         _check_carousel(component.get("cards"), named=named)
     elif kind == "LIMITED_TIME_OFFER":
-        text = component.get("limited_time_offer", {}).get("text", "")
+        offer = component.get("limited_time_offer")
+        text = offer.get("text") if isinstance(offer, dict) else None
         if not isinstance(text, str) or not 1 <= len(text) <= 16:
             raise refusal(TOO_LONG, "Offer text too long", "The text of a limited-time offer has 1 to 16 characters.")
 

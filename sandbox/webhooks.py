@@ -76,12 +76,16 @@ class Outbox:
         self.counts: Counter[str] = Counter()
         self.log: deque[Delivery] = deque(maxlen=LOG_LENGTH)
         self.version = 0
+        self.agreed: str | None = (
+            None  # what the last handshake with the app's address said: "" is yes, None not asked yet
+        )
         self._queues: dict[str, deque[Update]] = {}
         self._retries: deque[Delivery] = deque()
         self._open: dict[int, Delivery] = {}  # begun and not yet answered 200
         self._waiting = 0
         self._ready = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
+        self._asking: asyncio.Task[None] | None = None
         self._places: set[int] = set()
         self._session: aiohttp.ClientSession | None = None
 
@@ -106,9 +110,10 @@ class Outbox:
 
     async def close(self) -> None:
         """Stop posting."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        running = [*self._workers, *([self._asking] if self._asking else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         if self._session:
             await self._session.close()
 
@@ -240,6 +245,21 @@ class Outbox:
     def _retry(self, delivery: Delivery) -> None:
         self._retries.append(delivery)
         self._ready.set()
+
+    def ask(self, tries: int = 1) -> None:
+        """Have the app's address verified in the background; posting does not wait for that."""
+        if self._asking:
+            self._asking.cancel()
+        self._asking = asyncio.create_task(self._agree(tries))
+
+    async def _agree(self, tries: int, pause_s: float = 2.0) -> None:
+        for _ in range(tries):
+            url, token = self.settings.webhook_url, self.settings.verify_token
+            self.agreed = await self.handshake(url, token) if url else None
+            self.version += 1
+            if not self.agreed:
+                return
+            await asyncio.sleep(pause_s)
 
     async def handshake(self, url: str, verify_token: str) -> str:
         """Ask an address to prove that it expects webhooks; return the reason when it does not, else ""."""

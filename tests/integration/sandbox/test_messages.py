@@ -92,6 +92,8 @@ REFUSALS: list[tuple[str, dict[str, Any], int, int]] = [
     ("location off the map", {"type": "location", "location": {"latitude": 91, "longitude": 0}}, 400, 131009),
     ("four reply buttons", {"type": "interactive", "interactive": {"type": "button", "body": {"text": "x"}, "action": {
         "buttons": [{"type": "reply", "reply": {"id": str(i), "title": str(i)}} for i in range(4)]}}}, 400, 131009),
+    ("a footer that is no object", {"type": "interactive", "interactive": {"type": "button", "body": {"text": "x"}, "footer": "x",
+        "action": {"buttons": [{"type": "reply", "reply": {"id": "1", "title": "One"}}]}}}, 400, 131009),
     ("eleven rows", {"type": "interactive", "interactive": {"type": "list", "body": {"text": "x"}, "action": {
         "button": "Go", "sections": [{"rows": [{"id": str(i), "title": str(i)} for i in range(11)]}]}}}, 400, 131009),
     ("unknown template", template("nobody_knows_it"), 404, 132001),

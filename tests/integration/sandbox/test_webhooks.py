@@ -214,6 +214,13 @@ def test_webhooks_need_a_subscription(api: Api, receiver: Receiver) -> None:
     assert wait_for(receiver.messages)
 
 
+def test_a_new_address_is_asked_for_the_challenge(api: Api, receiver: Receiver) -> None:
+    wait_for(lambda: receiver.handshakes)
+    wait_for(lambda: "Verified: " in api.get("/sandbox/page/log").text)
+    api.set(verify_token="wrong")
+    wait_for(lambda: "Not verified (HTTP Status Code = 403)" in api.get("/sandbox/page/log").text)
+
+
 def test_handshake_before_an_address_is_taken(api: Api, receiver: Receiver) -> None:
     override = {"override_callback_uri": receiver.url + "/mine", "verify_token": "wrong"}
     refused = api.post(f"/{WABA}/subscribed_apps", override)
