@@ -66,6 +66,11 @@ def can(broadcast: Broadcast, verb: str) -> bool:
     return broadcast.state in _MOVES[verb].sources
 
 
+def count_messages(count: int) -> str:
+    """ "1 message", "1,686 messages"."""
+    return "1 message" if count == 1 else f"{count:,} messages"
+
+
 def first_open_step(broadcast: Broadcast) -> str:
     """The address of the first page of the wizard that a draft has not got past."""
     if not broadcast.audience:

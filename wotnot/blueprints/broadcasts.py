@@ -12,6 +12,7 @@ from wotnot.blueprints import broadcast_wizard
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
+    count_messages,
     first_open_step,
     funnel_rows,
     progress_parts,
@@ -26,7 +27,7 @@ from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
 from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
 from wotnot.services.broadcast_messages import MessageTexts
-from wotnot.services.broadcast_reports import BroadcastSummary
+from wotnot.services.tallies import BroadcastCounts
 
 blueprint = Blueprint("broadcasts", __name__, url_prefix="/app/broadcasts")
 guard_pages(blueprint)
@@ -98,27 +99,25 @@ def show(broadcast_id: int) -> Answer:
     question = None
     if asked := request.args.get("confirm"):
         question = _question(broadcast, asked)
-    return render_template(
-        "broadcasts/show.html",
-        **_summary(broadcast),
-        **_recipients(broadcast),
-        question=question,
-        asked=asked,
-    )
+    counts = _counts_of(broadcast)
+    context = _summary(broadcast, counts) | _recipients(broadcast, counts)
+    return render_template("broadcasts/show.html", **context, question=question, asked=asked)
 
 
 @blueprint.get("/<int:broadcast_id>/_progress")
 def progress(broadcast_id: int) -> str:
     """The head, the progress, the funnel and the failures: what is fetched again while it is sent."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    return render_template("broadcasts/_progress.html", **_summary(broadcast))
+    return render_template("broadcasts/_progress.html", **_summary(broadcast, _counts_of(broadcast)))
 
 
 @blueprint.get("/<int:broadcast_id>/recipients")
 def recipient_list(broadcast_id: int) -> Answer:
     """The recipients only, as a fragment; a browser that asks for it gets the whole page."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    return render("broadcasts/recipients.html", "broadcasts/_recipients.html", **_recipients(broadcast))
+    return render(
+        "broadcasts/recipients.html", "broadcasts/_recipients.html", **_recipients(broadcast, _counts_of(broadcast))
+    )
 
 
 @blueprint.get("/<int:broadcast_id>/report.csv")
@@ -190,7 +189,7 @@ def retry(broadcast_id: int) -> Answer:
     def act(workspace: int, broadcast: int) -> int:
         return broadcasts.retry_broadcast(workspace, broadcast, scope)
 
-    return _act(broadcast_id, act, "{:,} messages are queued again.")
+    return _act(broadcast_id, act, "Queued again: {}.")
 
 
 @blueprint.post("/<int:broadcast_id>/delete")
@@ -217,14 +216,17 @@ def _act(broadcast_id: int, service: Callable[[int, int], Any], words: str) -> A
     """Do it and go back to the page; a state that moved on meanwhile is said there, not an error page."""
     try:
         done = service(workspace_id(), broadcast_id)
-        flash(words.format(done) if "{" in words else words, "success")
+        flash(words.format(count_messages(done)) if "{}" in words else words, "success")
     except (Conflict, Invalid) as error:
         flash(error.detail, "warning")
     return go_to(f"/app/broadcasts/{broadcast_id}")
 
 
-def _summary(broadcast: Broadcast) -> dict[str, object]:
-    counts = broadcast_reports.summarise([broadcast])[0].counts
+def _counts_of(broadcast: Broadcast) -> BroadcastCounts:
+    return broadcast_reports.summarise([broadcast])[0].counts
+
+
+def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]:
     progress = broadcast_reports.progress_of(broadcast, counts)
     return {
         "broadcast": broadcast,
@@ -238,7 +240,7 @@ def _summary(broadcast: Broadcast) -> dict[str, object]:
     }
 
 
-def _recipients(broadcast: Broadcast) -> dict[str, object]:
+def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]:
     view, search = request.args.get("state", "all"), request.args.get("search", "").strip()
     cause = request.args.get("cause")
     page = recipients.list_recipients(
@@ -250,14 +252,13 @@ def _recipients(broadcast: Broadcast) -> dict[str, object]:
         cursor=request.args.get("cursor"),
         limit=PAGE,
     )
-    summary: BroadcastSummary = broadcast_reports.summarise([broadcast])[0]
     texts = MessageTexts(broadcast)
     return {
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],
         "recipient_page": page,
-        "recipient_tabs": recipient_tabs(broadcast.id, summary.counts, view, search),
-        "recipient_counts": summary.counts,
+        "recipient_tabs": recipient_tabs(broadcast.id, counts, view, search),
+        "recipient_counts": counts,
         "view": view,
         "cause": cause,
         "cause_title": broadcast_reports.cause_words(cause)[0] if cause is not None else "",
@@ -269,17 +270,17 @@ def _recipients(broadcast: Broadcast) -> dict[str, object]:
 
 def _question(broadcast: Broadcast, asked: str) -> Question:
     """The dialog for `asked`. A name that there is no dialog for is no page."""
-    counts = broadcast_reports.summarise([broadcast])[0].counts
+    counts = _counts_of(broadcast)
     waiting, gone = counts.states["queued"], counts.funnel["attempted"]
     failed, unknown = counts.states["failed"], counts.states["unknown"]
     questions = {
         "cancel": Question(
-            f"Cancel the remaining {waiting:,} messages?" if waiting else "Cancel this broadcast?",
-            f"{gone:,} are on their way already and keep their receipts. The rest is not sent, and cannot be resumed."
+            f"Cancel the remaining {count_messages(waiting)}?" if waiting else "Cancel this broadcast?",
+            f"{count_messages(gone)} left already and keep receiving receipts. The rest is not sent, and cannot be resumed."
             if gone
             else "Nothing was sent yet. It cannot be started again.",
             "Keep it" if not gone else "Keep sending",
-            f"Cancel {waiting:,} messages" if waiting else "Cancel the broadcast",
+            f"Cancel {count_messages(waiting)}" if waiting else "Cancel the broadcast",
             "Cancelling",
             {},
         ),
@@ -287,7 +288,7 @@ def _question(broadcast: Broadcast, asked: str) -> Question:
             f"Send to the {failed:,} failed once more?",
             "Everybody whose last attempt failed gets one new attempt. People who opted out meanwhile are left out.",
             "Leave them",
-            f"Retry up to {failed:,} messages",
+            f"Retry up to {count_messages(failed)}",
             "Queueing",
             {"scope": "failed"},
             is_danger=False,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from wotnot.blueprints.broadcast_views import count_messages
 from wotnot.clock import now
 from wotnot.models import Broadcast, Workspace
 from wotnot.services import broadcast_choices
@@ -181,7 +182,7 @@ def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspa
     rate = broadcast.channel.rate_per_second
     seconds = count.to_send / rate
     moment = max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds)
-    text = f"{_messages(count.to_send)} at {rate} a second take {say_duration(seconds)}."
+    text = f"{count_messages(count.to_send)} at {rate} a second: {say_duration(seconds)}."
     if broadcast_choices.is_busy(broadcast.channel):
         text += " Another broadcast is using this number now; the two share its pace, so it takes longer."
     return {
@@ -208,10 +209,6 @@ def _field_words(name: str) -> str:
 
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"
-
-
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _have(count: int) -> str:

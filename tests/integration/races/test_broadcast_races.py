@@ -110,7 +110,11 @@ def test_a_cancel_meets_an_expansion(app: Flask, committed_cast: Cast) -> None:
         return broadcasts.cancel_broadcast(workspace_id, broadcast_id).state
 
     jobs = iter([expand, cancel])
-    answers = at_once(app, 2, lambda: next(jobs)())
+
+    def act() -> Any:
+        return next(jobs)()
+
+    answers = at_once(app, 2, act)
     assert BroadcastState.CANCELLED in answers
     left = db.session.scalar(select(func.count()).where(Message.state == "queued").select_from(Message))
     assert left == 0
