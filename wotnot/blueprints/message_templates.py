@@ -29,6 +29,8 @@ _TABS = (
     ("paused", "Paused"),
     ("disabled", "Disabled"),
 )
+_LABELS = {"channel_id": "Account"}
+_GENERAL = {"form", "template", "components", "access_token"}  # sentences without a field of their own
 _LIMITS = {"name": MAX_NAME, "header": MAX_HEADER, "body": MAX_BODY, "footer": MAX_FOOTER, "buttons": MAX_BUTTONS}
 
 
@@ -217,6 +219,7 @@ def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | No
     return {
         "values": values,
         "errors": errors or {},
+        "labels": {name: _label_of(name) for name in errors or {} if name not in _GENERAL},
         "channels": _one_an_account(found),
         "message": fill_text(values.components, values.given_samples),
         "business": _business(waba_ids.get(values.channel_id, "")),
@@ -228,6 +231,15 @@ def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | No
 def _is_untouched(finding: Finding, values: TemplateValues) -> bool:
     """Whether a finding only says that something is not written yet; that is no news while one writes."""
     return (finding.field == "name" and not values.name) or (finding.field == "body" and not values.body.strip())
+
+
+def _label_of(field: str) -> str:
+    """What a field of the form is called in the list of errors on top."""
+    if field.startswith("button-"):
+        return f"Button {int(field.removeprefix('button-')) + 1}"
+    if field.startswith("sample-"):
+        return "Sample"
+    return _LABELS.get(field, field.replace("_", " ").capitalize())
 
 
 def _form_errors(error: DomainError) -> dict[str, list[str]]:

@@ -201,7 +201,8 @@ def _merge(workspace_id: int, waba_id: str, remote: Sequence[dict[str, Any]], st
         known[row.name, row.language] = row
     created = updated = 0
     seen: set[tuple[str, str]] = set()
-    for values in remote:
+    # Meta lists the newest first; ours are listed by falling id, so the newest must be written last.
+    for values in reversed(remote):
         key = values["name"], values["language"]
         seen.add(key)
         if key in known:

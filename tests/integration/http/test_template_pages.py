@@ -166,7 +166,7 @@ def test_every_state_has_a_page(alice: Client, cast: Cast, status: TemplateStatu
     template = factories.make_template(cast.workspace, status=status, reason="Because.")
     page = alice.get(f"/app/templates/{template.id}")
     assert page.status_code == 200
-    assert ("Send it in a broadcast" in page.text) == (status is TemplateStatus.APPROVED)
+    assert ("Send a broadcast" in page.text) == (status is TemplateStatus.APPROVED)
 
 
 @pytest.mark.parametrize(
