@@ -38,11 +38,21 @@ def test_every_static_file_a_template_names_exists() -> None:
     assert missing == []
 
 
-def test_every_style_sheet_is_loaded_once() -> None:
+def test_every_style_sheet_is_loaded() -> None:
     head = (ROOT / "wotnot" / "templates" / "_head.html").read_text()
-    loaded = re.search(r"for sheet in \(([^)]+)\)", head)
-    assert loaded
-    assert sorted(re.findall(r'"(\w+)"', loaded[1])) == [sheet.stem for sheet in SHEETS]
+    everywhere = re.search(r"for sheet in \(([^)]+)\)", head)
+    assert everywhere
+    by_single_pages = re.findall(r"filename='css/(\w+)\.css'", text_of(TEMPLATES))
+    assert sorted({*re.findall(r'"(\w+)"', everywhere[1]), *by_single_pages}) == [sheet.stem for sheet in SHEETS]
+
+
+def test_every_class_of_ours_is_drawn() -> None:
+    drawn = set(re.findall(r"\.(w[na]-[a-z0-9-]+)", text_of(SHEETS)))
+    attributes = re.findall(r'class="([^"]*)"', text_of(TEMPLATES))
+    words = {word for text in attributes for word in re.sub(r"\{[{%].*?[%}]\}", "  ", text).split()}
+    asked = {word for word in words if re.fullmatch(r"w[na]-[a-z0-9-]*[a-z0-9]", word)}
+    assert len(asked) > 80
+    assert sorted(asked - drawn) == []
 
 
 def test_every_module_is_started_or_imported() -> None:
