@@ -48,6 +48,33 @@ def create_broadcast(workspace_id: int, *, name: str, user_id: int | None = None
     return broadcast
 
 
+def plan_broadcast(
+    workspace_id: int, *, user_id: int | None = None, scheduled_at: datetime | None = None, **fields: Any
+) -> Broadcast:
+    """Make a draft, and with `scheduled_at` schedule it; all or nothing. Raises Invalid."""
+    with transaction():
+        broadcast = create_broadcast(workspace_id, user_id=user_id, **fields)
+        if scheduled_at is not None:
+            broadcast = schedule_broadcast(workspace_id, broadcast.id, scheduled_at)
+        return broadcast
+
+
+def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
+    """Change what the state allows: all of a draft, name and moment of a scheduled one, else only the name.
+
+    Raises Invalid, Conflict, NotFound; all or nothing.
+    """
+    with transaction():
+        broadcast = get_broadcast(workspace_id, broadcast_id)
+        if "name" in fields:
+            broadcast = rename_broadcast(workspace_id, broadcast_id, fields.pop("name"))
+        if "scheduled_at" in fields and broadcast.state is BroadcastState.SCHEDULED:
+            broadcast = schedule_broadcast(workspace_id, broadcast_id, fields.pop("scheduled_at"))
+        if "scheduled_at" in fields:
+            _check_moment(fields["scheduled_at"])
+        return update_broadcast(workspace_id, broadcast_id, **fields) if fields else broadcast
+
+
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
     """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `scheduled_at`.
 
@@ -331,10 +358,12 @@ def _tell(workspace_id: int, broadcast_id: int) -> None:
 __all__ = [
     "EDITABLE",
     "cancel_broadcast",
+    "change_broadcast",
     "create_broadcast",
     "delete_broadcast",
     "get_broadcast",
     "pause_broadcast",
+    "plan_broadcast",
     "rename_broadcast",
     "reopen_broadcast",
     "resume_broadcast",

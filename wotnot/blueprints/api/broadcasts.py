@@ -1,0 +1,153 @@
+"""Broadcasts over the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, stream_with_context
+from flask_smorest import Blueprint
+
+from wotnot.blueprints.api.idempotency import idempotent
+from wotnot.blueprints.api.schemas import page_schema
+from wotnot.blueprints.api.schemas.broadcasts import (
+    BroadcastDetailSchema,
+    BroadcastListArgs,
+    BroadcastMessagesArgs,
+    BroadcastMessageSchema,
+    BroadcastSchema,
+    ChangeBroadcastSchema,
+    CreateBroadcastSchema,
+    RetriedSchema,
+    RetrySchema,
+)
+from wotnot.blueprints.guards import actor, requires, workspace_id
+from wotnot.models import Broadcast, Role
+from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
+from wotnot.services.broadcast_reports import BroadcastSummary
+from wotnot.services.pages import Page
+from wotnot.services.recipients import Recipient
+
+blueprint = Blueprint(
+    "broadcasts-api", __name__, url_prefix="/api/v1/broadcasts", description="One template to many people."
+)
+
+_WRONG_STATE = "The state of the broadcast does not allow it; `state` says which it is."
+
+
+@blueprint.post("")
+@requires(Role.ADMIN)
+@idempotent("broadcasts")
+@blueprint.arguments(CreateBroadcastSchema)
+@blueprint.response(201, BroadcastDetailSchema)
+def create(body: dict[str, Any]) -> BroadcastSummary:
+    """Make a draft, or with `scheduled_at` plan it. With an Idempotency-Key the request may be repeated safely."""
+    return _summary(broadcasts.plan_broadcast(workspace_id(), user_id=actor().user.id, **body))
+
+
+@blueprint.get("")
+@blueprint.arguments(BroadcastListArgs, location="query")
+@blueprint.response(200, page_schema(BroadcastSchema))
+def index(query: dict[str, Any]) -> Page[BroadcastSummary]:
+    """List broadcasts, newest first."""
+    state = query.pop("state")
+    return broadcast_reports.list_broadcasts(workspace_id(), states=(state,) if state else (), **query)
+
+
+@blueprint.get("/<int:broadcast_id>")
+@blueprint.response(200, BroadcastDetailSchema)
+def show(broadcast_id: int) -> BroadcastSummary:
+    """Get one broadcast with its counts."""
+    return _summary(broadcasts.get_broadcast(workspace_id(), broadcast_id))
+
+
+@blueprint.patch("/<int:broadcast_id>")
+@requires(Role.ADMIN)
+@blueprint.arguments(ChangeBroadcastSchema)
+@blueprint.response(200, BroadcastDetailSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+def change(body: dict[str, Any], broadcast_id: int) -> BroadcastSummary:
+    """Change a draft; a scheduled one may get another name or moment, any other only another name."""
+    return _summary(broadcasts.change_broadcast(workspace_id(), broadcast_id, **body))
+
+
+@blueprint.delete("/<int:broadcast_id>")
+@requires(Role.ADMIN)
+@blueprint.response(204)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+def delete(broadcast_id: int) -> None:
+    """Delete a draft. What was sent stays as a record."""
+    broadcasts.delete_broadcast(workspace_id(), broadcast_id)
+
+
+@blueprint.post("/<int:broadcast_id>/start")
+@requires(Role.ADMIN)
+@blueprint.response(200, BroadcastDetailSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+@blueprint.alt_response(422, description="Something is missing or cannot be sent now; `errors` names it by field.")
+def start(broadcast_id: int) -> BroadcastSummary:
+    """Start now. Of two calls at once one wins."""
+    return _moved(broadcast_id, broadcasts.start_broadcast)
+
+
+@blueprint.post("/<int:broadcast_id>/pause")
+@requires(Role.ADMIN)
+@blueprint.response(200, BroadcastDetailSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+def pause(broadcast_id: int) -> BroadcastSummary:
+    """Stop for now; sending stops within a second."""
+    return _moved(broadcast_id, broadcasts.pause_broadcast)
+
+
+@blueprint.post("/<int:broadcast_id>/resume")
+@requires(Role.ADMIN)
+@blueprint.response(200, BroadcastDetailSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+def resume(broadcast_id: int) -> BroadcastSummary:
+    """Go on after a pause."""
+    return _moved(broadcast_id, broadcasts.resume_broadcast)
+
+
+@blueprint.post("/<int:broadcast_id>/cancel")
+@requires(Role.ADMIN)
+@blueprint.response(200, BroadcastDetailSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
+def cancel(broadcast_id: int) -> BroadcastSummary:
+    """End it for good: what waits is not sent. In a large broadcast the counts follow within seconds."""
+    return _moved(broadcast_id, broadcasts.cancel_broadcast)
+
+
+@blueprint.post("/<int:broadcast_id>/retry")
+@requires(Role.ADMIN)
+@blueprint.arguments(RetrySchema)
+@blueprint.response(202, RetriedSchema)
+@blueprint.alt_response(409, description=f"{_WRONG_STATE} Or nobody is left to retry.")
+def retry(body: dict[str, Any], broadcast_id: int) -> dict[str, object]:
+    """Queue one more attempt for everybody whose last one failed, or is unknown and was given time for its receipt."""
+    count = broadcasts.retry_broadcast(workspace_id(), broadcast_id, body["scope"])
+    return {"retried": count, "broadcast": _summary(broadcasts.get_broadcast(workspace_id(), broadcast_id))}
+
+
+@blueprint.get("/<int:broadcast_id>/messages")
+@blueprint.arguments(BroadcastMessagesArgs, location="query")
+@blueprint.response(200, page_schema(BroadcastMessageSchema))
+def messages(query: dict[str, Any], broadcast_id: int) -> Page[Recipient]:
+    """List the messages of a broadcast: one a recipient and attempt, newest first."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    return recipients.list_recipients(workspace_id(), broadcast.id, view=query.pop("state"), **query)
+
+
+@blueprint.get("/<int:broadcast_id>/report.csv")
+@blueprint.response(200, content_type="text/csv")
+def report(broadcast_id: int) -> Response:
+    """Stream every recipient with state, reason and times as CSV."""
+    lines = broadcast_csv.stream_report(broadcasts.get_broadcast(workspace_id(), broadcast_id))
+    response = Response(stream_with_context(lines), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="broadcast-{broadcast_id}.csv"'
+    return response
+
+
+def _moved(broadcast_id: int, move: Callable[[int, int], Broadcast]) -> BroadcastSummary:
+    return _summary(move(workspace_id(), broadcast_id))
+
+
+def _summary(broadcast: Broadcast) -> BroadcastSummary:
+    return broadcast_reports.summarise([broadcast])[0]

@@ -1,0 +1,149 @@
+"""Broadcasts and their messages, as the API takes and shows them."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.models import BroadcastState
+from wotnot.services.broadcast_reports import cause_words
+from wotnot.services.recipients import Recipient
+from wotnot.services.tallies import OUTBOUND_STATES
+
+_AUDIENCE = {
+    "example": {"tags": ["VIP"]},
+    "description": 'One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`. '
+    "Numbers that are nobody's yet become contacts.",
+}
+_VARIABLES = {
+    "example": {"1": {"field": "name", "fallback": "there"}, "2": {"text": "20%"}},
+    "description": 'Template variable → `{"text": "…"}`, or `{"field": "…", "fallback": "…"}` where the field is name, '
+    "first_name, email, phone or a custom attribute. Who has no value and no fallback is left out.",
+}
+_SCHEDULED = {"example": "2026-11-27T09:00:00+02:00", "description": "With an offset. Without it a draft is made."}
+
+
+class CreateBroadcastSchema(RequestSchema):
+    """A new broadcast."""
+
+    name = fields.String(required=True, metadata={"example": "Black Friday early access"})
+    channel_id = fields.Integer(required=True)
+    template_id = fields.Integer(required=True)
+    audience = fields.Dict(required=True, keys=fields.String(), metadata=_AUDIENCE)
+    exclude = fields.Dict(  # type: ignore[assignment]  # marshmallow takes fields off the class, so nothing is shadowed
+        load_default=dict, keys=fields.String(), metadata={"example": {"tags": ["Staff"]}}
+    )
+    variables = fields.Dict(load_default=dict, keys=fields.String(), metadata=_VARIABLES)
+    scheduled_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata=_SCHEDULED)
+
+
+class ChangeBroadcastSchema(RequestSchema):
+    """What may be changed: everything of a draft, the name always, the moment of a scheduled one."""
+
+    name = fields.String()
+    channel_id = fields.Integer()
+    template_id = fields.Integer()
+    audience = fields.Dict(keys=fields.String(), metadata=_AUDIENCE)
+    exclude = fields.Dict(keys=fields.String())  # type: ignore[assignment]  # as above
+    variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
+    scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
+
+    @validates_schema
+    def _says_something(self, data: dict[str, Any], **_: object) -> None:
+        if not data:
+            raise ValidationError("Name at least one field to change.")
+
+
+class RetrySchema(RequestSchema):
+    """Whom to try again."""
+
+    scope = fields.String(required=True, validate=validate.OneOf(["failed", "unknown"]))
+
+
+class BroadcastListArgs(CursorArgs):
+    """Filters of the list."""
+
+    state = fields.Enum(BroadcastState, by_value=True, load_default=None)
+    search = fields.String(load_default="", metadata={"description": "Part of the name."})
+
+
+class BroadcastMessagesArgs(CursorArgs):
+    """Filters of a broadcast's messages."""
+
+    state = fields.String(
+        load_default="all",
+        validate=validate.OneOf(["all", *(state.value for state in OUTBOUND_STATES)]),
+        metadata={"description": "Where the messages are now."},
+    )
+
+
+class BroadcastSchema(Schema):
+    """A broadcast with its counts. It dumps a BroadcastSummary."""
+
+    id = fields.Integer(attribute="broadcast.id")
+    name = fields.String(attribute="broadcast.name")
+    state = fields.Enum(BroadcastState, by_value=True, attribute="broadcast.state")
+    reason = fields.String(
+        attribute="broadcast.reason", metadata={"description": "Why it paused by itself or did not start; else empty."}
+    )
+    channel_id = fields.Integer(attribute="broadcast.channel_id", allow_none=True)
+    template_id = fields.Integer(attribute="broadcast.template_id", allow_none=True)
+    scheduled_at = fields.AwareDateTime(attribute="broadcast.scheduled_at", allow_none=True)
+    created_at = fields.AwareDateTime(attribute="broadcast.created_at")
+    started_at = fields.AwareDateTime(attribute="broadcast.started_at", allow_none=True)
+    finished_at = fields.AwareDateTime(attribute="broadcast.finished_at", allow_none=True)
+    funnel = fields.Dict(
+        attribute="counts.funnel",
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "How far each message ever got."},
+    )
+    states = fields.Dict(
+        attribute="counts.states",
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Where each message is now."},
+    )
+
+
+class BroadcastDetailSchema(BroadcastSchema):
+    """With what it was made from."""
+
+    audience = fields.Dict(attribute="broadcast.audience")
+    exclude = fields.Dict(attribute="broadcast.exclude")  # type: ignore[assignment]  # as above
+    variables = fields.Dict(attribute="broadcast.variables")
+
+
+class RetriedSchema(Schema):
+    """How many messages were queued again."""
+
+    retried = fields.Integer()
+    broadcast = fields.Nested(BroadcastSchema)
+
+
+class BroadcastMessageSchema(Schema):
+    """One ledger row. It dumps a Recipient."""
+
+    id = fields.Integer()
+    contact_id = fields.Integer(allow_none=True)
+    name = fields.String()
+    phone = fields.Function(lambda row: f"+{row.phone}" if row.phone else None, metadata={"type": "string"})
+    state = fields.String()
+    replied = fields.Boolean()
+    wamid = fields.String(allow_none=True)
+    attempt = fields.Integer()
+    skip_reason = fields.String(allow_none=True)
+    error = fields.Method("get_error", metadata={"description": "code, title and advice, or null."})
+    queued_at = fields.AwareDateTime()
+    accepted_at = fields.AwareDateTime(allow_none=True)
+    sent_at = fields.AwareDateTime(allow_none=True)
+    delivered_at = fields.AwareDateTime(allow_none=True)
+    read_at = fields.AwareDateTime(allow_none=True)
+    failed_at = fields.AwareDateTime(allow_none=True)
+
+    def get_error(self, row: Recipient) -> dict[str, Any] | None:
+        """The error in plain words; None for what was not refused."""
+        if row.error_code is None and not row.error_title:
+            return None
+        title, advice = cause_words(row.cause, row.error_title or "")
+        return {"code": row.error_code, "title": title, "advice": advice}
