@@ -59,9 +59,7 @@ def test_sender_killed_twenty_times(broadcast_id: int, sandbox: SandboxControl, 
     _assert_everybody_once(broadcast_id, sandbox)
 
 
-def test_redis_flushed_midway(
-    broadcast_id: int, sandbox: SandboxControl, processes: Processes, redis: Any
-) -> None:
+def test_redis_flushed_midway(broadcast_id: int, sandbox: SandboxControl, processes: Processes, redis: Any) -> None:
     """Redis is a hint: queues, schedule and pace are rebuilt, the rows decide."""
     processes.start_worker("send", name="sender")
     for _ in range(3):
@@ -79,6 +77,7 @@ def test_postgres_restarted_midway(
     for _ in range(2):
         before = _count_open(broadcast_id)
         wait_until(lambda before=before: _count_open(broadcast_id) < before - 1000, 60, "the sender to send")
+        db.session.remove()
         stores.restart_postgres(signal.SIGINT)
         db.engine.dispose()
     _assert_everybody_once(broadcast_id, sandbox)
