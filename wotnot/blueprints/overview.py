@@ -10,6 +10,7 @@ from wotnot.blueprints import overview_views as views
 from wotnot.blueprints.guards import actor, guard_pages, workspace_id
 from wotnot.models import BroadcastState, TemplateStatus
 from wotnot.services import broadcast_reports, channels, contact_lists, message_templates, reports
+from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.channel_words import limit_words, show_number
 from wotnot.services.reports import Period
 from wotnot.services.tallies import BroadcastCounts
@@ -43,7 +44,8 @@ def index() -> str:
     report = reports.analyse(workspace_id(), period)
     return render_template(
         "overview/index.html",
-        **_moving_parts(report.total, period),
+        **_numbers(report.total, period),
+        recent=_recent(),
         periods=PERIODS,
         period_words=views.period_words(period.first, period.last),
         chart=views.chart_of(report),
@@ -56,12 +58,18 @@ def index() -> str:
     )
 
 
-@blueprint.get("/_live")
-def live() -> str:
-    """The parts that move while something is being sent."""
+@blueprint.get("/_numbers")
+def numbers() -> str:
+    """The cards on top, again while something is being sent."""
     period = _period()
     counts = reports.count_messages(workspace_id(), period)
-    return render_template("overview/_live.html", **_moving_parts(counts, period))
+    return render_template("overview/_numbers.html", **_numbers(counts, period))
+
+
+@blueprint.get("/_recent")
+def recent() -> str:
+    """The newest broadcasts, again while something is being sent."""
+    return render_template("overview/_recent.html", recent=_recent())
 
 
 @blueprint.get("/_sending")
@@ -89,7 +97,7 @@ def _days() -> int:
     return days if days in PERIODS else reports.DEFAULT_DAYS
 
 
-def _moving_parts(counts: BroadcastCounts, period: Period) -> dict[str, Any]:
+def _numbers(counts: BroadcastCounts, period: Period) -> dict[str, Any]:
     before = reports.count_messages(workspace_id(), period.before())
     return {
         "days": period.length,
@@ -98,8 +106,11 @@ def _moving_parts(counts: BroadcastCounts, period: Period) -> dict[str, Any]:
         "delivered": views.share_kpi("delivered", "accepted", counts, before),
         "read": views.share_kpi("read", "delivered", counts, before),
         "replied": views.share_kpi("replied", "delivered", counts, before),
-        "recent": broadcast_reports.list_broadcasts(workspace_id(), limit=_RECENT).items,
     }
+
+
+def _recent() -> list[BroadcastSummary]:
+    return broadcast_reports.list_broadcasts(workspace_id(), limit=_RECENT).items
 
 
 def _first_steps() -> dict[str, Any]:

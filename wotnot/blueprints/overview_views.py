@@ -37,17 +37,18 @@ def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, days: int) -> Kpi:
 def share_kpi(step: str, of: str, now: BroadcastCounts, before: BroadcastCounts) -> Kpi:
     """How many reached `step`, as a share of those that reached `of`, against the share before."""
     count, whole = now.funnel[step], now.funnel[of]
+    base = "of those sent" if of == "accepted" else f"of {of}"
     if not whole:
-        return Kpi(count, words=f"of {of}")
+        return Kpi(count, words=base)
     share = 100 * count / whole
     shown = f"{share:.1f}%"
     if not before.funnel[of]:
-        return Kpi(count, shown, f"of {of}")
+        return Kpi(count, shown, base)
     points = share - 100 * before.funnel[step] / before.funnel[of]
     if abs(points) < _SAME_POINTS:
-        return Kpi(count, shown, f"of {of}, about the same as before", "flat")
+        return Kpi(count, shown, f"{base}, about the same as before", "flat")
     more = "more" if points > 0 else "less"
-    return Kpi(count, shown, f"of {of}, {abs(points):.1f} points {more} than before", "up" if points > 0 else "down")
+    return Kpi(count, shown, f"{base}, {abs(points):.1f} points {more} than before", "up" if points > 0 else "down")
 
 
 def chart_of(report: Analytics) -> dict[str, Any]:

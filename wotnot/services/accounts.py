@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from wotnot import clock
 from wotnot.config import Config
@@ -43,7 +43,7 @@ def register_user(
     default_country: str = "US",
     timezone: str = "UTC",
 ) -> Member:
-    """A new user who owns a new workspace; answers the ownership.
+    """A new user who owns a new workspace; answers the ownership with both. Detached.
 
     Raises Invalid (fields email, password, name, workspace_name), Conflict `email_taken`.
     """
@@ -62,7 +62,7 @@ def register_user(
             session.flush()
         except IntegrityError:
             raise _email_taken() from None
-    return member
+    return _detached_member(member.id)
 
 
 def create_user(*, email: str, password: str, name: str) -> User:
@@ -288,6 +288,18 @@ def _checked_name(name: str) -> str:
 
 def _email_taken() -> Conflict:
     return Conflict("This e-mail has an account already. Sign in, or reset the password.", code="email_taken")
+
+
+def _detached_member(member_id: int) -> Member:
+    member = db.session.scalars(
+        select(Member)
+        .where(Member.id == member_id)
+        .options(joinedload(Member.user), joinedload(Member.workspace))
+        .execution_options(populate_existing=True)
+    ).one()
+    for entity in (member, member.user, member.workspace):
+        db.session.expunge(entity)
+    return member
 
 
 def _locked_user(session: Session, user_id: int) -> User:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, cast, func, select
 
 from wotnot import clock
 from wotnot.errors import Invalid
@@ -152,7 +152,7 @@ def list_next_broadcasts(workspace_id: int, limit: int = 3) -> list[Broadcast]:
 
 def _sums(workspace_id: int, period: Period, channel_id: int | None, detail: Sequence[Any]) -> Iterable[Any]:
     keys = (*detail, MessageTally.state, MessageTally.reached, MessageTally.first_attempt, MessageTally.replied)
-    count = func.sum(MessageTally.delta)
+    count = cast(func.sum(MessageTally.delta), BigInteger)  # PostgreSQL sums bigint to a decimal
     query = (
         select(*keys, count.label("count"))
         .where(
