@@ -17,11 +17,17 @@ function isOutside(dialog, event) {
   return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
 }
 
+// Once each: a dialog that was closed must not come back when some other part of the page is fetched again.
+function openNew() {
+  for (const dialog of document.querySelectorAll("dialog[data-open]")) {
+    dialog.removeAttribute("data-open");
+    if (!dialog.open) dialog.showModal();
+  }
+}
+
 /** Buttons with data-dialog="id" open, those with data-close close; a dialog with data-open is open from the start. */
 export function startDialogs() {
   document.addEventListener("click", onClick);
-  document.querySelectorAll("dialog[data-open]").forEach((dialog) => dialog.showModal());
-  document.addEventListener("htmx:afterSettle", () => {
-    document.querySelectorAll("dialog[data-open]:not([open])").forEach((dialog) => dialog.showModal());
-  });
+  openNew();
+  document.addEventListener("htmx:afterSettle", openNew);
 }
