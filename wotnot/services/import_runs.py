@@ -152,6 +152,9 @@ def _work(run: _Run) -> None:
             # Committed before a crash: read only for the numbers in it.
             with transaction() as session:
                 run.fence = _prove_claim(session, run, {})
+    if not run.is_dry:
+        with transaction() as session:
+            import_writes.settle_search(session)
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
