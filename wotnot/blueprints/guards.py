@@ -197,7 +197,8 @@ def read_token(token: str, kind: Literal["access", "refresh"] | None = None) -> 
 def _actor_of_token(token: str) -> Actor:
     claims = read_token(token, "access")
     user = accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id)
-    member = workspaces.find_membership(user.id, _header_workspace() or claims.workspace_id)
+    wanted = _header_workspace()
+    member = workspaces.find_membership(user.id, claims.workspace_id if wanted is None else wanted)
     if member is None:
         raise NotFound("Workspace")
     return Actor(user, member.workspace, member.role, "token")

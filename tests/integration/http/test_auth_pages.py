@@ -35,7 +35,12 @@ def link_in(mail: str) -> str:
 
 def test_a_new_person_gets_a_workspace_and_is_signed_in(session, client: Client):
     answer = client.submit(
-        "/app/register", name="Dana", email="Dana@Casa.example", password=PASSWORD, workspace_name="Casa", default_country="ZA"
+        "/app/register",
+        name="Dana",
+        email="Dana@Casa.example",
+        password=PASSWORD,
+        workspace_name="Casa",
+        default_country="ZA",
     )
     assert answer.status_code == 302
     page = client.get("/app/")
