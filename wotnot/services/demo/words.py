@@ -1,0 +1,48 @@
+"""What the demo shop writes, and what its customers answer."""
+
+from typing import Any
+
+ORDER_UPDATE: dict[str, Any] = {
+    "name": "order_update",
+    "language": "en",
+    "category": "UTILITY",
+    "components": [
+        {
+            "type": "BODY",
+            "text": "Hi {{1}}, your order {{2}} is packed and leaves our greenhouse today.",
+            "example": {"body_text": [["Naledi", "CV-1042"]]},
+        },
+        {"type": "FOOTER", "text": "Casa Verde, 12 Kloof Street"},
+    ],
+}
+SPRING_OFFER: dict[str, Any] = {
+    "name": "spring_offer",
+    "language": "en",
+    "category": "MARKETING",
+    "components": [
+        {
+            "type": "BODY",
+            "text": "Hi {{1}} 🌱 Spring is here: *{{2}} off* everything in {{3}} until Sunday. See you in the shop!",
+            "example": {"body_text": [["Naledi", "20%", "indoor plants"]]},
+        },
+        {"type": "FOOTER", "text": "Reply STOP to opt out"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "URL", "text": "See the offers", "url": "https://casaverde.example/spring"},
+                {"type": "QUICK_REPLY", "text": "Not for me"},
+            ],
+        },
+    ],
+}
+REPLIES = (
+    "Yes please, show me",
+    "Do you still have the big one?",
+    "Not now, thank you",
+    "How much is delivery to Stellenbosch?",
+    "Mine has yellow leaves, what can I do?",
+    "Lovely 🌿",
+    "Are you open on Sunday?",
+    "It is doing great, thank you!",
+    "Can I pick it up tomorrow?",
+)
