@@ -88,6 +88,17 @@ def test_a_flood_of_events_costs_two_fetches_a_second(page: Page, site: Site) ->
     assert min(gaps) > 0.4, gaps
 
 
+def test_typing_in_a_region_is_not_replaced(page: Page, site: Site) -> None:
+    page.goto("/pages/live")
+    expect(page.locator("#count")).to_have_text("1")
+    page.get_by_label("Words").press_sequentially("not to be lost")
+    site.publish("broadcast:12")
+    page.wait_for_timeout(900)
+    expect(page.get_by_label("Words")).to_have_value("not to be lost")
+    expect(page.locator("#count")).to_have_text("2")  # once the person has paused
+    expect(page.get_by_label("Words")).to_be_focused()
+
+
 def test_event_of_another_topic_is_not_ours(page: Page, site: Site) -> None:
     page.goto("/pages/live")
     expect(page.locator("#count")).to_have_text("1")

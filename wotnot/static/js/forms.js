@@ -22,7 +22,7 @@ function makeIdle(button) {
   if (!button || !button.wnLabel) return;
   button.replaceChildren(...button.wnLabel);
   button.wnLabel = null;
-  button.style.minWidth = "";
+  button.removeAttribute("style"); // an empty one would be refused by the policy when htmx copies attributes
   button.removeAttribute("aria-busy");
   button.removeAttribute("aria-disabled");
 }

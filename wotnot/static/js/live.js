@@ -5,10 +5,11 @@
 // A lost event costs nothing: every connection ("ready" is its first event) and every return to the tab fetches all regions
 // again. Where the stream is refused or breaks, the page asks every few seconds instead and says so.
 
-const REFETCH_EVERY_MS = 500; // at most one fetch per region in this time
+const REFETCH_EVERY_MS = 500; // at most one fetch per region in this time; data-live-every="2000" asks for fewer
 const POLL_EVERY_MS = 5000;
 const RECONNECT_EVERY_MS = 20000; // after the server refused (503), which the browser does not retry by itself
 const GRACE_MS = 3000; // a short break is not worth a word
+const TYPING_FOR_MS = 1500; // nobody's typing is replaced by a refresh
 const HIDDEN_FOR_MS = 10000; // a tab in the background gives its connection back
 const SAY_EVERY_MS = 10000; // what a screen reader is told, at most this often
 
@@ -18,6 +19,7 @@ let pollTimer = 0;
 let reconnectTimer = 0;
 let graceTimer = 0;
 let hideTimer = 0;
+let typed = { region: "", at: 0 };
 const waiting = new Map(); // element id → timer
 const lastFetch = new Map(); // element id → time
 const inFlight = new Set();
@@ -32,10 +34,20 @@ function identify(region) {
   return region.id;
 }
 
+// Somebody writes in it, or has a menu open that a refresh would close.
+function isInUse(region) {
+  const writing = typed.region === region.id && Date.now() - typed.at < TYPING_FOR_MS;
+  return writing || region.querySelector("details.wn-menu[open]") !== null;
+}
+
 function fetchNow(id) {
   waiting.delete(id);
   const region = document.getElementById(id);
   if (!region || document.hidden) return;
+  if (isInUse(region)) {
+    waiting.set(id, setTimeout(fetchNow, REFETCH_EVERY_MS, id));
+    return;
+  }
   if (inFlight.has(id)) {
     dirty.add(id);
     return;
@@ -48,7 +60,8 @@ function refresh(region) {
   const id = identify(region);
   if (waiting.has(id)) return;
   const since = Date.now() - (lastFetch.get(id) || 0);
-  waiting.set(id, setTimeout(fetchNow, Math.max(0, REFETCH_EVERY_MS - since), id));
+  const every = Number(region.dataset.liveEvery) || REFETCH_EVERY_MS;
+  waiting.set(id, setTimeout(fetchNow, Math.max(0, every - since), id));
 }
 
 function refreshTopic(topic) {
@@ -132,6 +145,13 @@ let revisions = new Map(); // row id → revision before the swap
 let lastSaid = 0;
 let sayTimer = 0;
 
+function refuseWhileInUse(event) {
+  const { elt } = event.detail.requestConfig;
+  if (!elt.matches("[data-live]") || !isInUse(elt)) return;
+  event.detail.shouldSwap = false; // it was begun before the person wrote; the next one will do
+  dirty.add(elt.id);
+}
+
 function rememberRevisions(event) {
   if (!event.detail.target?.closest?.("[data-live]")) return;
   for (const row of event.detail.target.querySelectorAll("[id][data-rev]")) revisions.set(row.id, row.dataset.rev);
@@ -179,7 +199,12 @@ export function startLive() {
     if (event.detail.elt.matches("[data-live]")) inFlight.add(identify(event.detail.elt));
   });
   document.addEventListener("htmx:afterRequest", afterRequest);
+  document.addEventListener("htmx:beforeSwap", refuseWhileInUse);
   document.addEventListener("htmx:beforeSwap", rememberRevisions);
+  document.addEventListener("input", (event) => {
+    const region = event.target.closest("[data-live]");
+    if (region) typed = { region: identify(region), at: Date.now() };
+  });
   document.addEventListener("htmx:afterSettle", () => {
     tintChanged();
     sayLater();
