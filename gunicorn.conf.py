@@ -10,6 +10,8 @@ bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "200"))
 worker_class = "gthread"
+# Loaded once and forked: half the start-up work, shared memory. Nothing connects before the first request.
+preload_app = True
 worker_connections = 2000
 keepalive = 5
 # Streams never end by themselves: on a stop they are cut after this many seconds, and the browser connects again.

@@ -11,7 +11,7 @@ from typing import TextIO
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from launcher import banner, environment, leftovers, ports, procfile
+from launcher import banner, environment, leftovers, ports, procfile, schema
 from launcher.errors import StartError, Stopped
 from launcher.logs import say
 from launcher.paths import ROOT, Paths
@@ -55,13 +55,17 @@ def _bring_up(paths: Paths, settings: dict[str, str], supervisor: Supervisor) ->
         env = _start_sandbox(paths, env, supervisor)
     environment.remember(paths, env)
     commands = procfile.read(ROOT / "Procfile")
-    supervisor.run_once(procfile.program(procfile.RELEASE, commands.pop(procfile.RELEASE), env))
+    release = procfile.program(procfile.RELEASE, commands.pop(procfile.RELEASE), env)
+    if not schema.is_current(env["DATABASE_URL"]):
+        supervisor.run_once(release)
+    address = f"http://{ports.LOOPBACK}:{port}"
+    # The web first and alone: it is what a person waits for, and loading it four times at once would make them wait longer.
+    supervisor.add(procfile.program("web", commands.pop("web"), env))
+    if uses_sandbox and schema.is_empty(env["DATABASE_URL"]):
+        _make_demo(supervisor, env)
+    supervisor.wait_until(lambda: _is_ready(f"{address}/readyz"), 60, "WotNot", "web")
     for name, command in commands.items():
         supervisor.add(procfile.program(name, command, env))
-    if uses_sandbox:
-        _make_demo(supervisor, env)
-    address = f"http://{ports.LOOPBACK}:{port}"
-    supervisor.wait_until(lambda: _is_ready(f"{address}/readyz"), 60, "WotNot", "web")
     banner.show(paths, env, address, time.monotonic() - began)
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from rq_scheduler import Scheduler
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from wotnot import metrics
 from wotnot.config import META_GRAPH_URL, Config
@@ -88,7 +89,9 @@ def _workers() -> Iterator[Finding]:
 
 
 def _scheduler() -> Iterator[Finding]:
-    is_alive = redis.client.exists(Scheduler.scheduler_lock_key)
+    # A living scheduler's own key is renewed at every round, and expires seconds after the last.
+    keys = redis.client.scan_iter(match=f"{Scheduler.redis_scheduler_namespace_prefix}*")
+    is_alive = any(not redis.client.hexists(key, "death") for key in keys)
     yield Finding("Scheduler", "" if is_alive else "Not running. Start the Procfile's `scheduler`.")
     known = {name.decode() for name in cast(list[bytes], redis.client.zrange(Scheduler.scheduled_jobs_key, 0, -1))}
     missing = [periodic.name for periodic in PERIODIC if periodic.job_id not in known]
@@ -98,9 +101,9 @@ def _scheduler() -> Iterator[Finding]:
 
 def _numbers() -> Iterator[Finding]:
     """Every connected number's token, asked of Meta (or of what GRAPH_API_URL points at)."""
-    connected = db.session.scalars(select(Channel).where(Channel.state == ChannelState.CONNECTED)).all()
-    db.session.expunge_all()
-    db.session.rollback()  # nothing is held while we wait for the network
+    with Session(db.engine) as session:  # given back before we wait for the network
+        connected = session.scalars(select(Channel).where(Channel.state == ChannelState.CONNECTED)).all()
+        session.expunge_all()
     if not connected:
         yield Finding("Numbers: none connected yet")
     for channel in connected:

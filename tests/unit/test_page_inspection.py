@@ -1,0 +1,37 @@
+"""The test client's eyes: each fault it should see, seen; a good page passed."""
+
+import pytest
+
+from tests.client import inspect_page
+
+GOOD = """<!doctype html><html lang="en"><head><title>T</title></head><body><h1>One</h1>
+<form method="post"><input type="hidden" name="csrf_token" value="x"><label for="a">A</label><input id="a" name="a">
+<label>B <select name="b"><option>1</option></select></label><input name="c" aria-label="C"></form></body></html>"""
+
+
+def test_a_good_page_passes() -> None:
+    assert inspect_page(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("</h1>", "</h1><h1>Two</h1>", "2 h1"),
+        ("<h1>One</h1>", "", "0 h1"),
+        ("<title>T</title>", "<title> </title>", "no title"),
+        ('<label for="a">A</label>', "", "'a' has no label"),
+        ('id="a"', 'id="a"><p id="a"></p><input type="hidden"', "id 'a' 2 times"),
+        ('name="csrf_token"', 'name="other"', "no csrf_token"),
+        ("</form>", "</div></form>", "HTML"),
+        ("<!doctype html>", "", "HTML"),
+    ],
+)
+def test_each_fault_is_seen(old: str, new: str, fault: str) -> None:
+    assert old in GOOD
+    problems = inspect_page(GOOD.replace(old, new))
+    assert any(fault in problem for problem in problems), problems
+
+
+def test_a_fragment_needs_no_title_or_heading() -> None:
+    assert inspect_page("<p>Hi</p>", is_fragment=True) == []
+    assert inspect_page('<p id="a"></p><p id="a"></p>', is_fragment=True) == ["id 'a' 2 times"]
