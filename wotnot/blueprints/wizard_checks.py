@@ -16,6 +16,7 @@ from wotnot.services.zones import say_duration, say_moment
 Line = dict[str, Any]
 Groups = list[tuple[str, list[Line]]]
 
+_QUALITY_WORDS = {"GREEN": "high", "YELLOW": "medium", "RED": "low"}
 BLOCKS, LOOK, LEFT_OUT, FINE = "Blocks sending", "Worth a look", "Left out, so nobody is bothered", "Fine"
 
 
@@ -153,11 +154,11 @@ def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> l
     if list_blockers(broadcast) or broadcast.template is None or broadcast.channel is None:
         return lines
     template, channel = broadcast.template, broadcast.channel
-    quality = template.quality.lower()
+    quality = _QUALITY_WORDS.get(template.quality.upper(), "")
     lines.append(
         {
             "family": "ok",
-            "title": "Template approved" + (f", quality {quality}" if quality not in {"", "unknown"} else ""),
+            "title": "Template approved" + (f", quality {quality}" if quality else ""),
             "text": f"{template.category.value.capitalize()}, {template.language}: {template.name}.",
             "url": f"/app/templates/{template.id}",
             "link": "Open template",

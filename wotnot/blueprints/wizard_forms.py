@@ -159,6 +159,11 @@ def _label(variable: TemplateVariable) -> str:
 def read_when(form: MultiDict[str, str], timezone: str) -> datetime | None:
     """The moment chosen, None for now. Raises Invalid on the field `date`."""
     if form.get("when") != "at":
+        if form.get("date") or form.get("time"):
+            # Sending at once what was meant for later cannot be taken back, so a contradiction is asked about.
+            raise Invalid(
+                {"date": "You chose Now, but there is a date or time too. Clear them, or choose the other card."}
+            )
         return None
     try:
         return parse_local(form.get("date", ""), form.get("time", ""), timezone)

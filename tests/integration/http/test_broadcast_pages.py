@@ -185,6 +185,13 @@ def test_times_that_are_none(browser: Client, cast: Cast, day: str, time: str, w
     assert words in text_of(answer)
 
 
+def test_now_with_a_date_is_asked_about(browser: Client, cast: Cast) -> None:
+    draft = make.make_broadcast(cast.workspace)
+    answer = browser.submit(f"/app/broadcasts/{draft.id}/when", when="now", date="2099-01-01", time="10:00")
+    assert answer.status_code == 422
+    assert "You chose Now, but" in text_of(answer)
+
+
 def test_what_blocks_stands_instead_of_the_button(browser: Client, cast: Cast) -> None:
     template = make.make_template(cast.workspace, status="pending")
     draft = make.make_broadcast(cast.workspace, template=template)
