@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 LINGER_SECONDS = 2.0
-MAX_SECONDS = 540.0
+MAX_SECONDS = 5.0
+"""A drain ends after this long and queues itself again, so that the sweeps behind it get their turn."""
+
 MOST_ATTEMPTS = 5
 
 RECHECK_SECONDS = 20
@@ -58,6 +60,9 @@ def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SE
             continue
         queue.clear_once("drain_webhooks")
         time.sleep(0.1)
+    queue.clear_once("drain_webhooks")
+    if count_backlog():
+        queue.enqueue_once("drain_webhooks")
     return totals
 
 
