@@ -19,7 +19,7 @@ from wotnot.config import Config
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState
-from wotnot.services import crypto, events, queue
+from wotnot.services import crypto, events, messages, queue
 from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.client import GraphClient
@@ -178,7 +178,7 @@ def refresh_stale() -> dict[str, int]:
 
 
 def remove_channel(workspace_id: int, channel_id: int) -> None:
-    """Forget a number's token and stop using it; its history stays.
+    """Forget a number's token and stop using it; single messages that wait are cancelled, its history stays.
 
     Raises Conflict naming a broadcast that is scheduled, sending or paused on it; NotFound.
     """
@@ -196,6 +196,7 @@ def remove_channel(workspace_id: int, channel_id: int) -> None:
                 f"“{busy}” is scheduled or being sent on this number. Cancel it, or wait until it has finished.",
                 code="channel_in_use",
             )
+        messages.cancel_for_channel(channel_id)
         channel.state = ChannelState.REMOVED
         channel.state_reason = ""
         channel.token_encrypted = ""

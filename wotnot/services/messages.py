@@ -117,6 +117,23 @@ def skip_for_contacts(contact_ids: list[int]) -> None:
         )
 
 
+def cancel_for_channel(channel_id: int) -> None:
+    """Cancel the single messages that wait on a number about to be removed, or they would go out when it comes back.
+
+    Joins the caller's transaction.
+    """
+    with transaction() as session:
+        session.execute(
+            update(Message)
+            .where(
+                Message.channel_id == channel_id,
+                Message.broadcast_id.is_(None),
+                Message.state == MessageState.QUEUED,
+            )
+            .values(state=MessageState.CANCELLED, changed_at=clock.now())
+        )
+
+
 def wake_sender() -> None:
     """Have the sender look for due messages once this transaction has committed."""
     on_commit(lambda: queue.enqueue_once("send_due", every_seconds=2))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wotnot.errors import Conflict, Invalid
-from wotnot.models import Channel, ChannelState, Contact, Message, TemplateCategory
+from wotnot.models import Channel, ChannelState, Contact, Message
 from wotnot.services import channels, consent, contacts, message_templates, messages
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 from wotnot.services.whatsapp.payloads import (
@@ -38,9 +38,11 @@ def send_message(
     channel = channels.get_channel(workspace_id, channel_id)
     _refuse_stopped(channel)
     contact = _contact_of(workspace_id, to)
+    if not consent.may_message(contact):
+        raise Conflict("This person opted out of your messages.", code="opted_out")
     template_id = None
     if type == "template":
-        template_id, body = _template_content(workspace_id, channel_id, contact, content)
+        template_id, body = _template_content(workspace_id, channel_id, content)
     else:
         _refuse_closed_window(channel_id, contact)
         body = _free_content(type, content)
@@ -69,9 +71,7 @@ def _contact_of(workspace_id: int, to: str) -> Contact:
     return contacts.get_contact(workspace_id, contacts.ensure_contacts(workspace_id, [digits])[digits])
 
 
-def _template_content(
-    workspace_id: int, channel_id: int, contact: Contact, content: Mapping[str, Any]
-) -> tuple[int, dict[str, Any]]:
+def _template_content(workspace_id: int, channel_id: int, content: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     name = str(content.get("name") or "")
     template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"))
     if template is None:
@@ -79,8 +79,6 @@ def _template_content(
     obstacle = message_templates.why_not_sendable(template)
     if obstacle:
         raise Conflict(obstacle, code="template_not_approved")
-    if template.category is TemplateCategory.MARKETING and not consent.may_message(contact):
-        raise Conflict("This person opted out of marketing messages.", code="opted_out")
     values = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
     try:
         compiled = compile_template(template.name, template.language, template.components, template.parameter_format)

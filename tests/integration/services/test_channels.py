@@ -9,7 +9,7 @@ from tests import factories
 from tests.cast import Cast
 from tests.sandbox_control import SandboxControl
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
-from wotnot.models import BroadcastState, Channel, ChannelState
+from wotnot.models import BroadcastState, Channel, ChannelState, MessageState
 from wotnot.services import channels, crypto, sandbox_number
 
 GOOD = {
@@ -112,6 +112,18 @@ def test_removing_forgets_the_token_and_connecting_again_keeps_the_row(here: int
     assert channels.connect_channel(here, **GOOD).id == channel_id
     channels.remove_channel(here, channel_id)
     assert channels.connect_channel(elsewhere, **GOOD).id != channel_id
+
+
+def test_what_waits_on_a_removed_number_does_not_go_out_when_it_comes_back(cast: Cast, session: Any) -> None:
+    channel = factories.make_channel(cast.workspace)
+    other = factories.make_channel(cast.workspace)
+    contact = factories.make_contact(cast.workspace)
+    waiting, elsewhere = factories.make_message(channel, contact), factories.make_message(other, contact)
+    sent = factories.make_message(channel, contact, state=MessageState.SENT)
+    channels.remove_channel(cast.workspace.id, channel.id)
+    for message in (waiting, elsewhere, sent):
+        session.refresh(message)
+    assert [m.state.value for m in (waiting, elsewhere, sent)] == ["cancelled", "queued", "sent"]
 
 
 @pytest.mark.parametrize("state", ["scheduled", "expanding", "sending", "paused"])
