@@ -61,9 +61,16 @@ def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SE
         queue.clear_once("drain_webhooks")
         time.sleep(0.1)
     queue.clear_once("drain_webhooks")
-    if count_backlog():
-        queue.enqueue_once("drain_webhooks")
+    wake_drain()
     return totals
+
+
+def wake_drain() -> bool:
+    """Enqueue a drain when deliveries are due; answers whether they are."""
+    is_due = bool(db.session.scalar(text(_IS_DUE)))
+    if is_due:
+        queue.enqueue_once("drain_webhooks")
+    return is_due
 
 
 def drain_batch(totals: dict[str, int]) -> int:
@@ -203,6 +210,8 @@ WHERE ch.phone_number_id = :phone_number_id AND ch.state <> 'removed'
   AND (c.phone = :phone OR c.wa_user_id = :user_id)
 ORDER BY c.phone = :phone DESC NULLS LAST LIMIT 1
 """
+
+_IS_DUE = "SELECT EXISTS (SELECT 1 FROM webhook_events WHERE state = 'pending' AND due_at <= now())"
 
 _TAKE = """
 SELECT id, body, attempt_count FROM webhook_events WHERE state = 'pending' AND due_at <= now()

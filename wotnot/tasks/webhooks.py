@@ -1,6 +1,6 @@
 """Jobs of the webhook inbox."""
 
-from wotnot.services import inbound, queue, webhook_inbox
+from wotnot.services import inbound, webhook_inbox
 
 
 def drain_webhooks() -> dict[str, int]:
@@ -8,12 +8,9 @@ def drain_webhooks() -> dict[str, int]:
     return webhook_inbox.drain()
 
 
-def sweep_webhooks() -> dict[str, int]:
-    """Wake the drain when deliveries wait and its job was lost."""
-    backlog = webhook_inbox.count_backlog()
-    if backlog:
-        queue.enqueue_once("drain_webhooks")
-    return {"backlog": backlog}
+def sweep_webhooks() -> dict[str, bool]:
+    """Wake the drain when deliveries are due and its job was lost."""
+    return {"due": webhook_inbox.wake_drain()}
 
 
 def sweep_conversations() -> dict[str, int]:
