@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Contact, ContactTag, Tag, Workspace
+from wotnot.models import Consent, Contact, ContactTag, Tag, Workspace
 from wotnot.services import contact_rules as rules
 from wotnot.services import events, messages
+from wotnot.services.consent import record_consent
 from wotnot.services.contact_lists import (
     ContactCounts,
     TagCount,
@@ -72,10 +73,13 @@ def create_contact(
     tags: Iterable[str] = (),
     attributes: Mapping[str, Any] | None = None,
     country: str | None = None,
+    consent: Consent | None = None,
+    user_id: int | None = None,
+    source: str = "api",
 ) -> Contact:
     """Add a person. A number without a country code is one of `country`, by default the workspace's.
 
-    Raises Invalid for fields that cannot be taken, Conflict (with `contact_id`) when the number is a contact already.
+    `consent` is kept with its `source` and the user who gave it. Raises Invalid for fields that cannot be taken, Conflict (with `contact_id`) when the number is a contact already.
     """
     errors: dict[str, str] = {}
     values = {
@@ -92,6 +96,9 @@ def create_contact(
         if contact is None:
             raise _taken(workspace_id, str(values["phone"]))
         _set_tags(session, contact, tag_names)
+        if consent is not None:
+            record_consent(workspace_id, [contact.id], consent, source=source, user_id=user_id)
+            session.refresh(contact)
         events.publish(workspace_id, "contacts")
         return contact
 
@@ -106,6 +113,9 @@ def update_contact(
     tags: Iterable[str] | None = None,
     attributes: Mapping[str, Any] | None = None,
     country: str | None = None,
+    consent: Consent | None = None,
+    user_id: int | None = None,
+    source: str = "api",
 ) -> Contact:
     """Change what is given; None leaves a field as it is, `tags` and `attributes` replace all.
 
@@ -132,6 +142,9 @@ def update_contact(
         if tag_names is not None:
             _set_tags(session, contact, tag_names)
         session.flush()
+        if consent is not None:
+            record_consent(workspace_id, [contact.id], consent, source=source, user_id=user_id)
+            session.refresh(contact)
         events.publish(workspace_id, "contacts", f"contact:{contact.id}")
         return contact
 

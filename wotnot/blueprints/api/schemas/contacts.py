@@ -1,0 +1,179 @@
+"""Contacts and imports, as the API shows and takes them."""
+
+import json
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate
+
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.models import Consent, ContactImport, ImportState, OnDuplicate
+from wotnot.services import contact_imports, import_runs
+
+_ATTRIBUTES = {"City": "Paarl"}
+_STATES = {
+    ImportState.UPLOADED: "queued",
+    ImportState.CHECKING: "running",
+    ImportState.CHECKED: "queued",
+}
+
+
+class ContactSchema(Schema):
+    """A person."""
+
+    id = fields.Integer()
+    phone = fields.Function(
+        lambda contact: f"+{contact['phone']}" if contact["phone"] else None,
+        metadata={"type": "string", "example": "+27825550142", "description": "E.164; null when only Meta knows it."},
+    )
+    name = fields.String(metadata={"example": "Naledi Mokoena"})
+    email = fields.String(metadata={"example": "naledi@example.com"})
+    tags = fields.List(fields.String(), metadata={"example": ["VIP"]})
+    attributes = fields.Dict(keys=fields.String(), metadata={"example": _ATTRIBUTES})
+    consent = fields.Enum(Consent, by_value=True, metadata={"description": "Who opted out is never messaged."})
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+
+
+class _ContactBodySchema(RequestSchema):
+    email = fields.String(metadata={"example": "naledi@example.com"})
+    tags = fields.List(fields.String(), metadata={"example": ["VIP"]})
+    attributes = fields.Dict(keys=fields.String(), metadata={"example": _ATTRIBUTES})
+    country = fields.String(
+        validate=validate.Length(equal=2),
+        metadata={"example": "ZA", "description": "Of a number without country code; by default the workspace's."},
+    )
+    consent = fields.Enum(Consent, by_value=True)
+
+
+class CreateContactSchema(_ContactBodySchema):
+    """A person to add."""
+
+    phone = fields.String(required=True, metadata={"example": "082 555 0142"})
+    name = fields.String(metadata={"example": "Naledi Mokoena"})
+
+
+class ReplaceContactSchema(CreateContactSchema):
+    """A person as they shall be: what is left out is emptied (consent stays)."""
+
+    @post_load
+    def _fill(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        return {"name": "", "email": "", "tags": [], "attributes": {}} | data
+
+
+class ChangeContactSchema(_ContactBodySchema):
+    """What to change; the rest stays."""
+
+    phone = fields.String(metadata={"example": "082 555 0142"})
+    name = fields.String(metadata={"example": "Naledi Mokoena"})
+
+
+class ContactArgs(CursorArgs):
+    """Which contacts."""
+
+    search = fields.String(load_default=None, metadata={"description": "Words of the name, phone or e-mail."})
+    tag = fields.String(load_default=None, metadata={"example": "VIP"})
+    consent = fields.String(load_default=None, validate=validate.OneOf(list(Consent)))
+
+
+class ContactFilterSchema(Schema):
+    """Which contacts to export."""
+
+    search = fields.String(load_default=None)
+    tag = fields.String(load_default=None)
+    consent = fields.String(load_default=None, validate=validate.OneOf(list(Consent)))
+
+
+class ImportFileSchema(Schema):
+    """The file part."""
+
+    file = fields.Raw(
+        required=True, metadata={"type": "string", "format": "binary", "description": "A CSV, at most 200 MB."}
+    )
+
+
+class ImportOptionsSchema(RequestSchema):
+    """The other parts of the form."""
+
+    default_country = fields.String(
+        validate=validate.Length(equal=2), metadata={"example": "ZA", "description": "Of numbers without country code."}
+    )
+    on_duplicate = fields.Enum(
+        OnDuplicate,
+        by_value=True,
+        load_default=OnDuplicate.FILL,
+        metadata={"description": "Known people: skip the row, fill what is missing, or overwrite."},
+    )
+    tags = fields.List(
+        fields.String(), metadata={"description": "For everyone in the file; a JSON list or comma-separated."}
+    )
+    mapping = fields.Dict(
+        keys=fields.String(),
+        metadata={
+            "description": "JSON: column → phone, name, first_name, last_name, email, tags, attribute:<name> or null. "
+            "By default columns are recognised by their names.",
+            "example": {"Cell": "phone", "Town": "attribute:City"},
+        },
+    )
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Count only, change nothing."})
+
+    @pre_load
+    def _read_texts(self, data: Any, **_: object) -> dict[str, Any]:
+        """A form has texts only: JSON inside them is read here."""
+        values = {name: text for name, text in data.items() if name != "file" and text != ""}
+        if "mapping" in values:
+            values["mapping"] = _read_json(values["mapping"], "mapping")
+        if "tags" in values:
+            sent = data.getlist("tags") if hasattr(data, "getlist") else [values["tags"]]
+            values["tags"] = [tag for text in sent for tag in _read_tags(text)]
+        return values
+
+
+class ImportSchema(Schema):
+    """An import; rows = created + updated + unchanged + duplicates + invalid."""
+
+    id = fields.Integer()
+    state = fields.Function(
+        lambda found: _STATES.get(found.state, found.state.value),
+        metadata={"type": "string", "enum": ["queued", "running", "done", "failed"]},
+    )
+    stage = fields.Function(
+        lambda found: found.state.value, metadata={"type": "string", "description": "The exact state."}
+    )
+    reason = fields.String(metadata={"description": "Why it failed."})
+    filename = fields.String()
+    dry_run = fields.Boolean(attribute="is_dry_run")
+    rows = fields.Function(import_runs.rows_done, metadata={"type": "integer"})
+    created = fields.Integer(attribute="created_count")
+    updated = fields.Integer(attribute="updated_count")
+    unchanged = fields.Integer(attribute="unchanged_count")
+    duplicates = fields.Integer(attribute="duplicate_count")
+    invalid = fields.Integer(attribute="invalid_count")
+    opted_out = fields.Integer(
+        attribute="opted_out_count", metadata={"description": "Of the unchanged: left alone because they opted out."}
+    )
+    progress = fields.Method("_progress", metadata={"type": "number", "description": "From 0 to 1."})
+    created_at = fields.AwareDateTime()
+    finished_at = fields.AwareDateTime(allow_none=True)
+
+    def _progress(self, found: ContactImport) -> float:
+        return round(contact_imports.progress_of(found), 4)
+
+
+class ImportListSchema(Schema):
+    """The latest imports."""
+
+    items = fields.List(fields.Nested(ImportSchema))
+
+
+def _read_json(text: str, field: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValidationError({field: ["This is not JSON."]}) from None
+
+
+def _read_tags(text: str) -> list[str]:
+    if text.lstrip().startswith("["):
+        read = _read_json(text, "tags")
+        return read if isinstance(read, list) else []
+    return [part.strip() for part in text.split(",") if part.strip()]
