@@ -64,6 +64,7 @@ class Paths:
         return self.var / "sandbox"
 
     def make(self) -> None:
-        """Create the folders that the launcher writes to."""
-        for folder in (self.var, self.logs, self.run, self.redis, self.sandbox):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Create the folders that the launcher writes to. All but `var` are closed to other users of the machine."""
+        self.var.mkdir(parents=True, exist_ok=True)
+        for folder in (self.logs, self.run, self.redis, self.sandbox):
+            folder.mkdir(mode=0o700, exist_ok=True)

@@ -16,8 +16,8 @@ def is_current(url: str) -> bool:
 
 
 def is_empty(url: str) -> bool:
-    """Whether nobody has a workspace yet."""
-    return _ask(url, "SELECT 1 FROM workspaces LIMIT 1") == []
+    """Whether nobody can log in yet."""
+    return _ask(url, "SELECT 1 FROM users LIMIT 1") == []
 
 
 def _ask(url: str, statement: str) -> list[tuple[object, ...]] | None:

@@ -11,7 +11,7 @@ from typing import TextIO
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from launcher import banner, environment, leftovers, ports, procfile, schema
+from launcher import banner, environment, leftovers, ports, procfile, schema, secrets_file
 from launcher.errors import StartError, Stopped
 from launcher.logs import say
 from launcher.paths import ROOT, Paths
@@ -62,17 +62,18 @@ def _bring_up(paths: Paths, settings: dict[str, str], supervisor: Supervisor) ->
     # The web first and alone: it is what a person waits for, and loading it four times at once would make them wait longer.
     supervisor.add(procfile.program("web", commands.pop("web"), env))
     if uses_sandbox and schema.is_empty(env["DATABASE_URL"]):
-        _make_demo(supervisor, env)
+        _make_demo(paths, supervisor, env)
     supervisor.wait_until(lambda: _is_ready(f"{address}/readyz"), 60, "WotNot", "web")
     for name, command in commands.items():
         supervisor.add(procfile.program(name, command, env))
     banner.show(paths, env, address, time.monotonic() - began)
 
 
-def _make_demo(supervisor: Supervisor, env: dict[str, str]) -> None:
+def _make_demo(paths: Paths, supervisor: Supervisor, env: dict[str, str]) -> None:
     """Something to look at in an empty database; WotNot is of use without it, so its failure stops nothing."""
     try:
         supervisor.run_once(procfile.program("demo", "flask --app wsgi demo", env))
+        secrets_file.keep_demo_log_in(paths, (paths.logs / "demo.log").read_text(errors="replace"))
     except StartError as error:
         say(f"The demo workspace could not be made: {error}")
 

@@ -114,7 +114,7 @@ def _read_banner(text: str, var: Path) -> Product:
     missing = [name for name, match in found.items() if match is None]
     assert not missing, f"bin/start did not print {missing}:\n{text}"
     address, log_in, phone = (match.group(1).strip() for match in found.values() if match)
-    email, password = re.split(r"\s+(?:/|with|·)\s+|\s{2,}", log_in, maxsplit=1)
+    email, password = log_in.split(", password ", 1)
     return Product(address.removesuffix("/app/"), email, password, phone, var)
 
 

@@ -20,3 +20,12 @@ def test_the_product_takes_them(tmp_paths: Paths) -> None:
     secrets = secrets_file.ensure(tmp_paths)
     stores = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"}
     assert Config.from_env(stores | secrets).secret_key == secrets["SECRET_KEY"]
+
+
+def test_the_demo_log_in_is_kept_beside_the_secrets(tmp_paths: Paths) -> None:
+    before = secrets_file.ensure(tmp_paths)
+    assert secrets_file.demo_log_in(tmp_paths) == ""
+    secrets_file.keep_demo_log_in(tmp_paths, "making …\nlog-in: demo@example.com, password x=1\n")
+    secrets_file.keep_demo_log_in(tmp_paths, "Nothing to do.")
+    assert secrets_file.demo_log_in(tmp_paths) == "demo@example.com, password x=1"
+    assert secrets_file.ensure(tmp_paths).items() >= before.items()
