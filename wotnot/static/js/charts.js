@@ -2,7 +2,7 @@
 
 const LIBRARY = "../vendor/chart/chart.umd.min.js";
 const COLOURS = { k1: "--wn-chart-1", k2: "--wn-chart-2", k3: "--wn-chart-3", k4: "--wn-chart-4" };
-const MOST_LABELS = 6;
+const NARROW_PX = 480;
 const drawn = new Map(); // canvas → Chart
 let loading = null;
 
@@ -26,8 +26,8 @@ function dataset(one, kind) {
   return { label: one.label, data: one.data, backgroundColor: paint, borderColor: colour("--wn-surface"), borderWidth: { top: 1 }, borderRadius: 1, borderSkipped: false, barPercentage: 0.78, categoryPercentage: 0.9 };
 }
 
-function axes(spec) {
-  const every = Math.ceil(spec.labels.length / MOST_LABELS);
+function axes(spec, width) {
+  const every = Math.ceil(spec.labels.length / (width < NARROW_PX ? 3 : 6));
   const stacked = spec.kind === "stacked";
   return {
     x: {
@@ -74,7 +74,7 @@ function draw(figure) {
   drawn.set(canvas, new Chart(canvas, {
     type: spec.kind === "lines" ? "line" : "bar",
     data: { labels: spec.labels, datasets: spec.series.map((one) => dataset(one, spec.kind)) },
-    options: { animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false }, plugins: { legend: { display: false }, tooltip: tooltip(spec) }, scales: axes(spec) },
+    options: { animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false }, plugins: { legend: { display: false }, tooltip: tooltip(spec) }, scales: axes(spec, figure.clientWidth) },
   }));
 }
 
