@@ -14,6 +14,7 @@ from wotnot.services.whatsapp.errors import ErrorKind, fault_of_status
 from wotnot.services.whatsapp.parse import Receipt
 
 _RANK = {state: place for place, state in enumerate(RANKED_STATES)}
+_HOPELESS = frozenset({ErrorKind.AUTH, ErrorKind.POLICY, ErrorKind.TEMPLATE})
 _REACHED = {"failed": 1, "sent": 3, "delivered": 4, "read": 5}
 
 
@@ -38,10 +39,12 @@ class _Fold:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch of receipts did: wamids that match no message of ours, and contacts who stopped marketing."""
+    """What a batch of receipts did: wamids that match no message of ours, contacts (by workspace) who stopped marketing,
+    and (broadcast id, code) of failures that nobody else would escape."""
 
     unmatched: frozenset[str]
     opted_out: dict[int, list[int]]
+    hopeless: frozenset[tuple[int, int]] = frozenset()
 
 
 def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
@@ -60,10 +63,15 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
             events.publish(workspace_id, *topics)
     matched = {row.given_wamid for row in rows}
     opted_out: dict[int, list[int]] = {}
+    hopeless = set()
     for row in rows:
-        if row.contact_id is not None and _says_opted_out(row.given_code):
+        kind = _kind_of(row.given_code)
+        if row.contact_id is not None and kind is ErrorKind.OPTED_OUT:
             opted_out.setdefault(row.workspace_id, []).append(row.contact_id)
-    return Applied(frozenset(fold.wamid for fold in folds if fold.wamid not in matched), opted_out)
+        if row.broadcast_id is not None and kind in _HOPELESS:
+            hopeless.add((row.broadcast_id, row.given_code))
+    unmatched = frozenset(fold.wamid for fold in folds if fold.wamid not in matched)
+    return Applied(unmatched, opted_out, frozenset(hopeless))
 
 
 def _fold(receipts: Sequence[Receipt]) -> list[_Fold]:
@@ -93,8 +101,8 @@ def _add(fold: _Fold, receipt: Receipt) -> None:
     fold.pricing_type = receipt.pricing_type or fold.pricing_type
 
 
-def _says_opted_out(code: int | None) -> bool:
-    return code is not None and fault_of_status({"code": code}).kind is ErrorKind.OPTED_OUT
+def _kind_of(code: int | None) -> ErrorKind | None:
+    return None if code is None else fault_of_status({"code": code}).kind
 
 
 def _columns(folds: Sequence[_Fold]) -> dict[str, list[Any]]:

@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from wotnot import metrics
 from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
-from wotnot.services import consent, inbound, queue, receipts, template_sync
+from wotnot.services import broadcasts, consent, inbound, queue, receipts, tallies, template_sync
 from wotnot.services.transaction import on_commit, transaction
+from wotnot.services.whatsapp.errors import plain_words
 from wotnot.services.whatsapp.parse import Facts, Malformed, Preference, TemplateChange, parse_delivery
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ MAX_SECONDS = 5.0
 """A drain ends after this long and queues itself again, so that the sweeps behind it get their turn."""
 
 MOST_ATTEMPTS = 5
+
+HOPELESS_AFTER = 20
+"""So many failures for want of payment, of permission or of a usable template pause a broadcast; a few may be odd."""
 
 RECHECK_SECONDS = 20
 """A receipt that matches no message yet may be ahead of our own commit: it is looked at once more."""
@@ -151,6 +155,8 @@ def _apply(facts: Facts) -> frozenset[str]:
     for workspace_id, contact_ids in applied.opted_out.items():
         note = "Meta reported that this person stopped marketing from your business."
         consent.record_consent(workspace_id, contact_ids, Consent.OPTED_OUT, source="whatsapp", note=note)
+    for broadcast_id, code in applied.hopeless:
+        _stop_if_many(broadcast_id, code)
     for preference in facts.preferences:
         _apply_preference(preference)
     for change in facts.template_changes:
@@ -158,6 +164,14 @@ def _apply(facts: Facts) -> frozenset[str]:
     if facts.channel_wabas:
         queue.enqueue("refresh_channels")
     return applied.unmatched
+
+
+def _stop_if_many(broadcast_id: int, code: int) -> None:
+    """Pause a broadcast once enough of it failed for a reason that is not the recipients' own."""
+    causes = tallies.broadcast_counts([broadcast_id])[broadcast_id].causes
+    if any(cause.cause == str(code) and cause.count >= HOPELESS_AFTER for cause in causes):
+        words = plain_words(code)
+        broadcasts.stop_broadcast(broadcast_id, f"{words.title}. {words.advice}")
 
 
 def _apply_preference(preference: Preference) -> None:

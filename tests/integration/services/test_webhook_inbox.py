@@ -148,3 +148,18 @@ def test_another_apps_number_is_none_of_our_business(channel: Any, session: Any)
     store(value)
     assert drain()["done"] == 1
     assert session.query(Message).count() == 0
+
+
+@pytest.mark.parametrize(("failures", "state"), [(19, "sending"), (20, "paused")])
+def test_failures_that_nobody_escapes_pause_the_broadcast(
+    channel: Any, cast: Cast, session: Any, failures: int, state: str
+) -> None:
+    broadcast = make_broadcast(cast.workspace, channel, state="sending")
+    failed = [make_message(channel, make_contact(cast.workspace), broadcast, state="sent") for _ in range(failures)]
+    error = {"code": 131042, "title": "Business eligibility payment issue"}
+    status = {"status": "failed", "timestamp": "1790000000", "errors": [error]}
+    statuses = [{**status, "id": f"wamid.{m.id}", "biz_opaque_callback_data": callback_of(m.id)} for m in failed]
+    store({"statuses": statuses})
+    drain()
+    session.refresh(broadcast)
+    assert broadcast.state == state
