@@ -29,6 +29,8 @@ _TABS = (
     ("paused", "Paused"),
     ("disabled", "Disabled"),
 )
+_BODY_HINT = "*bold*, _italic_, ~strike~. Variables are {{1}}, {{2}} or {{first_name}}, {{city}}."
+_BODY_EXAMPLE = "Hi {{1}}, your order {{2}} is on its way."
 _LABELS = {"channel_id": "Account"}
 _GENERAL = {"form", "template", "components", "access_token"}  # sentences without a field of their own
 _LIMITS = {"name": MAX_NAME, "header": MAX_HEADER, "body": MAX_BODY, "footer": MAX_FOOTER, "buttons": MAX_BUTTONS}
@@ -41,7 +43,13 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"languages": LANGUAGES, "limits": _LIMITS, "button_types": BUTTON_TYPES}
+    return {
+        "languages": LANGUAGES,
+        "limits": _LIMITS,
+        "button_types": BUTTON_TYPES,
+        "body_hint": _BODY_HINT,
+        "body_example": _BODY_EXAMPLE,
+    }
 
 
 @blueprint.app_template_filter("body_line")
@@ -49,6 +57,12 @@ def body_line(components: list[dict[str, object]]) -> str:
     """The body of a template as one short line, for lists."""
     text = " ".join(text_of(find(components, "BODY"), "text").split())
     return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + "…"
+
+
+@blueprint.app_template_filter("braced")
+def braced(name: str) -> str:
+    """A variable as it is written in a template's text; kept out of Jinja, whose own braces these are."""
+    return "{{" + name + "}}"
 
 
 @blueprint.get("")

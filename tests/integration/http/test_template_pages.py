@@ -128,6 +128,7 @@ def test_the_preview_fills_marks_and_escapes(alice: Client, channel_id: int) -> 
 def test_an_empty_form_is_not_scolded(alice: Client, channel_id: int) -> None:
     page = alice.get("/app/templates/new").text
     assert "A name and the body" in page
+    assert "Variables are {{1}}, {{2}} or {{first_name}}, {{city}}." in page
     assert "to fix" not in page
 
 
@@ -136,6 +137,7 @@ def test_buttons_come_and_go_with_and_without_scripts(alice: Client, channel_id:
     typed = form(channel_id, csrf_token=token)
     fragment = alice.post("/app/templates/edit", data=typed | {"add": "URL"}, headers=HTMX).text
     assert "Address of button 1" in fragment
+    assert "End of the link" not in fragment
     assert 'id="side"' in fragment
     page = alice.post("/app/templates/edit", data=typed | {"add": "PHONE_NUMBER"}).text
     assert "Number of button 1" in page

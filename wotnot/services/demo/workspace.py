@@ -55,6 +55,7 @@ ZONE = ZoneInfo("Africa/Johannesburg")
 _INSERT_MESSAGES = insert(Message).execution_options(render_nulls=True)
 _OLD: dict[str, Any] = {"name": "New arrivals in November", "template": "new_arrivals", "tag": "Newsletter", "days": 9}
 _RECENT: dict[str, Any] = {"name": "How is your plant doing?", "template": "feedback_request", "tag": "VIP", "days": 3}
+_FIRST: dict[str, Any] = {"name": "Repotting workshop", "template": "new_arrivals", "tag": "Cape Town", "days": 19}
 _NEXT_DAYS = 6
 _ORDER_DAYS = 30
 _WEEKEND = 5
@@ -84,6 +85,7 @@ def make_demo(password: str) -> None:
     """
     made = _set_up(_new_workspace())
     people = _add_people(made)
+    _add_broadcast(made, _tagged(people, "Cape Town"), **_FIRST)
     _add_broadcast(made, _tagged(people, "Newsletter")[:RECIPIENTS], **_OLD)
     _add_broadcast(made, _tagged(people, "VIP"), **_RECENT)
     _add_order_updates(made, [recipient for recipient, _ in people])
@@ -192,14 +194,14 @@ def _add_broadcast(made: _Made, people: Sequence[Recipient], *, name: str, templ
 
 
 def _add_order_updates(made: _Made, people: Sequence[Recipient]) -> None:
-    """A handful of single messages a day, fewer at weekends."""
+    """Some dozens of single messages a day, fewer at weekends."""
     rows: list[dict[str, Any]] = []
     for days in range(_ORDER_DAYS, 0, -1):
         began = _morning(-days) - timedelta(hours=1)
-        count = made.dice.randint(4, 9) if began.weekday() >= _WEEKEND else made.dice.randint(12, 28)
+        count = made.dice.randint(15, 40) if began.weekday() >= _WEEKEND else made.dice.randint(60, 140)
         chosen = made.dice.sample(people, count)
         columns = _columns(made, "order_shipped") | {"broadcast_id": None, "content": _order_content(made.dice)}
-        sending = Sending(columns, began, 1 / 1200, "utility", ZONE, (72, 24, 1, 3))
+        sending = Sending(columns, began, 1 / 240, "utility", ZONE, (72, 24, 1, 3))
         rows += (row for row in past_messages(sending, chosen, made.dice) if row["changed_at"] < clock.now())
     with transaction() as session:
         session.execute(_INSERT_MESSAGES, rows)

@@ -14,6 +14,15 @@ Component = Mapping[str, Any]  # from outside: its members may be anything
 VARIABLE = re.compile(r"\{\{\s*([^{}\s][^{}]*?)\s*\}\}")
 MEDIA_FORMATS = ("IMAGE", "VIDEO", "DOCUMENT")
 
+# What WhatsApp writes on a button that brings no text, and what a preview shows before one is typed.
+_UNNAMED_BUTTONS = {
+    "COPY_CODE": "Copy offer code",
+    "OTP": "Copy code",
+    "URL": "Link",
+    "PHONE_NUMBER": "Phone number",
+    "QUICK_REPLY": "Quick reply",
+}
+
 # The one-time-code button of a template read back from Meta is a link of this form; its variable is the code itself.
 _OTP_ADDRESS = "https://www.whatsapp.com/otp/"
 
@@ -199,8 +208,7 @@ def _fill_button(index: int, button: Component, values: Mapping[str, str]) -> Fi
         value = given or _first(button.get("example"))
     else:
         value = text_of(button, "phone_number")
-    label = text_of(button, "text") or {"COPY_CODE": "Copy offer code", "OTP": "Copy code"}.get(kind, kind.capitalize())
-    return FilledButton(kind, label, value)
+    return FilledButton(kind, text_of(button, "text") or _UNNAMED_BUTTONS.get(kind, "Button"), value)
 
 
 def _fill_one(key: str, raw: str, values: Mapping[str, str], fallbacks: Collection[str]) -> tuple[str, str]:
