@@ -1,10 +1,11 @@
 """Many contacts at once: tag, untag, opt out, and the export. Set-based; every act is safe to repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import BigInteger, Text, column, delete, func, literal, select, update, values
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
+from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Contact, ContactTag, Tag
 from wotnot.services import contact_rules as rules
@@ -41,6 +42,30 @@ def untag_contacts(workspace_id: int, contact_ids: Sequence[int], name: str) -> 
         done = session.scalars(gone.returning(ContactTag.contact_id)).all()
         events.publish(workspace_id, "contacts")
         return len(done)
+
+
+def name_contacts(workspace_id: int, names: Mapping[str, str]) -> int:
+    """Give a name to contacts that have none, by number as a person writes it; adds who is no contact yet.
+
+    Answers how many names were given. Raises Invalid when a number cannot be one.
+    """
+    country = contacts.default_country(workspace_id)
+    digits: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for phone, name in names.items():
+        digits[rules.clean_phone(phone, country, errors)] = rules.clean_name(name, errors)
+    if errors:
+        raise Invalid(errors)
+    with transaction() as session:
+        ids = contacts.ensure_contacts(workspace_id, list(digits))
+        rows = [(ids[phone], name) for phone, name in digits.items() if name]
+        if not rows:
+            return 0
+        given = values(column("id", BigInteger), column("name", Text), name="given").data(rows)
+        nameless = (Contact.workspace_id == workspace_id, Contact.id == given.c.id, Contact.name == "")
+        named = update(Contact).where(*nameless).values(name=given.c.name).returning(Contact.id)
+        events.publish(workspace_id, "contacts")
+        return len(session.scalars(named, execution_options={"synchronize_session": False}).all())
 
 
 def export_rows(

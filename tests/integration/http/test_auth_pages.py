@@ -45,7 +45,8 @@ def test_a_new_person_gets_a_workspace_and_is_signed_in(session, client: Client)
     assert answer.status_code == 302
     page = client.get("/app/")
     assert page.status_code == 200
-    assert "Casa" in page.text and "Connect a number" in page.text
+    assert "Casa" in page.text
+    assert "Connect a number" in page.text
 
 
 @pytest.mark.parametrize(

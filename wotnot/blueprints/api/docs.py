@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, current_app, render_template
 from markupsafe import Markup, escape
 
 from wotnot.blueprints.api import reference
+from wotnot.blueprints.api.seed import SHORT_PATHS
 from wotnot.extensions import api, limiter
 
 blueprint = Blueprint("api_docs", __name__, url_prefix="/api/v1")
@@ -39,7 +40,11 @@ def show() -> str:
     document = api.spec.to_dict()
     base_url = current_app.extensions["wotnot.config"].public_url
     return render_template(
-        "api_docs/index.html", sections=reference.sections(document, base_url), errors=ERRORS, base_url=base_url
+        "api_docs/index.html",
+        sections=reference.sections(document, base_url),
+        errors=ERRORS,
+        short_paths=SHORT_PATHS,
+        base_url=base_url,
     )
 
 
