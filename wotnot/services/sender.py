@@ -171,13 +171,15 @@ class Sender:
         return channels
 
     def _wish(self, channel_id: int) -> Wish | None:
-        """Slots for the coming horizon, once half of the last ones are used up."""
-        rate = self._snapshot.channels[channel_id].rate
-        ahead = max(1, math.ceil(rate * HORIZON_SECONDS))
-        planned = self._lanes[channel_id].planned
-        if planned > ahead // 2:
+        """Slots for the coming horizon, once half of the last ones are used up; fewer while the channel is slowed."""
+        rate, lane = self._snapshot.channels[channel_id].rate, self._lanes[channel_id]
+        pace = min(rate, 1 / lane.interval) if lane.interval else rate
+        ahead = max(1, math.ceil(pace * HORIZON_SECONDS))
+        if lane.planned > ahead // 2:
             return None
-        return Wish(channel_id, rate, ahead - planned, self._ends.get(channel_id, 0.0))
+        return Wish(
+            channel_id, rate, max(1, math.ceil(rate * HORIZON_SECONDS) - lane.planned), self._ends.get(channel_id, 0.0)
+        )
 
     def _claim(
         self, grants: dict[int, Grant], streams: dict[int, list[BroadcastStream]], now: float
