@@ -317,7 +317,7 @@ def people(broadcast_id: int) -> str:
 
 
 def _check_page(broadcast: Broadcast) -> str:
-    counted = _count_of(broadcast)
+    counted = _count_of(broadcast, exactly=True)
     groups = check_groups(broadcast, counted, actor().workspace)
     context: dict[str, Any] = {}
     if broadcast.template is not None:
@@ -335,10 +335,15 @@ def _check_page(broadcast: Broadcast) -> str:
 # ---------------------------------------------------------------- all of them
 
 
-def _count_of(broadcast: Broadcast) -> AudienceCount:
+def _count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
+    """The draft's audience; `exactly` also looks at every person's values, which only the check page needs."""
     needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
     return audience.count_audience(
-        workspace_id(), broadcast.audience, broadcast.exclude, broadcast.variables, needs_phone=needs_phone
+        workspace_id(),
+        broadcast.audience,
+        broadcast.exclude,
+        broadcast.variables if exactly else {},
+        needs_phone=needs_phone,
     )
 
 

@@ -7,7 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, and_, any_, case, false, func, literal, or_, select, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    and_,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
@@ -27,6 +43,8 @@ class People:
     workspace_id: int
     condition: ColumnElement[bool]
     excluded: ColumnElement[bool] | None
+    tag_ids: tuple[int, ...] = ()
+    excluded_ids: tuple[int, ...] = ()
     phones: tuple[str, ...] = ()
     is_everybody: bool = False
     is_listed: bool = False
@@ -70,6 +88,8 @@ def resolve(workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str
         workspace_id=workspace_id,
         condition=and_(mine, _chosen(audience, chosen_ids)),
         excluded=_tagged(excluded_ids) if excluded_ids else None,
+        tag_ids=tuple(chosen_ids),
+        excluded_ids=tuple(excluded_ids),
         phones=tuple(audience.get("phones", ())),
         is_everybody=bool(audience.get("all")),
         is_listed=bool(audience.get("phones") or audience.get("contact_ids")),
@@ -100,8 +120,8 @@ def count_audience(
     """How many people an audience has, how many of them get a message, and why the others do not."""
     people = resolve(workspace_id, audience, exclude or {})
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
-    if people.is_everybody and people.excluded is None and not fields and not needs_phone:
-        return _count_everybody(workspace_id)
+    if not fields and not people.is_listed:
+        return _count_by_indexes(people, needs_phone=needs_phone)
     row = db.session.execute(select(*_counters(people, fields, needs_phone=needs_phone)).where(people.condition)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
     unknown = len(people.phones) - counts["total"] if people.phones else 0
@@ -227,7 +247,44 @@ def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> Aud
     )
 
 
-def _count_everybody(workspace_id: int) -> AudienceCount:
-    """The commonest audience from the tallies, whatever its size."""
-    counts = contacts.count_contacts(workspace_id)
-    return AudienceCount(counts.total, 0, counts.opted_out, 0, 0, counts.total - counts.opted_out)
+def _count_by_indexes(people: People, *, needs_phone: bool) -> AudienceCount:
+    """The same counts without looking at every contact: tallies, the tags' own index, and the few who are special.
+
+    A million contacts take milliseconds this way, so that the number can follow the clicks.
+    """
+    total = _count_tagged(people.workspace_id, people.tag_ids, is_everybody=people.is_everybody)
+    excluded = _count_both(people) if people.excluded_ids else 0
+    opted_out = _count_contacts(people, Contact.consent == Consent.OPTED_OUT)
+    no_number = 0
+    if needs_phone:
+        no_number = _count_contacts(people, Contact.phone.is_(None), Contact.consent != Consent.OPTED_OUT)
+    return AudienceCount(total, excluded, opted_out, no_number, 0, total - excluded - opted_out - no_number)
+
+
+def _count_tagged(workspace_id: int, tag_ids: Sequence[int], *, is_everybody: bool) -> int:
+    if is_everybody:
+        return contacts.count_contacts(workspace_id).total
+    if len(tag_ids) == 1:
+        # The commonest choice is in the tallies.
+        return next((tag.count for tag in contacts.list_tags(workspace_id) if tag.id == tag_ids[0]), 0)
+    return _count_rows(select(ContactTag.contact_id).where(ContactTag.tag_id.in_(tag_ids)).distinct()) if tag_ids else 0
+
+
+def _count_both(people: People) -> int:
+    """People of the audience with a tag that leaves them out."""
+    if people.is_everybody:
+        return _count_tagged(people.workspace_id, people.excluded_ids, is_everybody=False)
+    if not people.tag_ids:
+        return 0
+    chosen = select(ContactTag.contact_id).where(ContactTag.tag_id.in_(people.tag_ids))
+    return _count_rows(
+        chosen.intersect(select(ContactTag.contact_id).where(ContactTag.tag_id.in_(people.excluded_ids)))
+    )
+
+
+def _count_contacts(people: People, *conditions: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count()).select_from(Contact).where(people.included, *conditions)) or 0
+
+
+def _count_rows(statement: Select[Any] | CompoundSelect[Any]) -> int:
+    return db.session.scalar(select(func.count()).select_from(statement.subquery())) or 0
