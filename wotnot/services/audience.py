@@ -122,7 +122,7 @@ def count_audience(
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
     if not fields and not people.is_listed:
         return _count_by_indexes(people, needs_phone=needs_phone)
-    row = db.session.execute(select(*_counters(people, fields, needs_phone=needs_phone)).where(people.condition)).one()
+    row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
     unknown = len(people.phones) - counts["total"] if people.phones else 0
     return _count_of(counts, fields, unknown)
@@ -213,20 +213,35 @@ def _is_blank(name: str) -> ColumnElement[bool]:
     return func.btrim(func.coalesce(Contact.attributes.op("->>")(name), ""), " \t\n\r") == ""
 
 
-def _counters(people: People, fields: Variables, *, needs_phone: bool) -> list[ColumnElement[int]]:
+def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select[Any]:
+    """Looks at each person once: what is so about them first, then the counts of it."""
     excluded = people.excluded if people.excluded is not None else false()
-    reason = skip_reason(fields, needs_phone=needs_phone)
-    goes = and_(~excluded, reason.is_(None))
+    facts = (
+        select(
+            excluded.label("is_excluded"),
+            skip_reason(fields, needs_phone=needs_phone).label("reason"),
+            *(_is_blank(source["field"]).label(f"is_blank_{index}") for index, source in enumerate(fields.values())),
+        )
+        .where(people.condition)
+        .cte("facts")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    stays = ~facts.c.is_excluded
+    goes = and_(stays, facts.c.reason.is_(None))
 
     def count(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
         return func.count().filter(condition).label(name)
 
-    columns = [func.count().label("total"), count(excluded, "excluded"), count(goes, "to_send")]
-    columns += [count(and_(~excluded, reason == why), why) for why in ("opted_out", "no_number", "missing_value")]
+    columns: list[ColumnElement[Any]] = [
+        func.count().label("total"),
+        count(facts.c.is_excluded, "excluded"),
+        count(goes, "to_send"),
+        *(count(and_(stays, facts.c.reason == why), why) for why in ("opted_out", "no_number", "missing_value")),
+    ]
     for index, source in enumerate(fields.values()):
-        asked = and_(~excluded, Contact.consent != Consent.OPTED_OUT) if not source.get("fallback") else goes
-        columns.append(count(and_(asked, _is_blank(source["field"])), f"blank_{index}"))
-    return columns
+        asked = goes if source.get("fallback") else and_(stays, facts.c.reason.is_distinct_from("opted_out"))
+        columns.append(count(and_(asked, facts.c[f"is_blank_{index}"]), f"blank_{index}"))
+    return select(*columns).select_from(facts)
 
 
 def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> AudienceCount:
