@@ -460,7 +460,7 @@ class ContactImport(Base):
 
     `next_offset` and `next_row` are the checkpoint: everything before them is committed, so a crash resumes there.
     rows = created + updated + unchanged + duplicates + invalid; the opted-out are left alone and count as unchanged.
-    `dialect` is how the file is written, `mapping` is `{"targets": [one a column]}`, `problems` counts invalid rows by kind.
+    `dialect` is how the file is written, `mapping` is `{"targets": [one a column]}`, `problems` counts refused rows by kind.
     """
 
     __tablename__ = "contact_imports"

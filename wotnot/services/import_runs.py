@@ -229,7 +229,7 @@ def _prove_claim(session: Session, run: _Run, values: Mapping[str, Any]) -> date
 
 
 def _add_counts(session: Session, run: _Run, chunk: Chunk, counts: import_writes.Counts, *, is_last: bool) -> None:
-    for kind, count in chunk.problems.items():
+    for kind, count in {**chunk.problems, "twice": chunk.duplicate_count}.items():
         run.problems[kind] = run.problems.get(kind, 0) + count
     values: dict[str, Any] = {
         column: getattr(ContactImport, column) + getattr(counts, name) for column, name in _COUNTED.items()

@@ -76,7 +76,7 @@ def test_a_file_becomes_contacts(cast: Cast, session: Any, config: Config) -> No
         ("VIP", 2),
     ]
     assert contacts.count_contacts(cast.workspace.id).total == 3
-    assert found.problems == {"missing": 1, "email": 1}
+    assert found.problems == {"missing": 1, "email": 1, "twice": 1}
     assert found.storage_key not in stored_files(config)
 
 
