@@ -216,7 +216,7 @@ class Workspace(Base):
     created_at: Mapped[Created]
 
 
-class User(UserMixin, Base):
+class User(UserMixin, Base):  # type: ignore[misc]  # flask-login publishes no types
     """A log-in. `session_epoch` goes up when every session and token of the user must end."""
 
     __tablename__ = "users"

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, json, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
 from marshmallow import ValidationError
 from redis.exceptions import RedisError
@@ -30,6 +31,7 @@ _DETAILS = {
     429: "Too many requests. Wait a moment, then try again.",
     500: "Something went wrong on our side. It has been written down; please try again.",
 }
+_UNSTORABLE = "A value holds characters or a number that cannot be stored."
 
 
 def register(app: Flask) -> None:
@@ -40,6 +42,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(RedisError, _answer_store_away)
     app.register_error_handler(OperationalError, _answer_store_away)
     app.register_error_handler(DBAPIError, _answer_database_error)
+    app.register_error_handler(ValueError, _answer_unstorable_text)
 
 
 def wants_problem() -> bool:
@@ -148,6 +151,8 @@ def _answer_http_error(error: HTTPException) -> Response:
 
 
 def _detail_of(error: HTTPException, status: int) -> str:
+    if isinstance(error, CSRFError):
+        return "This page was open for too long, or you signed in elsewhere. Go back, load it again and try once more."
     own_words = error.description if error.description != type(error).description else None
     if status == HTTPStatus.TOO_MANY_REQUESTS and " per " in (own_words or ""):
         own_words = None  # the limiter's own description is its rule, such as "10 per 1 minute"
@@ -164,10 +169,18 @@ def _answer_store_away(error: Exception) -> Response:
     return response
 
 
+def _answer_unstorable_text(error: ValueError) -> Response:
+    """PostgreSQL has no NUL and no lone surrogates: text with them is the caller's, whichever field it came in."""
+    if not isinstance(error, UnicodeEncodeError) and "NUL" not in str(error):
+        raise error
+    db.session.rollback()
+    return _answer(422, _UNSTORABLE, code="invalid")
+
+
 def _answer_database_error(error: DBAPIError) -> Response:
     """A value PostgreSQL cannot take, such as a NUL byte or an id beyond 64 bits, is the caller's; the rest is ours."""
     db.session.rollback()
-    if getattr(error.orig, "pgcode", None) in {"22003", "22021", "22P05"} or isinstance(error.orig, ValueError):
-        return _answer(422, "A value holds characters or a number that cannot be stored.")
+    if getattr(error.orig, "pgcode", None) in {"22003", "22021", "22P05"}:
+        return _answer(422, _UNSTORABLE, code="invalid")
     logger.error("database error", exc_info=error)
     return _answer(500, _DETAILS[500])

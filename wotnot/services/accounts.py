@@ -12,12 +12,11 @@ from functools import cache
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from wotnot import clock
 from wotnot.config import Config
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
 from wotnot.extensions import db
@@ -137,13 +136,6 @@ def revoke_login(login_id: str, expires_at: datetime) -> None:
     """End every token of one log-in; `expires_at` is when the last of them ends anyway. Twice is as good as once."""
     with transaction() as session:
         session.execute(insert(RevokedToken).values(jti=login_id, expires_at=expires_at).on_conflict_do_nothing())
-
-
-def purge_revoked_tokens() -> int:
-    """Forget revoked tokens that have expired by themselves; answers how many."""
-    with transaction() as session:
-        expired = delete(RevokedToken).where(RevokedToken.expires_at < clock.now()).returning(RevokedToken.jti)
-        return len(session.scalars(expired).all())
 
 
 def end_all_sessions(user_id: int) -> None:

@@ -1,6 +1,7 @@
 """Requests that may be repeated safely. Owns the `idempotency_keys` table.
 
 The row is the lock: whoever inserts it does the work, and its answer is kept for whoever comes again with the same key.
+Housekeeping forgets it after a day.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,6 @@ from wotnot.models import IdempotencyKey
 from wotnot.services.transaction import transaction
 
 KEY_LENGTH = 255
-KEPT = timedelta(days=2)
 # A row without an answer that is older than this was left by a process that died; the work may be tried again, and its
 # own unique keys decide whether it was done.
 ABANDONED = timedelta(minutes=2)
@@ -56,13 +56,6 @@ def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: 
     with transaction() as session:
         session.execute(update(IdempotencyKey).where(*where).values(status=answer.status, answer={"body": answer.body}))
     return answer
-
-
-def purge() -> int:
-    """Forget keys older than KEPT; answers how many."""
-    with transaction() as session:
-        old = delete(IdempotencyKey).where(IdempotencyKey.created_at < clock.now() - KEPT).returning(IdempotencyKey.key)
-        return len(session.scalars(old).all())
 
 
 def _claim(workspace_id: int, operation: str, key: str, body_hash: str) -> bool:

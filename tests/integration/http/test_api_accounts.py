@@ -8,7 +8,6 @@ from flask_jwt_extended import create_access_token, create_refresh_token
 from tests import factories
 from tests.cast import PASSWORD, Cast
 from tests.client import ApiClient, Client
-from wotnot import clock
 from wotnot.blueprints.api.auth import issue_tokens
 from wotnot.models import Role
 from wotnot.services import accounts, api_keys, workspaces
@@ -243,6 +242,14 @@ def test_a_body_that_is_no_json_object_is_refused(session, client: Client, body)
     assert answer.mimetype == PROBLEM
 
 
+@pytest.mark.parametrize("text", ["a\\u0000b", "a\\ud800b"])
+def test_text_that_no_database_can_hold_is_the_callers_fault(session, client: Client, text):
+    body = f'{{"email": "dana@casa.example", "password": "{PASSWORD}", "name": "Dana", "workspace_name": "{text}"}}'
+    answer = client.post("/api/v1/auth/register", data=body, content_type="application/json")
+    assert answer.status_code == 422
+    assert "cannot be stored" in answer.json["detail"]
+
+
 def test_a_page_that_is_not_there_is_friendly(session, client: Client):
     answer = client.get("/app/nothing")
     assert answer.status_code == 404
@@ -256,12 +263,11 @@ def test_every_answer_carries_the_security_headers(session, client: Client):
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_revoked_log_ins_are_forgotten_when_they_ended_anyway(cast: Cast):
-    accounts.revoke_login("old", clock.now() - timedelta(seconds=1))
-    accounts.revoke_login("new", clock.now() + timedelta(days=1))
-    accounts.revoke_login("new", clock.now() + timedelta(days=1))
-    assert accounts.purge_revoked_tokens() == 1
-    assert accounts.purge_revoked_tokens() == 0
+def test_calls_are_counted_against_a_limit_of_each_credential(cast: Cast, client: Client):
+    alice, bob = client.api(cast.alice), client.api(cast.bob)
+    left = [int(one.get("/me").headers["X-RateLimit-Remaining"]) for one in (alice, alice, bob)]
+    assert left[0] - left[1] == 1
+    assert left[2] == left[0]
 
 
 def test_an_api_call_costs_two_queries(cast: Cast, client: Client, count_queries, app):

@@ -10,7 +10,7 @@ from tests.cast import Cast
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import IdempotencyKey
-from wotnot.services.idempotency import ABANDONED, KEPT, Answer, purge, run_once
+from wotnot.services.idempotency import ABANDONED, Answer, run_once
 
 
 def once(cast: Cast, work, *, key="k", body="hash", operation="messages"):
@@ -68,14 +68,6 @@ def test_a_key_left_by_a_dead_process_is_taken_over(cast: Cast, session):
     row.created_at = clock.now() - ABANDONED - timedelta(seconds=1)
     session.commit()
     assert once(cast, lambda: Answer(202, {"id": 5})).body == {"id": 5}
-
-
-def test_old_keys_are_forgotten(cast: Cast, session):
-    once(cast, lambda: Answer(202, {}))
-    assert purge() == 0
-    session.query(IdempotencyKey).update({"created_at": clock.now() - KEPT - timedelta(hours=1)})
-    session.commit()
-    assert purge() == 1
 
 
 def test_of_many_at_once_one_works(committed_cast: Cast, app):
