@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 
 from flask import Flask
 from werkzeug.routing import Rule
 
 from tests import factories
 from tests.cast import Cast
-from wotnot.models import Consent, ImportState, Role
+from wotnot.models import Consent, Role
+from wotnot.services import contact_imports
 
 # Who may call these is decided elsewhere, each for the reason given.
 PUBLIC = {
@@ -17,6 +19,8 @@ PUBLIC = {
     "api-docs": "the contract is public",
     "auth": "the pages of people who are signed out; each is a form with its own limit",
     "auth-api": "as above, for programs; log-out and refresh read the token themselves",
+    "api_docs": "as above, for reading",
+    "seed_open": "log-in and registration of the short paths",
     "health": "a load balancer has no password",
     "webhooks": "Meta signs its deliveries",
     "rq_dashboard": "guards itself, see test_job_dashboard.py",
@@ -27,7 +31,10 @@ WORDS = {"asked": "cancel", "token": "no-such-token", "filename": "css/base.css"
 FIELDS = {
     "members.change_role": {"role": "admin"},
     "broadcasts.rename": {"name": "Mine now"},
+    "broadcasts-api.change": {"name": "Mine now"},
+    "broadcasts-api.retry": {"scope": "failed"},
     "channels-api.change": {"rate_per_second": 5},
+    "contacts-api.replace": {"phone": "+27821112222", "name": "Mine now"},
 }
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -80,7 +87,8 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     broadcast = factories.make_broadcast(workspace, channel, template)
     message = factories.make_message(channel, contact, broadcast)
     member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
-    contact_import = factories.make_import(workspace, state=ImportState.DONE)
+    file = BytesIO(b"phone,name\n+27821234567,Ann\n")
+    contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
         "broadcast_id": broadcast.id,
         "channel_id": channel.id,

@@ -81,7 +81,8 @@ def test_the_owner_finds_all_of_it(routes: list[Route], cast: Cast, client: Clie
     for route in guarded(routes):
         if route.method == "GET" and route.endpoint not in ENDLESS:
             response = api.get("/" + route.address) if is_api(route) else client.get(route.address)
-            if response.status_code >= 400 and response.status_code != 409:
+            # 409 and 422 are answers of a thing that was found.
+            if response.status_code >= 400 and response.status_code not in {409, 422}:
                 missing.append(f"{route} answers {response.status_code}: {response.get_data(as_text=True)[:200]}")
     assert not missing, "\n".join(missing)
 
@@ -115,7 +116,7 @@ def test_the_openapi_document_lists_every_api_route(routes: list[Route], client:
     served = {
         (method, rule.rule.replace("<int:", "{").replace("<", "{").replace(">", "}"))
         for rule in rules
-        if not rule.endpoint.startswith("api-docs.")
+        if not rule.endpoint.startswith(("api-docs.", "api_docs."))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert served - listed == set()

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.csv_answers import csv_answer
 from wotnot.blueprints.form_errors import errors_of
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
@@ -34,7 +34,7 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"phone_words": format_phone, "people_word": _people, **time_words(actor().workspace.timezone)}
+    return {"phone_words": format_phone, "people_word": _people, **time_words(page_timezone())}
 
 
 # ---------------------------------------------------------------- the list

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.csv_answers import csv_answer
 from wotnot.blueprints.form_errors import errors_of
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.blueprints.import_views import CheckView, columns_of, file_words, steps_of, target_choices
 from wotnot.errors import Conflict, DomainError, Invalid, TooLarge
@@ -47,7 +47,7 @@ def _words() -> dict[str, object]:
         "country_name": country_name,
         "broadcast_id": _broadcast_id(),
         "max_bytes": contact_imports.MAX_BYTES,
-        **time_words(actor().workspace.timezone),
+        **time_words(page_timezone()),
     }
 
 
