@@ -143,7 +143,7 @@ def person_at(people: People, position: int) -> Contact | None:
 def list_people(
     people: People, why: str, variables: Variables, *, cursor: str | None = None, limit: int | None = None
 ) -> Page[Contact]:
-    """People of the audience by `why`: opted_out, excluded, missing_value, no_number, or `blank:<field>`.
+    """People of the audience by `why`: opted_out, excluded, missing_value, no_number, `blank:<field>`; "" for all.
 
     Raises Invalid for another reason or a foreign cursor.
     """
@@ -158,6 +158,8 @@ def list_people(
 
 
 def _condition_of(people: People, why: str, variables: Variables) -> ColumnElement[bool]:
+    if not why:
+        return people.condition
     if why == "excluded":
         return and_(people.condition, people.excluded if people.excluded is not None else false())
     if why == "opted_out":
