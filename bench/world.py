@@ -102,6 +102,13 @@ def execute(statement: str, **parameters: object) -> Any:
     return rows
 
 
+def vacuum() -> None:
+    """Clear up after the seeding and let the planner know what is there, as autovacuum does in time."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
+
+
 def seed_workspace() -> int:
     """A workspace; answers its id."""
     return int(execute("INSERT INTO workspaces (name) VALUES ('Bench') RETURNING id")[0][0])
@@ -198,11 +205,20 @@ def seed_broadcast(workspace_id: int, channel_id: int, template_id: int, *, firs
     return broadcast_id
 
 
-def _wait_for(url: str, seconds: float = 20) -> None:
+def start_web(world: World, name: str, *, app: str = "wsgi:app") -> int:
+    """Start gunicorn as the Procfile does, serving `app`; answers its port once it answers."""
+    port = free_port()
+    command = ("gunicorn", app, "--config", "gunicorn.conf.py")
+    world.processes.start(name, *command, HOST="127.0.0.1", PORT=str(port))
+    _wait_for(f"http://127.0.0.1:{port}/healthz", any_answer=True)
+    return port
+
+
+def _wait_for(url: str, seconds: float = 60, *, any_answer: bool = False) -> None:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         try:
-            if requests.get(url, timeout=1).ok:
+            if requests.get(url, timeout=1).ok or any_answer:
                 return
         except requests.RequestException:
             time.sleep(0.05)

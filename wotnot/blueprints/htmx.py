@@ -61,8 +61,11 @@ def register(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    # One look for all of them: this runs for every answer, Meta's receipts included.
+    present = {name.lower() for name, _ in response.headers}
     for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in present:
+            response.headers.add(name, value)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype == "text/html":

@@ -7,6 +7,7 @@ import hmac
 
 from flask import Blueprint, Flask, abort, current_app, request
 
+from wotnot import metrics
 from wotnot.config import Config
 from wotnot.extensions import csrf, limiter
 from wotnot.services import webhook_inbox
@@ -34,6 +35,7 @@ def receive() -> tuple[str, int]:
         abort(413)
     body = request.get_data(cache=False)
     if not webhook_inbox.is_signed(body, request.headers.get("X-Hub-Signature-256", ""), _config().facebook_app_secret):
+        metrics.count("webhook_deliveries", "forged")
         abort(401, "The signature does not match this app's secret.")
     webhook_inbox.store_delivery(body)
     return "", 200

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from wotnot import metrics
 from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
 from wotnot.services import broadcasts, consent, inbound, queue, receipts, tallies, template_sync
+from wotnot.services.group_commit import GroupCommit
 from wotnot.services.transaction import on_commit, transaction
 from wotnot.services.whatsapp.errors import plain_words
 from wotnot.services.whatsapp.parse import Facts, Malformed, Preference, TemplateChange, parse_delivery
@@ -47,10 +48,19 @@ def is_signed(body: bytes, header: str, secret: str) -> bool:
 
 
 def store_delivery(body: bytes) -> None:
-    """Store one signed delivery and wake the drain."""
+    """Store one signed delivery durably, in one commit with those that arrive with it, and wake the drain."""
+    stored = _door.add(body)
+    if stored:
+        metrics.count("webhook_deliveries", "stored", stored)
+        queue.enqueue_once("drain_webhooks", every_seconds=5)
+
+
+def _store(bodies: list[bytes]) -> None:
     with transaction() as session:
-        session.execute(insert(WebhookEvent).values(body=body))
-        on_commit(lambda: queue.enqueue_once("drain_webhooks", every_seconds=5))
+        session.execute(text(_STORE), {"bodies": bodies})
+
+
+_door = GroupCommit(_store)
 
 
 def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SECONDS) -> dict[str, int]:
@@ -226,6 +236,8 @@ ORDER BY c.phone = :phone DESC NULLS LAST LIMIT 1
 """
 
 _IS_DUE = "SELECT EXISTS (SELECT 1 FROM webhook_events WHERE state = 'pending' AND due_at <= now())"
+
+_STORE = "INSERT INTO webhook_events (body) SELECT unnest(CAST(:bodies AS bytea[]))"
 
 _TAKE = """
 SELECT id, body, attempt_count FROM webhook_events WHERE state = 'pending' AND due_at <= now()
