@@ -216,7 +216,7 @@ class Workspace(Base):
     created_at: Mapped[Created]
 
 
-class User(UserMixin, Base):  # type: ignore[misc]  # flask-login publishes no types
+class User(UserMixin, Base):
     """A log-in. `session_epoch` goes up when every session and token of the user must end."""
 
     __tablename__ = "users"
@@ -654,6 +654,8 @@ class Message(Base):
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
         # The thread with a contact.
         Index("ix_messages_contact_id_id", "contact_id", "id"),
+        # Who answered a broadcast: few among many.
+        Index("ix_messages_replied", "broadcast_id", "id", postgresql_where=text("replied")),
     )
 
 

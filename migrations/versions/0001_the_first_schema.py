@@ -781,6 +781,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_messages_contact_id_id", "messages", ["contact_id", "id"], unique=False)
     op.create_index(
+        "ix_messages_replied", "messages", ["broadcast_id", "id"], unique=False, postgresql_where=sa.text("replied")
+    )
+    op.create_index(
         "ix_messages_sending", "messages", ["claimed_by"], unique=False, postgresql_where=sa.text("state = 'sending'")
     )
     op.create_index(
@@ -817,6 +820,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("broadcast_id IS NULL AND state = 'queued'"),
     )
     op.drop_index("ix_messages_sending", table_name="messages", postgresql_where=sa.text("state = 'sending'"))
+    op.drop_index("ix_messages_replied", table_name="messages", postgresql_where=sa.text("replied"))
     op.drop_index("ix_messages_contact_id_id", table_name="messages")
     op.drop_index(
         "ix_messages_broadcast_id_state_id", table_name="messages", postgresql_where=sa.text("broadcast_id IS NOT NULL")

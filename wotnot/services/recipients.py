@@ -23,7 +23,7 @@ from wotnot.services.tallies import (
 
 STREAM_BATCH = 2_000
 
-FEW_HITS = 2_000
+FEW_HITS = 20_000
 """Up to this many contacts that match a search, their rows are looked up one by one; beyond it the list is walked."""
 
 
@@ -114,11 +114,11 @@ def list_recipients(
         "limit": keyset.limit + 1,
     }
     conditions = _conditions(chosen, cause, keyset)
-    statement = _WALK
+    statement = _REPLIED if chosen.replied else _WALK
     if search and search.strip():
         parameters |= {"workspace": workspace_id, "pattern": search_pattern(search)}
         hits = _few_hits(workspace_id, parameters["pattern"])
-        if hits is None:
+        if hits is None or chosen.replied:
             conditions += " AND c.search_text LIKE :pattern"
         else:
             parameters["hits"] = hits
@@ -166,8 +166,6 @@ def _conditions(view: View, cause: str | None, keyset: Keyset) -> str:
         conditions += " AND m.id < :id" if keyset.is_older else " AND m.id > :id"
     if view.reached:
         conditions += " AND m.reached >= :reached"
-    if view.replied:
-        conditions += " AND m.replied"
     if cause is not None:
         conditions += " AND coalesce(m.skip_reason, m.error_code::text, '') = :cause"
     return conditions
@@ -195,6 +193,13 @@ CROSS JOIN LATERAL (
     ORDER BY m.id {order} LIMIT :limit
 ) x
 ORDER BY x.id {order} LIMIT :limit
+"""
+
+# Few answer; they have an index of their own.
+_REPLIED = """
+SELECT {columns} FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
+WHERE m.broadcast_id = :broadcast AND m.replied {conditions}
+ORDER BY m.id {order} LIMIT :limit
 """
 
 _LOOK_UP = """
