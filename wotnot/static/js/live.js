@@ -141,7 +141,7 @@ function onVisibility() {
 
 // --- What changed is tinted for a moment, and told to a screen reader now and then. ---
 
-let revisions = new Map(); // row id → revision before the swap
+const revisions = new Map(); // row id → revision before the swap
 let lastSaid = 0;
 let sayTimer = 0;
 
@@ -157,12 +157,12 @@ function rememberRevisions(event) {
   for (const row of event.detail.target.querySelectorAll("[id][data-rev]")) revisions.set(row.id, row.dataset.rev);
 }
 
-function tintChanged() {
-  for (const [id, before] of revisions) {
-    const row = document.getElementById(id);
-    if (row && row.dataset.rev !== before) row.classList.add("wn-changed");
+// Only the rows that settled now: htmx is still setting the attributes of another region's.
+function tintChanged(region) {
+  for (const row of region.querySelectorAll("[id][data-rev]")) {
+    if (revisions.has(row.id) && revisions.get(row.id) !== row.dataset.rev) row.classList.add("wn-changed");
+    revisions.delete(row.id);
   }
-  revisions = new Map();
 }
 
 function say() {
@@ -205,8 +205,8 @@ export function startLive() {
     const region = event.target.closest("[data-live]");
     if (region) typed = { region: identify(region), at: Date.now() };
   });
-  document.addEventListener("htmx:afterSettle", () => {
-    tintChanged();
+  document.addEventListener("htmx:afterSettle", (event) => {
+    tintChanged(event.target);
     sayLater();
     reconnectIfTopicsChanged();
   });

@@ -39,12 +39,15 @@ function onKey(event) {
 let pressed = "";
 
 function rememberPress(event) {
-  pressed = event.detail.elt.dataset?.walk || "";
+  const { walk } = event.detail.requestConfig.elt.dataset;
+  if (walk) pressed = walk; // other parts of the page fetch meanwhile and must not make us forget
 }
 
-function restorePress() {
-  if (!pressed || document.activeElement !== document.body) return;
-  document.querySelector(`[data-walker] [data-walk="${pressed}"]`)?.focus({ preventScroll: true });
+function restorePress(event) {
+  if (!pressed || !event.target.querySelector("[data-walker]")) return;
+  const button = document.querySelector(`[data-walker] [data-walk="${pressed}"]`);
+  if (document.activeElement === document.body) button?.focus({ preventScroll: true });
+  pressed = "";
 }
 
 /** Draw what is on the page and what comes later; bind the keys. */
@@ -52,8 +55,8 @@ export function startPreview() {
   drawMarks(document);
   document.addEventListener("keydown", onKey);
   document.addEventListener("htmx:beforeRequest", rememberPress);
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSettle", (event) => {
     drawMarks(document);
-    restorePress();
+    restorePress(event);
   });
 }
