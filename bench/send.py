@@ -113,7 +113,8 @@ def _send(world: World, broadcasts: list[int], how: str) -> dict[str, dict[int, 
 
 def _wait_until_sent(broadcasts: list[int]) -> None:
     while execute(
-        "SELECT 1 FROM messages WHERE broadcast_id = ANY(:ids) AND state IN ('queued', 'sending') LIMIT 1", ids=broadcasts
+        "SELECT 1 FROM messages WHERE broadcast_id = ANY(:ids) AND state IN ('queued', 'sending') LIMIT 1",
+        ids=broadcasts,
     ):
         time.sleep(0.5)
 
@@ -124,7 +125,7 @@ def _memory(world: World) -> int:
 
     process = psutil.Process(world.processes._running["sender"].pid)  # noqa: SLF001
     family = [process, *process.children(recursive=True)]
-    return max(member.memory_info().rss for member in family) // 1024
+    return max(int(member.memory_info().rss) for member in family) // 1024
 
 
 def _bare_rate(world: World, number: str, count: int) -> float:

@@ -19,6 +19,7 @@ class Unlimited:
 
     def slow_down(self, channel_id: int) -> float:
         """There is nothing to slow down."""
+        del channel_id
         return 1.0
 
 

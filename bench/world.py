@@ -96,7 +96,7 @@ def running_world() -> Iterator[World]:
 
 def execute(statement: str, **parameters: object) -> Any:
     """Run one statement and commit."""
-    result = db.session.execute(text(statement), parameters)
+    result: Any = db.session.execute(text(statement), parameters)
     rows = result.all() if result.returns_rows else []
     db.session.commit()
     return rows

@@ -54,7 +54,7 @@ class Config:
         Raises ConfigError naming the first variable that is missing or malformed.
         """
         source = os.environ if env is None else env
-        config = cls(
+        return cls(
             database_url=_database_url(_required(source, "DATABASE_URL")),
             redis_url=_required(source, "REDIS_URL"),
             secret_key=_secret(source, "SECRET_KEY"),
@@ -80,7 +80,6 @@ class Config:
             sandbox_url=source.get("SANDBOX_URL", ""),
             log_format=_choice(source, "LOG_FORMAT", ("json", "text")),
         )
-        return config
 
     def as_flask(self) -> dict[str, object]:
         """The settings that Flask and its extensions read by their own names."""

@@ -1,6 +1,7 @@
 """How fast a broadcast goes right now: a few counters in Redis that forget by themselves. A hint for people, not a fact."""
 
 import time
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -26,10 +27,10 @@ def per_second(broadcast_id: int) -> float:
     now = int(time.time())
     keys = [_key(broadcast_id, now - age) for age in range(1, WINDOW_SECONDS + 1)]
     try:
-        counts = [int(value) for value in redis.client.mget(keys) if value is not None]
+        values: Any = redis.client.mget(keys)
     except RedisError:
         return 0.0
-    return sum(counts) / WINDOW_SECONDS
+    return sum(int(value) for value in values if value is not None) / WINDOW_SECONDS
 
 
 def _key(broadcast_id: int, second: int) -> str:

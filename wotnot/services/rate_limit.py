@@ -9,7 +9,7 @@ Times are microseconds since the epoch on Redis's clock; the caller gets them as
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis import Redis
 
@@ -126,7 +126,7 @@ class LeakyBucket:
         """
         pipeline = self._client.pipeline(transaction=False)
         for wish in wishes:
-            arguments = [wish.rate, wish.count, int(HORIZON_SECONDS * 1e6), f"{wish.not_before:.3f}"]
+            arguments: list[Any] = [wish.rate, wish.count, int(HORIZON_SECONDS * 1e6), f"{wish.not_before:.3f}"]
             self._reserve(keys=[_key(wish.channel_id)], args=[*arguments, *_RECOVERY], client=pipeline)
         return [_grant(wish, answer) for wish, answer in zip(wishes, pipeline.execute(), strict=True)]
 
@@ -140,7 +140,7 @@ class LeakyBucket:
         return float(self._slow_down(keys=[_key(channel_id)], args=_RECOVERY))
 
 
-_RECOVERY = [int(RECOVERY_SECONDS * 1e6), RECOVERY_STEP, KEY_TTL_MS]
+_RECOVERY: list[Any] = [int(RECOVERY_SECONDS * 1e6), RECOVERY_STEP, KEY_TTL_MS]
 
 
 def _grant(wish: Wish, answer: list[bytes]) -> Grant:

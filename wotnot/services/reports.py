@@ -107,7 +107,7 @@ def analyse(workspace_id: int, period: Period, *, channel_id: int | None = None)
         if row.template_id:
             tallies.add_row(by_template[row.template_id], row)
         if row.state == "failed":
-            causes[row.cause] += row.count
+            causes[row.cause] += row.amount
     report.by_template = _name_templates(workspace_id, by_template)
     report.failures = _failures(causes)
     return report
@@ -154,7 +154,7 @@ def _sums(workspace_id: int, period: Period, channel_id: int | None, detail: Seq
     keys = (*detail, MessageTally.state, MessageTally.reached, MessageTally.first_attempt, MessageTally.replied)
     count = cast(func.sum(MessageTally.delta), BigInteger)  # PostgreSQL sums bigint to a decimal
     query = (
-        select(*keys, count.label("count"))
+        select(*keys, count.label("amount"))
         .where(
             MessageTally.workspace_id == workspace_id,
             MessageTally.day.between(period.first, period.last),

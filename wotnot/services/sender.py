@@ -218,7 +218,8 @@ class Sender:
 
     def _schedule(self, grants: dict[int, Grant], claims: dict[int, list[Claim]], now: float) -> None:
         for channel_id, grant in grants.items():
-            lane, parcels = self._lanes[channel_id], []
+            lane = self._lanes[channel_id]
+            parcels: list[Parcel] = []
             for claim in claims[channel_id]:
                 parcel = self._pack(claim, lane, now + grant.first_in + len(parcels) * grant.interval)
                 if parcel is not None:

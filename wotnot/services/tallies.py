@@ -6,6 +6,7 @@ A writer only ever appends, so counting never makes two senders wait for each ot
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import BigInteger, cast, func, select, text
 
@@ -25,6 +26,11 @@ _STEPS = {
     "delivered": REACHED_DELIVERED,
     "read": REACHED_READ,
 }
+
+
+_FUNNEL = (
+    "audience", "attempted", "accepted", "sent", "delivered", "read", "replied", "failed", "skipped", "unknown",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,6 @@ class BroadcastCounts:
         return self.states["queued"] + self.states["sending"]
 
 
-_FUNNEL = (
-    "audience", "attempted", "accepted", "sent", "delivered", "read", "replied", "failed", "skipped", "unknown",
-)  # fmt: skip
-
-
 def broadcast_counts(broadcast_ids: Sequence[int]) -> dict[int, BroadcastCounts]:
     """The counts of some broadcasts in one query; one without messages gets zeros. The caller checked the tenant."""
     answer = {broadcast_id: BroadcastCounts() for broadcast_id in broadcast_ids}
@@ -62,14 +63,14 @@ def broadcast_counts(broadcast_ids: Sequence[int]) -> dict[int, BroadcastCounts]
     for row in db.session.execute(_broadcast_sums(broadcast_ids)):
         add_row(answer[row.broadcast_id], row)
         if row.cause:
-            causes[row.broadcast_id, row.state, row.cause] += row.count
+            causes[row.broadcast_id, row.state, row.cause] += row.amount
     for (broadcast_id, state, cause), count in sorted(causes.items(), key=lambda item: -item[1]):
         if count:
             answer[broadcast_id].causes.append(Cause(state, cause, count))
     return answer
 
 
-def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-def]
+def _broadcast_sums(broadcast_ids: Sequence[int]) -> Any:
     keys = (
         MessageTally.broadcast_id,
         MessageTally.state,
@@ -78,20 +79,20 @@ def _broadcast_sums(broadcast_ids: Sequence[int]):  # type: ignore[no-untyped-de
         MessageTally.replied,
         MessageTally.cause,
     )
-    return select(*keys, cast(func.sum(MessageTally.delta), BigInteger).label("count")).where(
+    return select(*keys, cast(func.sum(MessageTally.delta), BigInteger).label("amount")).where(
         MessageTally.broadcast_id.in_(broadcast_ids)
     ).group_by(*keys)  # fmt: skip
 
 
-def add_row(counts: BroadcastCounts, row) -> None:  # type: ignore[no-untyped-def]
-    """Add one summed row (state, reached, first_attempt, replied, count) to `counts`."""
-    counts.states[row.state] += row.count
-    counts.funnel["audience"] += row.count if row.first_attempt else 0
-    counts.funnel["replied"] += row.count if row.replied else 0
+def add_row(counts: BroadcastCounts, row: Any) -> None:
+    """Add one summed row (state, reached, first_attempt, replied, amount) to `counts`."""
+    counts.states[row.state] += row.amount
+    counts.funnel["audience"] += row.amount if row.first_attempt else 0
+    counts.funnel["replied"] += row.amount if row.replied else 0
     for step, reached in _STEPS.items():
-        counts.funnel[step] += row.count if row.reached >= reached else 0
+        counts.funnel[step] += row.amount if row.reached >= reached else 0
     if row.state in {"failed", "skipped", "unknown"}:
-        counts.funnel[row.state] += row.count
+        counts.funnel[row.state] += row.amount
 
 
 def compact() -> dict[str, int]:

@@ -32,7 +32,9 @@ def listen(browser: requests.Session, server: str, topics: str) -> Iterator[str]
     return (line for line in answer.iter_lines(chunk_size=1, decode_unicode=True) if line.startswith("event:"))
 
 
-def test_only_the_topics_of_the_own_workspace(browser: requests.Session, live_server: str, committed_cast: Cast) -> None:
+def test_only_the_topics_of_the_own_workspace(
+    browser: requests.Session, live_server: str, committed_cast: Cast
+) -> None:
     lines = listen(browser, live_server, "broadcast:1,broadcast:2")
     assert next(lines) == "event: ready"
     wait_until(lambda: _subscribers(committed_cast.workspace.id) == 1, 5, "the subscription")
