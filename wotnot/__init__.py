@@ -1,6 +1,7 @@
 """WotNot: WhatsApp marketing that can prove what it did. `create_app` builds the Flask application."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from wotnot import blueprints, cli, log
 from wotnot.config import Config
@@ -20,6 +21,10 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["wotnot.config"] = config
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     log.configure(config.log_format)
+    if config.trusted_proxies:
+        # Limits, log lines and links need the visitor's own address and scheme, not those of the proxy in front.
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     log.register(app)
 
     # Stores first: everything below may use them.

@@ -1,7 +1,6 @@
 """Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo and broadcast."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 from flask import Flask
@@ -15,8 +14,7 @@ MODULES = ("doctor", "demo", "broadcast")
 def register(app: Flask) -> None:
     """Add every command to `flask --app wsgi …`."""
     for name in MODULES:
-        if find_spec(f"wotnot.commands.{name}"):
-            import_module(f"wotnot.commands.{name}").register(app)
+        import_module(f"wotnot.commands.{name}").register(app)
 
     @app.cli.command("worker")
     @click.argument("queues", nargs=-1, required=True)

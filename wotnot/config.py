@@ -39,6 +39,7 @@ class Config:
     cors_origins: tuple[str, ...] = ()
     smtp_url: str = ""
     mail_from: str = "WotNot <no-reply@localhost>"
+    trusted_proxies: int = 0
     allow_private_urls: bool = False
     port: int = 8000
     storage_path: Path = field(default=Path("var/storage"))
@@ -73,6 +74,7 @@ class Config:
             cors_origins=_words(source.get("CORS_ORIGINS", "")),
             smtp_url=source.get("SMTP_URL", ""),
             mail_from=source.get("MAIL_FROM") or "WotNot <no-reply@localhost>",
+            trusted_proxies=_integer(source, "TRUSTED_PROXIES", 0, 0, 9),
             allow_private_urls=_flag(source, "ALLOW_PRIVATE_URLS"),
             port=_integer(source, "PORT", 8000, 1, 65535),
             storage_path=Path(source.get("STORAGE_PATH") or "var/storage").resolve(),

@@ -25,8 +25,7 @@ STATEMENT_MILLISECONDS = 2000
 
 # Every counter there is: name → what it counts.
 COUNTERS = {
-    "sends": "Requests to POST /messages by outcome",
-    "webhook_deliveries": "Webhook deliveries by what became of them at the door",
+    "sends": "Messages by what came of posting them",
     "webhook_changes": "Changes inside deliveries by kind",
     "stream_refusals": "Live streams refused because too many are open",
 }

@@ -1,7 +1,6 @@
 """HTTP only: authorise, parse, call one service function, choose an answer."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from flask import Flask
 
@@ -29,5 +28,4 @@ MODULES = (
 def register(app: Flask) -> None:
     """Put every page, the JSON API and the webhooks on `app`."""
     for name in MODULES:
-        if find_spec(f"wotnot.blueprints.{name}"):
-            import_module(f"wotnot.blueprints.{name}").register(app)
+        import_module(f"wotnot.blueprints.{name}").register(app)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Flask, Response, request
 from redis.exceptions import RedisError
 
+from wotnot import metrics
 from wotnot.blueprints import guards
 from wotnot.services import events
 from wotnot.services.transaction import release_connection
@@ -32,6 +33,7 @@ def stream() -> Response:
     topics = frozenset(filter(None, request.args.get("topics", "").split(",")))
     workspace_id = guards.workspace_id()
     if not _slots.acquire(blocking=False):
+        metrics.count("stream_refusals")
         return Response(status=503, headers={"Retry-After": "15"})
     release_connection()
     response = Response(_events(workspace_id, topics), mimetype="text/event-stream")

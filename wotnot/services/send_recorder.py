@@ -15,7 +15,7 @@ from flask import Flask
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from wotnot import clock
+from wotnot import clock, metrics
 from wotnot.extensions import db
 from wotnot.models import Consent
 from wotnot.services import broadcasts, channels, consent, events, outbox, pace
@@ -166,6 +166,8 @@ class Recorder:
 
     def _tell(self, judged: Sequence[tuple[Claim, Verdict]], outcomes: Sequence[Outcome]) -> None:
         """Let open pages know, at most twice a second a broadcast."""
+        for state, count in Counter(outcome.state for outcome in outcomes).items():
+            metrics.count("sends", state, count)
         accepted = Counter(o.broadcast_id for o in outcomes if o.state == "accepted" and o.broadcast_id)
         for broadcast_id, count in accepted.items():
             pace.note_accepted(broadcast_id, count)
