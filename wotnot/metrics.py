@@ -26,6 +26,7 @@ STATEMENT_MILLISECONDS = 2000
 # Every counter there is: name → what it counts.
 COUNTERS = {
     "sends": "Messages by what came of posting them",
+    "webhook_deliveries": "Webhook deliveries: forged at the door, or taken from the inbox",
     "webhook_changes": "Changes inside deliveries by kind",
     "stream_refusals": "Live streams refused because too many are open",
 }

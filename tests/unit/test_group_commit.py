@@ -25,10 +25,10 @@ class Store:
             raise OSError("the disk is full")
 
 
-def add_while_the_first_waits(group: GroupCommit[int], store: Store) -> list[int | OSError]:
+def add_while_the_first_waits(group: GroupCommit[int], store: Store) -> list[bool | OSError]:
     """Item 0 is being written when 1 to 9 arrive; what each `add` answered or raised."""
 
-    def add(item: int) -> int | OSError:
+    def add(item: int) -> bool | OSError:
         try:
             return group.add(item)
         except OSError as error:
@@ -50,17 +50,18 @@ def test_those_who_wait_are_written_by_one_of_them() -> None:
     assert store.groups[0] == [0]
     assert sorted(store.groups[1]) == list(range(1, 10))
     assert len(store.groups) == 2
-    assert answers[0] == 1
-    assert sorted(answers[1:]) == [0] * 8 + [9]  # type: ignore[type-var]
+    assert answers[0] is True
+    assert answers[1:].count(True) == 1
+    assert answers[1:].count(False) == 8
 
 
 def test_a_refused_group_is_refused_to_each_of_it_and_to_nobody_else() -> None:
     store = Store(fails=1)
     group = GroupCommit(store.write)
     answers = add_while_the_first_waits(group, store)
-    assert answers[0] == 1
+    assert answers[0] is True
     assert all(isinstance(answer, OSError) for answer in answers[1:])
-    assert group.add(10) == 1
+    assert group.add(10)
     assert store.groups[-1] == [10]
 
 
@@ -70,7 +71,7 @@ def test_many_threads_lose_nothing_and_double_nothing() -> None:
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(group.add, range(5000)))
     assert sorted(written) == list(range(5000))
-    assert sum(answers) == 5000
+    assert any(answers)
 
 
 def test_alone_it_raises_what_the_write_raised() -> None:

@@ -29,8 +29,8 @@ class GroupCommit(Generic[T]):
         self._writing = threading.Lock()
         self._waiting: list[_Parcel[T]] = []
 
-    def add(self, item: T) -> int:
-        """Return when `item` is committed: with how many items this caller wrote, 0 when another one did it.
+    def add(self, item: T) -> bool:
+        """Return when `item` is committed; True for the one caller who wrote, for itself and whoever waited.
 
         Raises what `write` raised, in every thread whose item was among those.
         """
@@ -38,12 +38,14 @@ class GroupCommit(Generic[T]):
         with self._guard:
             self._waiting.append(parcel)
         with self._writing:
-            written = 0 if parcel.is_settled else self._settle_waiting()
+            leads = not parcel.is_settled
+            if leads:
+                self._settle_waiting()
         if parcel.error is not None:
             raise parcel.error
-        return written
+        return leads
 
-    def _settle_waiting(self) -> int:
+    def _settle_waiting(self) -> None:
         with self._guard:
             parcels, self._waiting = self._waiting, []
         error: Exception | None = None
@@ -54,4 +56,3 @@ class GroupCommit(Generic[T]):
         for parcel in parcels:
             parcel.error = error
             parcel.is_settled = True
-        return len(parcels)

@@ -49,9 +49,7 @@ def is_signed(body: bytes, header: str, secret: str) -> bool:
 
 def store_delivery(body: bytes) -> None:
     """Store one signed delivery durably, in one commit with those that arrive with it, and wake the drain."""
-    stored = _door.add(body)
-    if stored:
-        metrics.count("webhook_deliveries", "stored", stored)
+    if _door.add(body):
         queue.enqueue_once("drain_webhooks", every_seconds=5)
 
 
@@ -154,6 +152,7 @@ def _apply_next(limit: int, totals: dict[str, int]) -> int:
         _mark(session, [key for key, _, _ in readable if key not in again], again, poison)
     totals["done"] += len(readable) - len(again)
     totals["poison"] += len(poison)
+    metrics.count("webhook_deliveries", "taken", len(rows))
     _count(facts, len(poison))
     return len(rows)
 
