@@ -95,3 +95,20 @@ def test_a_variable_that_says_nothing_is_named(source: object) -> None:
     with pytest.raises(Invalid) as refusal:
         clean_variables({"1": source, "2": {"text": "fine"}})
     assert set(refusal.value.errors) == {"variables.1"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"field": "name"}, {"text": "spring picture"}, {"field": "picture", "fallback": "no"}, {"field": "phone"}],
+)
+def test_a_header_file_is_an_address_or_an_uploaded_file(source: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as caught:
+        clean_variables({"header.image": source, "1": {"text": "fine"}})
+    assert list(caught.value.errors) == ["variables.header.image"]
+
+
+@pytest.mark.parametrize(
+    "source", [{"text": "https://shop.example/a.jpg"}, {"text": "910000000000001"}, {"field": "photo"}]
+)
+def test_what_can_be_a_header_file(source: dict[str, str]) -> None:
+    assert clean_variables({"header.image": source}) == {"header.image": source}

@@ -146,9 +146,14 @@ def _saved_source(saved: Mapping[str, str] | None, variable: TemplateVariable) -
     return _FIELD + saved["field"], saved.get("fallback", "")
 
 
+_MEDIA_LABELS = {"image": "Picture in the header", "video": "Video in the header", "document": "File in the header"}
+
+
 def _label(variable: TemplateVariable) -> str:
     place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")
     name = variable.key.rsplit(".", maxsplit=1)[-1]
+    if variable.component == "header" and name in _MEDIA_LABELS:
+        return _MEDIA_LABELS[name]
     shown = "Link or code" if variable.component == "button" else f"{{{{{name}}}}}"
     return f"{shown} {place}".strip()
 

@@ -1,9 +1,11 @@
 """What a broadcast's `audience`, `exclude` and `variables` may look like. Pure: checks and tidies, asks no database."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wotnot.errors import Invalid
+from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 
 MAX_LISTED = 100_000
@@ -11,6 +13,9 @@ MAX_TAGS = 200
 MAX_VALUE_LENGTH = 1024
 _KINDS = ("all", "tags", "contact_ids", "phones")
 _SHOWN_ERRORS = 20
+
+MEDIA_KEYS = frozenset({"header.image", "header.video", "header.document"})
+_MEDIA_SOURCE = re.compile(r"https?://[^\s]+|[0-9A-Za-z_-]{6,}")
 
 
 def clean_audience(audience: Mapping[str, Any], default_country: str) -> dict[str, Any]:
@@ -65,6 +70,8 @@ def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     for key, source in variables.items():
         try:
             clean[str(key)] = _clean_source(source)
+            if str(key) in MEDIA_KEYS:
+                _check_media(clean[str(key)])
         except ValueError as error:
             errors[f"variables.{key}"] = str(error)
     if errors:
@@ -88,6 +95,15 @@ def _clean_source(source: object) -> dict[str, str]:
     if not kept.get("field"):
         raise ValueError("Choose a field, or write a text.")
     return {name: value for name, value in kept.items() if value}
+
+
+def _check_media(source: Mapping[str, str]) -> None:
+    """A header's file is an address or the id of an uploaded file; a name or a number can never be one."""
+    if source.get("field") in BUILT_IN_FIELDS:
+        raise ValueError("Choose a field that holds the address of a file, or give one address for everybody.")
+    for value in (source.get("text"), source.get("fallback")):
+        if value and not _MEDIA_SOURCE.fullmatch(value):
+            raise ValueError("Give the full address of the file, such as https://shop.example/spring.jpg.")
 
 
 def _clean_all(value: object) -> dict[str, Any]:

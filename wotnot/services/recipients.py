@@ -97,7 +97,8 @@ def list_recipients(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Recipient]:
-    """A page of a broadcast's ledger rows, newest first. The caller has checked that the broadcast is the workspace's.
+    """A page of a broadcast's ledger rows in the order in which they are sent, so that a page watched live moves at its
+    top. The caller has checked that the broadcast is the workspace's.
 
     Raises Invalid for an unknown view or a foreign cursor.
     """
@@ -123,7 +124,7 @@ def list_recipients(
         else:
             parameters["hits"] = hits
             statement = _LOOK_UP
-    order = "DESC" if keyset.is_older else "ASC"
+    order = "ASC" if keyset.is_older else "DESC"
     rows = db.session.execute(text(statement.format(columns=_COLUMNS, conditions=conditions, order=order)), parameters)
     return keyset.page([_recipient(row) for row in rows], lambda recipient: recipient.id)
 
@@ -163,7 +164,8 @@ def _few_hits(workspace_id: int, pattern: str) -> list[int] | None:
 def _conditions(view: View, cause: str | None, keyset: Keyset) -> str:
     conditions = ""
     if keyset.id is not None:
-        conditions += " AND m.id < :id" if keyset.is_older else " AND m.id > :id"
+        # A page further on holds later rows: the opposite of the lists that show the newest first.
+        conditions += " AND m.id > :id" if keyset.is_older else " AND m.id < :id"
     if view.reached:
         conditions += " AND m.reached >= :reached"
     if cause is not None:

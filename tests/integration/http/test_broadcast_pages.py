@@ -293,7 +293,7 @@ def test_recipients_page_both_ways(browser: Client, cast: Cast, channel: Channel
     broadcast = make.make_broadcast(cast.workspace, channel, state=S.FINISHED)
     for number, contact in enumerate(make.make_contacts(cast.workspace, 120)):
         make.make_message(channel, contact, broadcast, state="read" if number % 2 else "delivered")
-    expected = [str(one) for one in db.session.scalars(select(Message.id).order_by(Message.id.desc()))]
+    expected = [str(one) for one in db.session.scalars(select(Message.id).order_by(Message.id))]
     url, seen, back = f"/app/broadcasts/{broadcast.id}/recipients", [], []
     while url:
         html = browser.get(url).get_data(as_text=True)
