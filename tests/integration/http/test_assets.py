@@ -11,9 +11,9 @@ def test_an_address_names_its_version_and_may_be_kept(client: Client, app: Flask
     with app.test_request_context():
         url = url_for("static", filename="js/live.js")
     assert "?v=" in url
-    answer = client.get(url)
-    assert answer.status_code == 200
-    assert answer.cache_control.max_age == 365 * 86400
+    with client.get(url) as answer:
+        assert answer.status_code == 200
+        assert answer.cache_control.max_age == 365 * 86400
 
 
 def test_a_missing_file_still_has_an_address(app: Flask, session: Any) -> None:
