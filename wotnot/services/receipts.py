@@ -110,7 +110,8 @@ def _columns(folds: Sequence[_Fold]) -> dict[str, list[Any]]:
     return {name: [getattr(fold, name) for fold in folds] for name in names}
 
 
-# Finding comes first and locks in the order of ids, as every writer of several messages does.
+# Finding comes first and locks in the order of ids, as every writer of several messages does. Each step hands on all that the
+# next one needs: the planner believes that few rows were given, and would join two steps by comparing all with all.
 _APPLY = f"""
 WITH given AS (
     SELECT g.*, c.id AS channel_id FROM unnest(
@@ -123,13 +124,15 @@ WITH given AS (
             error_code, error_title, pricing_category, pricing_type)
     JOIN channels c ON c.phone_number_id = g.phone_number_id AND c.state <> 'removed'
 ), found AS (
-    SELECT m.id, g.wamid AS given_wamid FROM given g JOIN messages m ON m.id = g.message_id
+    SELECT m.id, m.workspace_id, m.broadcast_id, m.contact_id, g.*
+    FROM given g JOIN messages m ON m.id = g.message_id
     WHERE m.channel_id = g.channel_id AND m.direction = 'out' AND (m.wamid IS NULL OR m.wamid = g.wamid)
-    UNION
-    SELECT m.id, g.wamid FROM given g JOIN messages m ON m.wamid = g.wamid
+    UNION ALL
+    SELECT m.id, m.workspace_id, m.broadcast_id, m.contact_id, g.*
+    FROM given g JOIN messages m ON m.wamid = g.wamid
     WHERE g.message_id IS NULL AND m.channel_id = g.channel_id AND m.direction = 'out'
 ), locked AS (
-    SELECT m.id FROM messages m WHERE m.id IN (SELECT id FROM found) ORDER BY m.id FOR UPDATE
+    SELECT f.* FROM found f JOIN messages m ON m.id = f.id ORDER BY m.id FOR UPDATE OF m
 ), changed AS (
     UPDATE messages m
     SET state = CASE WHEN {rank_sql("g.state")} > {rank_sql("m.state")} THEN g.state ELSE m.state END,
@@ -148,8 +151,8 @@ WITH given AS (
         pricing_category = coalesce(g.pricing_category, m.pricing_category),
         pricing_type = coalesce(g.pricing_type, m.pricing_type),
         changed_at = now()
-    FROM found f JOIN locked USING (id) JOIN given g ON g.wamid = f.given_wamid
-    WHERE m.id = f.id AND (
+    FROM locked g
+    WHERE m.id = g.id AND (
         {rank_sql("g.state")} > {rank_sql("m.state")} OR m.reached < g.reached OR m.wamid IS NULL
         OR least(m.sent_at, g.sent_at) IS DISTINCT FROM m.sent_at
         OR least(m.delivered_at, g.delivered_at) IS DISTINCT FROM m.delivered_at
@@ -157,7 +160,7 @@ WITH given AS (
         OR (m.pricing_type IS NULL AND g.pricing_type IS NOT NULL))
     RETURNING m.id
 )
-SELECT m.id, m.workspace_id, m.broadcast_id, m.contact_id, f.given_wamid, g.error_code AS given_code,
-       m.id IN (SELECT id FROM changed) AS changed
-FROM found f JOIN messages m USING (id) JOIN given g ON g.wamid = f.given_wamid
+SELECT f.workspace_id, f.broadcast_id, f.contact_id, f.wamid AS given_wamid, f.error_code AS given_code,
+       f.id IN (SELECT id FROM changed) AS changed
+FROM found f
 """  # noqa: S608 — rank_sql is ours, every value is bound
