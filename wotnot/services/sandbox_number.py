@@ -1,34 +1,51 @@
 """Connecting a number of the built-in sandbox with one press, where the sandbox stands in for Meta."""
 
+import secrets
+
 from wotnot.errors import Conflict
 from wotnot.models import Channel
 from wotnot.services import channels
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.transaction import release_connection
+from wotnot.services.whatsapp.client import GraphClient
 from wotnot.services.whatsapp.errors import GraphError
 
 # What the sandbox is born with; its README names them. No secret: it accepts every token that begins like this.
 SANDBOX_WABA_ID = "700000000000001"
 SANDBOX_TOKEN = "sandbox-token"  # noqa: S105
+SANDBOX_CODE, SANDBOX_PIN = "123456", "123456"
 
 
 def connect_sandbox(workspace_id: int) -> Channel:
-    """Connect the first number of the sandbox that no workspace has yet.
+    """Connect the first number of the sandbox that no workspace has yet, or a new one when all are taken.
 
-    Raises Conflict when none is left or the product does not run on a sandbox; Unavailable when it is away.
+    Raises Conflict when the product does not run on a sandbox; Unavailable when it is away.
     """
     if not channels.is_sandbox():
         raise Conflict("This installation talks to Meta itself; there is no sandbox to connect.")
     release_connection()
     try:
         with channels.client_with(SANDBOX_TOKEN) as client:
-            numbers = [str(number.get("id") or "") for number in client.list_phone_numbers(SANDBOX_WABA_ID)]
+            free = _find_free(client) or _add_number(client)
     except GraphError as error:
         raise domain_error(error.fault, "waba_id") from error
-    taken = channels.list_taken_numbers(numbers)
-    free = next((number for number in sorted(numbers) if number and number not in taken), None)
-    if free is None:
-        raise Conflict("Every number of the sandbox is connected already. Remove one where it is no longer needed.")
     return channels.connect_channel(
         workspace_id, waba_id=SANDBOX_WABA_ID, phone_number_id=free, access_token=SANDBOX_TOKEN
     )
+
+
+def _find_free(client: GraphClient) -> str | None:
+    numbers = [str(number.get("id") or "") for number in client.list_phone_numbers(SANDBOX_WABA_ID)]
+    taken = channels.list_taken_numbers(numbers)
+    release_connection()
+    return next((number for number in sorted(numbers) if number and number not in taken), None)
+
+
+def _add_number(client: GraphClient) -> str:
+    """A number of its own for one more workspace: added, verified and registered as at Meta."""
+    name = f"Sandbox {secrets.randbelow(9000) + 1000}"
+    digits = f"21556{secrets.randbelow(10_000):04d}"
+    added = client.add_phone_number(SANDBOX_WABA_ID, country_code="27", phone_number=digits, verified_name=name)
+    client.verify_phone_number(added, SANDBOX_CODE)
+    client.register_phone_number(added, SANDBOX_PIN)
+    return added

@@ -74,6 +74,19 @@ class GraphClient:
         """Every number of an account."""
         return list(self._pages(waba_id, "phone_numbers", fields=",".join(_PHONE_FIELDS)))
 
+    def add_phone_number(self, waba_id: str, *, country_code: str, phone_number: str, verified_name: str) -> str:
+        """Add a number to an account; answers its id. It cannot send before it is verified and registered."""
+        facts = {"cc": country_code, "phone_number": phone_number, "verified_name": verified_name}
+        return str(self._post(waba_id, "phone_numbers", json=facts)["id"])
+
+    def verify_phone_number(self, phone_number_id: str, code: str) -> None:
+        """Prove with the code that was sent by SMS that the number is ours."""
+        self._post(phone_number_id, "verify_code", json={"code": code})
+
+    def register_phone_number(self, phone_number_id: str, pin: str) -> None:
+        """Let a verified number send; `pin` becomes its two-step PIN."""
+        self._post(phone_number_id, "register", json={"messaging_product": "whatsapp", "pin": pin})
+
     def subscribe_app(self, waba_id: str) -> None:
         """Have Meta send this account's webhooks to the token's app. Safe to repeat."""
         self._post(waba_id, "subscribed_apps")
