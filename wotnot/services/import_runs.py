@@ -5,6 +5,7 @@ write: each holds the moment of its last heartbeat, and a chunk only commits whi
 """
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from queue import Full, Queue
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 STALE_SECONDS = 30
 _ACTIVE = (ImportState.CHECKING, ImportState.QUEUED, ImportState.RUNNING)
 _CHUNKS_AHEAD = 2
+_SWITCH_SECONDS = 0.0005
 _HEARTBEAT_EVERY_CHUNKS = 10
 _COUNTED = {
     "created_count": "created",
@@ -181,6 +183,9 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
             put(error)
 
     reader = threading.Thread(target=read, name="import-reader", daemon=True)
+    interval = sys.getswitchinterval()
+    # The writer mostly waits for PostgreSQL; when an answer comes it must not wait 5 ms more for the busy reader each time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     reader.start()
     try:
         while (item := waiting.get()) is not None:
@@ -190,6 +195,7 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     finally:
         stop.set()
         reader.join()
+        sys.setswitchinterval(interval)
 
 
 def _commit_chunk(run: _Run, chunk: Chunk, *, is_last: bool) -> None:
@@ -197,6 +203,10 @@ def _commit_chunk(run: _Run, chunk: Chunk, *, is_last: bool) -> None:
     with transaction() as session:
         # The checkpoint first: it locks the row and proves the claim before anything is written.
         fence = _prove_claim(session, run, {"next_offset": chunk.end_offset, "next_row": chunk.end_row})
+        if not is_last:
+            # A crash of PostgreSQL may undo the latest chunks, with their checkpoints; they are then done again. The last
+            # one is waited for, because after it the file is deleted.
+            session.execute(text("SET LOCAL synchronous_commit = off"))
         import_writes.load_chunk(session, chunk, run.options)
         act = import_writes.count_chunk if run.is_dry else import_writes.write_chunk
         counts = act(session, chunk, run.options) if chunk.people_count else import_writes.Counts()

@@ -134,7 +134,7 @@ def _insert_new(session: Session, options: WriteOptions, *, needs_ids: bool) -> 
     statement = """
         INSERT INTO contacts (workspace_id, phone, name, email, attributes)
         SELECT :workspace_id, phone, name, email, attributes FROM import_chunk ORDER BY row_number
-        ON CONFLICT DO NOTHING
+        ON CONFLICT (workspace_id, phone) DO NOTHING
     """
     if needs_ids:
         return session.scalars(text(statement + " RETURNING id"), _values(options)).all()

@@ -9,6 +9,7 @@ goes through the library itself.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
@@ -211,7 +212,8 @@ def _plan_of(country: str) -> _Plan | None:
 @lru_cache(maxsize=1024)
 def _compile(region: str, code: str, *, alone: bool = False) -> _Plan:
     """Compile the library's metadata of a region: a type counts at the lengths it lists, a number is valid if any type matches."""
-    metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
+    # The library's stubs allow for a region without metadata; those it lists itself always have them.
+    metadata: Any = PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
     general = metadata.general_desc
     patterns: dict[int, list[str]] = {}
     for desc in (getattr(metadata, name) for name in _TYPES):
@@ -318,4 +320,4 @@ def _reason(text: str, number: phonenumbers.PhoneNumber | None, default_country:
 def _region_of(number: phonenumbers.PhoneNumber, default_country: str) -> str:
     if phonenumbers.country_code_for_region(default_country) == number.country_code:
         return default_country
-    return str(library.region_code_for_country_code(number.country_code))
+    return str(library.region_code_for_country_code(number.country_code or 0))
