@@ -5,6 +5,7 @@ Requests are ready bytes and answers are only cut where they end: about 40 µs o
 
 import asyncio
 import multiprocessing
+import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -50,23 +51,29 @@ def request_bytes(method: str, path: str, headers: dict[str, str] | None = None,
 
 def closed_loop(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Answers:
     """`connections` callers that each send the next request as soon as they have their answer."""
-    return _in_process(_closed_loop, port, requests, connections, seconds)
+    answers: Answers = _in_process(_closed_loop, port, requests, connections, seconds)
+    return answers
 
 
 def open_loop(port: int, requests: Sequence[bytes], *, rate: float, connections: int = 64) -> Answers:
     """Each request at its own moment whatever became of those before; a late start counts as the server's latency."""
-    return _in_process(_open_loop, port, requests, rate, connections)
+    answers: Answers = _in_process(_open_loop, port, requests, rate, connections)
+    return answers
 
 
-def _in_process(load: Callable[..., Any], *arguments: object) -> Answers:
+def walk(port: int, requests: Sequence[bytes], *, connections: int, rounds: int) -> list[Answers]:
+    """`connections` callers that each make all `requests` in an order of their own, `rounds` times; Answers for each."""
+    found: list[Answers] = _in_process(_walk, port, requests, connections, rounds)
+    return found
+
+
+def _in_process(load: Callable[..., Any], *arguments: object) -> Any:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        answers: Answers = pool.submit(_run, load, *arguments).result()
-    return answers
+        return pool.submit(_run, load, *arguments).result()
 
 
-def _run(load: Callable[..., Any], *arguments: object) -> Answers:
-    answers: Answers = asyncio.run(load(*arguments))
-    return answers
+def _run(load: Callable[..., Any], *arguments: object) -> Any:
+    return asyncio.run(load(*arguments))
 
 
 async def _closed_loop(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Answers:
@@ -102,6 +109,22 @@ async def _open_loop(port: int, requests: Sequence[bytes], rate: float, connecti
 
     await asyncio.gather(*(call() for _ in range(connections)))
     answers.seconds = time.perf_counter() - started
+    return answers
+
+
+async def _walk(port: int, requests: Sequence[bytes], connections: int, rounds: int) -> list[Answers]:
+    answers = [Answers() for _ in requests]
+
+    async def call(place: int) -> None:
+        connection = Connection(port)
+        rng = random.Random(place)
+        for _ in range(rounds):
+            for index in rng.sample(range(len(requests)), len(requests)):
+                sent_at = time.perf_counter()
+                answers[index].add(await connection.fetch(requests[index]), time.perf_counter() - sent_at)
+        connection.close()
+
+    await asyncio.gather(*map(call, range(connections)))
     return answers
 
 

@@ -205,11 +205,11 @@ def seed_broadcast(workspace_id: int, channel_id: int, template_id: int, *, firs
     return broadcast_id
 
 
-def start_web(world: World, name: str, *, app: str = "wsgi:app") -> int:
+def start_web(world: World, name: str, *, app: str = "wsgi:app", **environment: str) -> int:
     """Start gunicorn as the Procfile does, serving `app`; answers its port once it answers."""
     port = free_port()
     command = ("gunicorn", app, "--config", "gunicorn.conf.py")
-    world.processes.start(name, *command, HOST="127.0.0.1", PORT=str(port))
+    world.processes.start(name, *command, HOST="127.0.0.1", PORT=str(port), **environment)
     _wait_for(f"http://127.0.0.1:{port}/healthz", any_answer=True)
     return port
 
