@@ -1,10 +1,14 @@
 """What may be forgotten, and when."""
 
+from flask import current_app
 from sqlalchemy import text
 
+from wotnot.config import Config
+from wotnot.services import storage
 from wotnot.services.transaction import transaction
 
 BATCH = 10_000
+DAY_SECONDS = 86_400
 
 # Meta may deliver again for seven days, and a poison delivery is kept until somebody looked at it.
 _EXPIRED = {
@@ -19,8 +23,10 @@ _EXPIRED = {
 
 
 def purge_expired() -> dict[str, int]:
-    """Delete what is past its time, in batches that hold no lock for long; answers how many rows, by table."""
-    return {table: _purge(statement) for table, statement in _EXPIRED.items()}
+    """Delete what is past its time, in batches that hold no lock for long; answers how many rows by table, and files."""
+    config: Config = current_app.extensions["wotnot.config"]
+    purged = {table: _purge(statement) for table, statement in _EXPIRED.items()}
+    return purged | {"partial_files": storage.remove_partials(config.storage_path, older_than=DAY_SECONDS)}
 
 
 def _purge(statement: str) -> int:

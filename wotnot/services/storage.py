@@ -4,6 +4,7 @@ A file is known by its key, a random name that says nothing about its owner; a h
 """
 
 import secrets
+import time
 from pathlib import Path
 from typing import IO
 
@@ -47,6 +48,15 @@ def delete(root: Path, key: str) -> None:
     """Remove a file; one that is gone already is fine."""
     if key:
         (root / key).unlink(missing_ok=True)
+
+
+def remove_partials(root: Path, *, older_than: float) -> int:
+    """Remove what a process that was killed while it saved left behind, if it is `older_than` seconds; answer how many."""
+    limit = time.time() - older_than
+    stale = [path for path in root.glob("*.part") if path.stat().st_mtime < limit]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)
 
 
 def _copy(stream: IO[bytes], target: Path, limit: int) -> int:
