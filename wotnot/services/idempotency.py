@@ -6,22 +6,18 @@ Housekeeping forgets it after a day.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid
-from wotnot.extensions import db
 from wotnot.models import IdempotencyKey
 from wotnot.services.transaction import transaction
 
 KEY_LENGTH = 255
-# A row without an answer that is older than this was left by a process that died; the work may be tried again, and its
-# own unique keys decide whether it was done.
-ABANDONED = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +31,10 @@ class Answer:
 def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: Callable[[], Answer]) -> Answer:
     """Do `work` the first time this key comes; afterwards give its first answer again.
 
-    An answer is only kept when `work` returns: after an exception the same key may be tried again.
-    Raises Invalid (a key too long), Conflict `idempotency_mismatch` (same key, other body) or `in_progress`.
+    `work`, the key and the answer are one commit: a process that dies leaves either all of them or nothing, so a
+    repeated request can never do the work twice. A second request that comes meanwhile waits for the first. After an
+    exception the same key may be tried again. `work` must not go out on the network.
+    Raises Invalid (a key that is empty or too long), Conflict `idempotency_mismatch` (same key, other body).
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise Invalid({"Idempotency-Key": f"Use 1 to {KEY_LENGTH} characters."})
@@ -45,44 +43,29 @@ def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: 
         IdempotencyKey.operation == operation,
         IdempotencyKey.key == key,
     )
-    if not _claim(workspace_id, operation, key, body_hash):
-        return _earlier_answer(where, body_hash)
-    try:
-        answer = work()
-    except BaseException:
-        with transaction() as session:
-            session.execute(delete(IdempotencyKey).where(*where))
-        raise
     with transaction() as session:
+        if not _claim(session, workspace_id, operation, key, body_hash):
+            return _earlier_answer(session, where, body_hash)
+        answer = work()
         session.execute(update(IdempotencyKey).where(*where).values(status=answer.status, answer={"body": answer.body}))
-    return answer
+        return answer
 
 
-def _claim(workspace_id: int, operation: str, key: str, body_hash: str) -> bool:
-    """Insert the row, or take over one that a dead process left with the same body. Whether the work is ours."""
+def _claim(session: Session, workspace_id: int, operation: str, key: str, body_hash: str) -> bool:
+    """Insert the row; PostgreSQL makes this wait while another transaction holds the same key. Whether the work is ours."""
     row = insert(IdempotencyKey).values(
         workspace_id=workspace_id, operation=operation, key=key, body_hash=body_hash, created_at=clock.now()
     )
-    taken = row.on_conflict_do_update(
-        index_elements=["workspace_id", "operation", "key"],
-        set_={"created_at": clock.now()},
-        where=(
-            IdempotencyKey.status.is_(None)
-            & (IdempotencyKey.created_at < clock.now() - ABANDONED)
-            & (IdempotencyKey.body_hash == body_hash)
-        ),
-    ).returning(IdempotencyKey.key)
-    with transaction() as session:
-        return session.scalar(taken) is not None
+    return session.scalar(row.on_conflict_do_nothing().returning(IdempotencyKey.key)) is not None
 
 
-def _earlier_answer(where: tuple[Any, ...], body_hash: str) -> Answer:
-    row = db.session.execute(
+def _earlier_answer(session: Session, where: tuple[Any, ...], body_hash: str) -> Answer:
+    row = session.execute(
         select(IdempotencyKey.body_hash, IdempotencyKey.status, IdempotencyKey.answer).where(*where)
     ).one_or_none()
     if row is not None and row.body_hash != body_hash:
         raise Conflict("This Idempotency-Key was used with another body.", code="idempotency_mismatch")
     if row is None or row.status is None:
-        # No row: the first try has just failed and taken it away.
-        raise Conflict("The first request with this Idempotency-Key is still running.", code="in_progress")
+        # Forgotten by housekeeping between the two statements: the next try does the work.
+        raise Conflict("The first request with this Idempotency-Key has just ended. Try again.", code="in_progress")
     return Answer(row.status, row.answer["body"])
