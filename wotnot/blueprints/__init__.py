@@ -7,6 +7,7 @@ from flask import Flask
 # Each module has `register(app)`. The order is that of the sidebar; errors come first so that they catch everything.
 MODULES = (
     "errors",
+    "limits",
     "assets",
     "guards",
     "htmx",

@@ -24,7 +24,7 @@ PROGRAM_SEGMENTS = {"api", "webhooks", "healthz", "readyz", "metrics"}
 
 _DETAILS = {
     400: "The request could not be understood.",
-    404: "There is nothing at this address.",
+    404: "The address may be mistyped, or what was there has been deleted.",
     405: "This address does not take that method.",
     413: "That is more than this address takes.",
     415: "Send JSON, with the header Content-Type: application/json.",
@@ -43,6 +43,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(OperationalError, _answer_store_away)
     app.register_error_handler(DBAPIError, _answer_database_error)
     app.register_error_handler(ValueError, _answer_unstorable_text)
+    app.register_error_handler(RecursionError, _answer_nested_json)
 
 
 def wants_problem() -> bool:
@@ -174,13 +175,23 @@ def _answer_unstorable_text(error: ValueError) -> Response:
     if not isinstance(error, UnicodeEncodeError) and "NUL" not in str(error):
         raise error
     db.session.rollback()
-    return _answer(422, _UNSTORABLE, code="invalid")
+    return _answer(422, _UNSTORABLE, code="invalid", errors={"_": [_UNSTORABLE]})
+
+
+def _answer_nested_json(error: RecursionError) -> Response:
+    """JSON nested thousands of levels deep breaks the parser: that is the caller's; any other endless recursion is ours."""
+    frame = error.__traceback__
+    while frame is not None and "json" not in frame.tb_frame.f_globals.get("__name__", "").split("."):
+        frame = frame.tb_next
+    if frame is None:
+        raise error
+    return _answer(400, "The JSON is nested too deeply.")
 
 
 def _answer_database_error(error: DBAPIError) -> Response:
     """A value PostgreSQL cannot take, such as a NUL byte or an id beyond 64 bits, is the caller's; the rest is ours."""
     db.session.rollback()
     if getattr(error.orig, "pgcode", None) in {"22003", "22021", "22P05"}:
-        return _answer(422, _UNSTORABLE, code="invalid")
+        return _answer(422, _UNSTORABLE, code="invalid", errors={"_": [_UNSTORABLE]})
     logger.error("database error", exc_info=error)
     return _answer(500, _DETAILS[500])

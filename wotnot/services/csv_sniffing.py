@@ -60,7 +60,7 @@ def prepare(path: Path) -> Dialect:
         raise NotCsvError(_NOT_TEXT)
     elif b"\n" not in head and b"\r" in head:
         _rewrite(path, "utf-8" if _narrow_encoding(path) == "utf-8" else "cp1252")
-    return describe(path, _narrow_encoding(path))
+    return replace(describe(path, _narrow_encoding(path)), rewritten_from="UTF-16" if wide else "")
 
 
 def describe(path: Path, encoding: str, delimiter: str | None = None, *, has_header: bool | None = None) -> Dialect:
@@ -117,7 +117,9 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """UTF-16 by its mark, or by its zero bytes standing at every other place."""
+    """UTF-16 (and UTF-32) by its mark, or by its zero bytes standing at every other place."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     zeros = head.count(0)

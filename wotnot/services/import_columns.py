@@ -101,7 +101,7 @@ def targets_from_names(columns: Sequence[str], mapping: Mapping[str, object]) ->
         elif target is not None and not isinstance(target, str):
             errors[column] = "A column goes to the name of one field."
         else:
-            targets[place] = _normal_target(target or IGNORE)
+            targets[place] = _normal_target(target or IGNORE, columns[place])
     return targets, errors
 
 
@@ -110,8 +110,11 @@ def describe_target(target: str) -> str:
     return FIXED_TARGETS.get(target) or target.removeprefix(ATTRIBUTE) or "Do not import"
 
 
-def _normal_target(target: str) -> str:
+def _normal_target(target: str, column: str) -> str:
+    """A column that goes to its own name becomes an attribute of that name, as it would by itself."""
     target = target.strip()
+    if target.lower() not in {*FIXED_TARGETS, IGNORE, "ignore"} and target.lower() == column.strip().lower():
+        return ATTRIBUTE + target
     for prefix in ("attributes.", "attributes:", "attribute."):
         if target.startswith(prefix):
             return ATTRIBUTE + target.removeprefix(prefix).strip()

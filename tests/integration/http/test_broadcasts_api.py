@@ -180,3 +180,9 @@ def test_agents_only_look(client: Client, cast: Cast, body: dict[str, Any]) -> N
     assert api.get(f"/broadcasts/{broadcast.id}").status_code == 200
     assert api.post("/broadcasts", body).status_code == 403
     assert api.post(f"/broadcasts/{broadcast.id}/start").status_code == 403
+
+
+def test_an_audience_of_nothing_is_refused(api: ApiClient, body: dict[str, Any]) -> None:
+    refused = api.post("/broadcasts", body | {"audience": {}})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["audience"])
+    assert count_broadcasts() == 0

@@ -196,3 +196,14 @@ def test_two_gigabytes_are_refused_before_they_are_read(api: ApiClient) -> None:
         environ_overrides={"CONTENT_LENGTH": str(2 << 30)},
     )
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+
+
+def test_a_column_mapped_to_its_own_name_becomes_an_attribute(api: ApiClient) -> None:
+    assert send(api, FILE, mapping=json.dumps({"phone": "phone", "city": "City"}), dry_run="true").status_code == 202
+    refused = send(api, FILE, mapping=json.dumps({"phone": "phone", "city": "town"}))
+    assert refused.status_code == 422
+    assert "town" in refused.json["detail"]
+
+
+def test_utf_32_is_read(api: ApiClient) -> None:
+    assert send(api, "phone,name\n0825550142,Zoë\n".encode("utf-32")).status_code == 202

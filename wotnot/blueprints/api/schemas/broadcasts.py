@@ -15,6 +15,7 @@ _AUDIENCE = {
     "description": 'One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`. '
     "Numbers that are nobody's yet become contacts.",
 }
+_NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids or phones.")
 _VARIABLES = {
     "example": {"1": {"field": "name", "fallback": "there"}, "2": {"text": "20%"}},
     "description": 'Template variable → `{"text": "…"}`, or `{"field": "…", "fallback": "…"}` where the field is name, '
@@ -29,7 +30,7 @@ class CreateBroadcastSchema(RequestSchema):
     name = fields.String(required=True, metadata={"example": "Black Friday early access"})
     channel_id = fields.Integer(required=True)
     template_id = fields.Integer(required=True)
-    audience = fields.Dict(required=True, keys=fields.String(), metadata=_AUDIENCE)
+    audience = fields.Dict(required=True, keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(  # type: ignore[assignment]  # marshmallow takes fields off the class, so nothing is shadowed
         load_default=dict, keys=fields.String(), metadata={"example": {"tags": ["Staff"]}}
     )
@@ -43,7 +44,7 @@ class ChangeBroadcastSchema(RequestSchema):
     name = fields.String()
     channel_id = fields.Integer()
     template_id = fields.Integer()
-    audience = fields.Dict(keys=fields.String(), metadata=_AUDIENCE)
+    audience = fields.Dict(keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(keys=fields.String())  # type: ignore[assignment]  # as above
     variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
