@@ -4,24 +4,17 @@
 
 Both write the same rows into tables with the same columns, keys, foreign keys and indexes, in the same database and run;
 the bare one in a single statement, ours in committed batches that can be resumed, with every count kept. Bars: at most 3 times the
-time, and memory that does not grow with the audience. Uses DATABASE_URL's server, in a database of its own.
+time, and memory that does not grow with the audience.
 """
 
 import argparse
-import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg2
-from flask_migrate import upgrade
 from sqlalchemy import text
 
-from wotnot import create_app
-from wotnot.config import Config
+from bench.world import running_world
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, Template, TemplateCategory, TemplateStatus, Workspace
 from wotnot.services import expansion
@@ -36,17 +29,12 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--people", type=int, default=1_000_000)
     people = arguments.parse_args().people
-    with _scratch_database() as url:
-        app = create_app(Config.from_env({**os.environ, "DATABASE_URL": url}))
-        with app.app_context():
-            upgrade()
-            broadcast = _fill(people)
-            bare = _time_bare(broadcast)
-            before = _memory_mb()
-            ours = _time_ours(broadcast, people)
-            grown = _memory_mb() - before
-            db.session.remove()
-            db.engine.dispose()
+    with running_world():
+        broadcast = _fill(people)
+        bare = _time_bare(broadcast)
+        before = _memory_mb()
+        ours = _time_ours(broadcast, people)
+        grown = _memory_mb() - before
     return _report(people, bare, ours, grown)
 
 
@@ -56,28 +44,6 @@ def _report(people: int, bare: float, ours: float, grown: float) -> int:
     print(f"expand_broadcast       {ours:7.2f} s   {people / ours:10,.0f} rows/s")
     print(f"ratio {ratio:.2f} (bar: at most {BAR})   memory grew by {grown:.0f} MB (bar: at most {MEMORY_BAR_MB})")
     return 0 if ratio <= BAR and grown <= MEMORY_BAR_MB else 1
-
-
-@contextmanager
-def _scratch_database() -> Iterator[str]:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        sys.exit("Set DATABASE_URL to a PostgreSQL server; the bench makes and drops a database of its own there.")
-    parts = urlsplit(url)
-    _administer(url, f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}")
-    try:
-        yield urlunsplit(parts._replace(path=f"/{DATABASE}"))
-    finally:
-        _administer(url, f"DROP DATABASE {DATABASE} WITH (FORCE)")
-
-
-def _administer(url: str, *statements: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()
 
 
 def _fill(people: int) -> Broadcast:
