@@ -88,8 +88,12 @@ class TemplatesApi:
         self.timeline.after(self.world.settings.review_after_s, self.review, template)
 
     def review(self, template: Template) -> None:
-        """Decide on a pending template: names with "reject" and scams are refused, the rest is approved."""
-        if template.status != "PENDING" or self.world.templates.get(template.id) is not template:
+        """Decide on a pending template: names with "reject" and scams are refused, the rest is approved.
+
+        A name with "wait" is never decided on, so that there is something to look at.
+        """
+        is_gone = self.world.templates.get(template.id) is not template
+        if is_gone or template.status != "PENDING" or "wait" in template.name:
             return
         text = " ".join(str(c.get("text", "")) for c in template.components).lower()
         if any(word in text for word in _SCAMS):

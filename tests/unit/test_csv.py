@@ -56,7 +56,9 @@ def test_recognises_how_a_file_is_written(golden, name: str, encoding: str, deli
 
 
 def test_recognises_utf16_without_a_mark(golden) -> None:  # type: ignore[no-untyped-def]
-    assert prepare(golden("semicolon_utf16le_no_mark.csv")).columns == COLUMNS
+    dialect = prepare(golden("semicolon_utf16le_no_mark.csv"))
+    assert dialect.columns == COLUMNS
+    assert (dialect.encoding, dialect.rewritten_from) == ("utf-8", "UTF-16")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wotnot.services.zones import LocalTimeError, is_repeated, parse_local, say_duration, say_moment, zone_name
+from wotnot.services.zones import LocalTimeError, begin_sentence, is_repeated, parse_local, say_duration, say_moment, zone_name
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -67,3 +67,10 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 def test_zone_names() -> None:
     assert zone_name("America/Argentina/Buenos_Aires") == "Buenos Aires"
     assert zone_name("UTC") == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"), [("tomorrow at 10:00", "Tomorrow at 10:00"), ("27 Nov at 10:00", "27 Nov at 10:00"), ("", "")]
+)
+def test_only_the_first_letter_of_a_line_changes(words: str, shown: str) -> None:
+    assert begin_sentence(words) == shown

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
 from flask_login import current_user, login_user, logout_user
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import login_limits
@@ -13,12 +13,21 @@ from wotnot.blueprints.guards import safe_next
 from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, TooMany, Unauthorized
 from wotnot.models import User
 from wotnot.services import accounts, workspaces
+from wotnot.services.zone_countries import countries_by_zone
 
 blueprint = Blueprint("auth", __name__)
 
 Answer = str | Response | tuple[str, int]
 
 _REQUIRED: dict[str, Any] = {"required": "Fill this in.", "null": "Fill this in."}
+
+
+_COUNTRY = "US"
+
+
+def _is_country(code: str) -> None:
+    if code not in dict(workspaces.list_countries()):
+        raise ValidationError("Choose a country from the list.")
 
 
 class LoginForm(FormSchema):
@@ -36,8 +45,8 @@ class RegisterForm(FormSchema):
     email = fields.String(required=True, error_messages=_REQUIRED)
     password = fields.String(required=True, error_messages=_REQUIRED)
     workspace_name = fields.String(load_default="")
-    default_country = fields.String(load_default="US")
-    timezone = fields.String(load_default="UTC")
+    default_country = fields.String(load_default=_COUNTRY, validate=_is_country)
+    timezone = fields.String(load_default="")
     invitation = fields.String(load_default="")
 
 
@@ -106,7 +115,7 @@ def sign_up_form() -> Answer:
     """The empty form; with `invitation` for somebody who was invited."""
     if current_user.is_authenticated:
         return redirect("/app/")
-    return _register_page(Form(values={"invitation": request.args.get("invitation", ""), "default_country": "US"}))
+    return _register_page(Form(values={"invitation": request.args.get("invitation", ""), "default_country": _COUNTRY}))
 
 
 @blueprint.post("/app/register")
@@ -122,12 +131,18 @@ def sign_up() -> Answer:
             user = _sign_up_invited(data)
         else:
             wanted = ("email", "password", "name", "workspace_name", "default_country", "timezone")
+            data["timezone"] = _known_zone(data["timezone"])
             user = accounts.register_user(**{field: data[field] for field in wanted}).user
     except (Invalid, Conflict, Forbidden, TooMany) as error:
         form.take(error, "email")
         return _register_page(form), error.status if isinstance(error, TooMany) else 422
     _start_session(user)
     return redirect("/app/")
+
+
+def _known_zone(told: str) -> str:
+    """What the browser told, or UTC: nobody typed it, so nobody is to be bothered with it. The settings change it."""
+    return told if told in workspaces.list_timezones() else "UTC"
 
 
 def _sign_up_invited(data: dict[str, str]) -> User:
@@ -160,8 +175,14 @@ def _register_page(form: Form) -> str:
         except DomainError as error:
             form.take(error)
             form.values["invitation"] = ""
-    countries = workspaces.list_countries()
-    return render_template("auth/register.html", form=form, invited_to=invited_to, countries=countries)
+    return render_template(
+        "auth/register.html",
+        form=form,
+        invited_to=invited_to,
+        countries=workspaces.list_countries(),
+        country_is_chosen=request.method == "POST",
+        countries_by_zone=countries_by_zone(),
+    )
 
 
 # ---------------------------------------------------------------- forgotten passwords

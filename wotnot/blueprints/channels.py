@@ -6,8 +6,9 @@ from flask import Blueprint, Flask, flash, render_template, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from werkzeug.wrappers import Response
 
+from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.form_errors import errors_of
-from wotnot.blueprints.guards import guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import Role
@@ -42,7 +43,7 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"limit_words": limit_words, "show_number": show_number, "pace_words": pace_words}
+    return {"limit_words": limit_words, "pace_words": pace_words, **time_words(page_timezone())}
 
 
 @blueprint.get("")

@@ -19,6 +19,7 @@ from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
 from wotnot.models import Role, User, Workspace
 from wotnot.services import accounts, api_keys, workspaces
+from wotnot.services.channel_words import show_number
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -252,4 +253,5 @@ def _shell_context() -> dict[str, object]:
         "may_manage": bool(found and found.may(Role.ADMIN)),
         "workspaces": [member.workspace for member in g.get("memberships", ())],
         "sandbox_url": config.sandbox_url,
+        "show_number": show_number,
     }

@@ -124,7 +124,14 @@ def file_words(found: ContactImport) -> str:
     header = "names in row 1" if dialect["has_header"] else "no names in row 1"
     rows = f"{found.row_count:,} {'row' if found.row_count == 1 else 'rows'}"
     delimiter = csv_sniffing.DELIMITERS[dialect["delimiter"]]
-    return f"{rows} · {delimiter}, {csv_sniffing.ENCODINGS[dialect['encoding']]}, {header}"
+    letters = dialect.get("rewritten_from") or csv_sniffing.ENCODINGS[dialect["encoding"]]
+    return f"{rows} · {delimiter}, {letters}, {header}"
+
+
+def encoding_choices(found: ContactImport) -> list[tuple[str, str]]:
+    """How the letters may be read; a file that came as UTF-16 says so itself, there is nothing to choose."""
+    came_as = found.dialect.get("rewritten_from")
+    return [(found.dialect["encoding"], came_as)] if came_as else list(csv_sniffing.ENCODINGS.items())
 
 
 def steps_of(found: ContactImport, now: int, broadcast_id: int | None) -> list[tuple[str, str, str | None]]:

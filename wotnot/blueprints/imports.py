@@ -13,7 +13,7 @@ from wotnot.blueprints.csv_answers import csv_answer
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
-from wotnot.blueprints.import_views import CheckView, columns_of, file_words, steps_of, target_choices
+from wotnot.blueprints.import_views import CheckView, columns_of, encoding_choices, file_words, steps_of, target_choices
 from wotnot.errors import Conflict, DomainError, Invalid, TooLarge
 from wotnot.models import ContactImport, ImportState, OnDuplicate, Role, RowVerdict
 from wotnot.services import contact_imports, contacts, csv_sniffing, import_columns, import_runs
@@ -174,7 +174,7 @@ def _columns_page(found: ContactImport, values: Mapping[str, Any], errors: Mappi
         all_tags=contacts.list_tags(workspace_id()),
         delimiters=list(enumerate(csv_sniffing.DELIMITERS.values())),
         delimiter=list(csv_sniffing.DELIMITERS).index(found.dialect["delimiter"]),
-        encodings=list(csv_sniffing.ENCODINGS.items()),
+        encodings=encoding_choices(found),
         steps=steps_of(found, 2, _broadcast_id()),
     )
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
 
+from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.form_errors import errors_of
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
@@ -49,6 +50,7 @@ def _words() -> dict[str, object]:
         "button_types": BUTTON_TYPES,
         "body_hint": _BODY_HINT,
         "body_example": _BODY_EXAMPLE,
+        **time_words(page_timezone()),
     }
 
 

@@ -11,10 +11,10 @@ from wotnot.blueprints.guards import actor, guard_pages, workspace_id
 from wotnot.models import BroadcastState, TemplateStatus
 from wotnot.services import broadcast_reports, channels, contact_lists, message_templates, reports
 from wotnot.services.broadcast_reports import BroadcastSummary
-from wotnot.services.channel_words import limit_words, show_number
+from wotnot.services.channel_words import limit_words
 from wotnot.services.reports import Period
 from wotnot.services.tallies import BroadcastCounts
-from wotnot.services.zones import in_zone, say_moment, zone_name
+from wotnot.services.zones import begin_sentence, in_zone, say_moment, zone_name
 
 blueprint = Blueprint("overview", __name__, url_prefix="/app")
 guard_pages(blueprint)
@@ -32,7 +32,7 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"limit_words": limit_words, "show_number": show_number, "say": _say}
+    return {"limit_words": limit_words, "say": _say, "begin_sentence": begin_sentence}
 
 
 @blueprint.get("/")

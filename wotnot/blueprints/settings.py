@@ -7,8 +7,9 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import login_limits
+from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.forms import Form, FormSchema, read_form
-from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.workspaces import WorkspaceForm
 from wotnot.errors import DomainError, Invalid, TooMany
 from wotnot.models import Role
@@ -36,6 +37,11 @@ class PasswordForm(FormSchema):
 def register(app: Flask) -> None:
     """Put the pages under /app/settings."""
     app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {**time_words(page_timezone())}
 
 
 # ---------------------------------------------------------------- the workspace

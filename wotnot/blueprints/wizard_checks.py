@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from wotnot.blueprints.broadcast_views import count_messages
 from wotnot.clock import now
@@ -10,8 +11,9 @@ from wotnot.services import broadcast_choices
 from wotnot.services.audience import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.channel_words import show_number
 from wotnot.services.personalise import BUILT_IN_FIELDS
-from wotnot.services.zones import say_duration, say_moment
+from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
 Line = dict[str, Any]
 Groups = list[tuple[str, list[Line]]]
@@ -85,18 +87,7 @@ def _blocking(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
 
 
 def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:
-    lines = []
-    for key, people in count.fallback_by_variable.items():
-        source = broadcast.variables[key]
-        lines.append(
-            {
-                "family": "warn",
-                "title": f"{_people(people)} {_have(people)} no {_field_words(source['field'])}",
-                "text": f"They will read “{source['fallback']}”. You can fill it in before you send.",
-                "url": f"/app/broadcasts/{broadcast.id}/people?why=blank:{source['field']}",
-                "link": f"See {people:,}",
-            }
-        )
+    lines = _fallback_lines(broadcast, count)
     earlier = broadcast_choices.find_earlier_use(broadcast) if broadcast.template_id else None
     if earlier:
         lines.append(
@@ -120,6 +111,26 @@ def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspa
             }
         )
     return lines
+
+
+def _fallback_lines(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
+    """A line a field, however many variables it fills: the people without it are the same ones."""
+    by_field: dict[str, tuple[int, list[str]]] = {}
+    for key, people in count.fallback_by_variable.items():
+        source = broadcast.variables[key]
+        _, words = by_field.setdefault(source["field"], (people, []))
+        if source["fallback"] not in words:
+            words.append(source["fallback"])
+    return [
+        {
+            "family": "warn",
+            "title": f"{_people(people)} {_have(people)} no {_field_words(field)}",
+            "text": f"They will read {' and '.join(f'“{word}”' for word in words)}. You can fill it in before you send.",
+            "url": f"/app/broadcasts/{broadcast.id}/people?{urlencode({'why': f'blank:{field}'})}",
+            "link": f"See {people:,}",
+        }
+        for field, (people, words) in by_field.items()
+    ]
 
 
 def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
@@ -169,7 +180,7 @@ def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> l
     lines.append(
         {
             "family": "ok",
-            "title": f"{channel.display_phone_number} is connected",
+            "title": f"{show_number(channel.display_phone_number)} is connected",
             "text": f"Your customers see {channel.verified_name}.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
@@ -195,7 +206,7 @@ def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspa
 def _when_note(broadcast: Broadcast, timezone: str) -> str:
     if not broadcast.template_id:
         return ""
-    when = say_moment(broadcast.scheduled_at, timezone, now()).capitalize() if broadcast.scheduled_at else "Now"
+    when = begin_sentence(say_moment(broadcast.scheduled_at, timezone, now())) if broadcast.scheduled_at else "Now"
     return when + (f", {broadcast.channel.rate_per_second} a second" if broadcast.channel else "")
 
 

@@ -47,8 +47,11 @@ def register(app: Flask) -> None:
 
 @open_blueprint.get("/new")
 def new() -> str:
-    """The empty form."""
-    return _new_page(Form(values={"default_country": "US", "timezone": "UTC"}))
+    """The empty form; the country and the time zone of the newest workspace one is in are a good guess."""
+    known = workspaces.list_memberships(current_user.id)
+    here = known[-1].workspace if known else None
+    country, zone = (here.default_country, here.timezone) if here else ("US", "UTC")
+    return _new_page(Form(values={"default_country": country, "timezone": zone}))
 
 
 @open_blueprint.post("/new")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.models import Broadcast, Channel, ChannelState, Template
+from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
 
@@ -37,7 +38,7 @@ def _channel_blockers(channel: Channel | None) -> list[Blocker]:
         return [Blocker("message", "channel_id", "Choose the number to send from.")]
     if channel.state is ChannelState.CONNECTED:
         return []
-    number = channel.display_phone_number
+    number = show_number(channel.display_phone_number)
     if channel.state is ChannelState.REMOVED:
         return [Blocker("message", "channel_id", f"The number {number} was removed. Choose another.")]
     why = f": {channel.state_reason}" if channel.state_reason else ""
@@ -50,7 +51,7 @@ def _template_blockers(template: Template | None, channel: Channel | None, varia
     if words := why_not_sendable(template):
         return [Blocker("message", "template_id", words)]
     if channel is not None and template.waba_id != channel.waba_id:
-        words = f"The template {template.name} belongs to another WhatsApp account than {channel.display_phone_number}."
+        words = f"The template {template.name} belongs to another WhatsApp account than {show_number(channel.display_phone_number)}."
         return [Blocker("message", "template_id", words)]
     return _content_blockers(template, variables)
 

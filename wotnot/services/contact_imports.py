@@ -112,7 +112,8 @@ def reread(workspace_id: int, import_id: int, *, delimiter: str, encoding: str, 
             raise Invalid({"file": str(error)}) from None
         names = contacts.list_attribute_names(workspace_id)
         targets = import_columns.suggest_targets(dialect.columns, dialect.samples, names, found.default_country)
-        found.dialect, found.mapping = asdict(dialect), {"targets": targets}
+        came_as = found.dialect.get("rewritten_from", "")
+        found.dialect, found.mapping = asdict(dialect) | {"rewritten_from": came_as}, {"targets": targets}
         found.row_count = csv_sniffing.count_rows(_path(found), dialect, stop_after=MAX_ROWS)
         found.state = ImportState.UPLOADED
         return found

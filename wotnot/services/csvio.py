@@ -24,13 +24,17 @@ _TOO_LONG = "The row is too long to read"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file is written, and what its columns are called (made up when it has no header)."""
+    """How a file is written, and what its columns are called (made up when it has no header).
+
+    `rewritten_from` names the encoding of a file that was rewritten as UTF-8 when it came; "" for one kept as it was.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     has_header: bool = True
     columns: tuple[str, ...] = ()
     samples: tuple[tuple[str, ...], ...] = field(default=())
+    rewritten_from: str = ""
 
 
 class RawRow(NamedTuple):

@@ -58,6 +58,11 @@ def say_moment(moment: datetime, timezone: str, now: datetime) -> str:
     return f"{local:%-d %b}{year} at {local:%H:%M}"
 
 
+def begin_sentence(words: str) -> str:
+    """The same words with a capital at the start; `str.capitalize` would write "27 nov"."""
+    return words[:1].upper() + words[1:]
+
+
 def say_duration(seconds: float) -> str:
     """ "25 s", "4 min 3 s", "2 h 5 min", "3 days": the two largest units that matter."""
     total = max(0, round(seconds))

@@ -5,11 +5,12 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.cast import PASSWORD, Cast
 from tests.client import Client
 from wotnot import Config
-from wotnot.models import Role
+from wotnot.models import Role, Workspace
 from wotnot.services import accounts, workspaces
 
 NEW_PASSWORD = "another long password"

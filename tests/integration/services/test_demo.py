@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from tests import factories
 from tests.sandbox_control import SandboxControl
 from wotnot.errors import Unavailable
-from wotnot.models import Broadcast, Channel, Contact, Conversation, Message, Role, User, Workspace
+from wotnot.models import Broadcast, Channel, Contact, Conversation, Message, Role, Template, User, Workspace
 from wotnot.services import accounts, message_templates, tallies, workspaces
 from wotnot.services.demo import workspace as demo
 from wotnot.services.demo.people import make_people
@@ -39,6 +39,7 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert (member.role, member.workspace.name, member.workspace.is_demo) == (Role.OWNER, "Casa Verde", True)
     here = member.workspace.id
     assert count(empty, Contact) == 2000
+    assert count(empty, Template, Template.status == "pending") == 1
     assert count(empty, Contact, Contact.consent == "opted_out") > 20
     assert empty.scalar(select(Channel.display_phone_number)) == "+27 21 555 0140"
     states = {t.status.value for t in message_templates.list_templates(here).items}

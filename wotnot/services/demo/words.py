@@ -35,6 +35,27 @@ SPRING_OFFER: dict[str, Any] = {
         },
     ],
 }
+# The sandbox leaves a name with "wait" in review.
+WAITING_LIST: dict[str, Any] = {
+    "name": "waiting_list",
+    "language": "en",
+    "category": "MARKETING",
+    "components": [
+        {
+            "type": "BODY",
+            "text": "Hi {{1}}, the {{2}} you waited for is back on our shelves. Shall we keep one for you?",
+            "example": {"body_text": [["Naledi", "Monstera"]]},
+        },
+        {"type": "FOOTER", "text": "Reply STOP to opt out"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "QUICK_REPLY", "text": "Yes, keep one"},
+                {"type": "QUICK_REPLY", "text": "No, thank you"},
+            ],
+        },
+    ],
+}
 REPLIES = (
     "Yes please, show me",
     "Do you still have the big one?",

@@ -41,7 +41,7 @@ from wotnot.services import (
 )
 from wotnot.services.demo.ledger import Recipient, Sending, past_messages
 from wotnot.services.demo.people import SEED, Person, make_people
-from wotnot.services.demo.words import ORDER_UPDATE, REPLIES, SPRING_OFFER
+from wotnot.services.demo.words import ORDER_UPDATE, REPLIES, SPRING_OFFER, WAITING_LIST
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
@@ -110,7 +110,7 @@ def _set_up(workspace_id: int) -> _Made:
     message_templates.sync_templates(workspace_id, channel_id)
     rows = db.session.scalars(select(Template).where(Template.workspace_id == workspace_id))
     templates = {template.name: template.id for template in rows}
-    for draft in (ORDER_UPDATE, SPRING_OFFER):
+    for draft in (ORDER_UPDATE, SPRING_OFFER, WAITING_LIST):
         # A sandbox that was kept while the database was emptied has them already.
         if draft["name"] not in templates:
             message_templates.create_template(workspace_id, channel_id=channel_id, **draft)

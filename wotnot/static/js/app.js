@@ -3,6 +3,7 @@ import { startCharts } from "./charts.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startForms } from "./forms.js";
+import { startHere } from "./here.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
@@ -15,6 +16,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startLive]) {
+for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startHere, startLive]) {
   start();
 }
