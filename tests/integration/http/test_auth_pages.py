@@ -205,12 +205,19 @@ def test_root_and_the_short_addresses_lead_to_the_pages(session, client: Client)
 
 @pytest.mark.parametrize(
     ("told", "kept"),
-    [("Africa/Johannesburg", "Africa/Johannesburg"), ("Asia/Calcutta", "Asia/Calcutta"), ("Mars/Base", "UTC"), ("", "UTC")],
+    [
+        ("Africa/Johannesburg", "Africa/Johannesburg"),
+        ("Asia/Calcutta", "Asia/Calcutta"),
+        ("Mars/Base", "UTC"),
+        ("", "UTC"),
+    ],
 )
 def test_a_new_workspace_has_the_browsers_time_zone(session, client: Client, told: str, kept: str):
     typed = {"name": "Thandi", "email": "thandi@example.com", "password": PASSWORD, "default_country": "ZA"}
     assert client.submit("/app/register", timezone=told, **typed).status_code == 302
-    made = session.scalars(select(Workspace).where(Workspace.default_country == "ZA").order_by(Workspace.id.desc())).first()
+    made = session.scalars(
+        select(Workspace).where(Workspace.default_country == "ZA").order_by(Workspace.id.desc())
+    ).first()
     assert made.timezone == kept
 
 

@@ -93,6 +93,13 @@ def test_review_rejects(api: Api, receiver: Receiver) -> None:
     assert api.send_template("+27825551234", name="please_reject_me", language="en_US").status_code == 404
 
 
+def test_review_leaves_a_name_with_wait_alone(api: Api, receiver: Receiver) -> None:
+    waiting = api.post(PATH, draft(name="waiting_list")).json()
+    api.post(PATH, draft(name="please_reject_me"))  # submitted later, so its verdict proves that the other's time was up
+    assert wait_for(lambda: receiver.of_field("message_template_status_update"))[0]["event"] == "REJECTED"
+    assert api.get(f"/{waiting['id']}?fields=status").json()["status"] == "PENDING"
+
+
 def test_pending_templates_cannot_be_sent(api: Api) -> None:
     api.set(review_after_s=60)
     api.post(PATH, draft())

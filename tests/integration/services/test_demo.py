@@ -39,7 +39,7 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert (member.role, member.workspace.name, member.workspace.is_demo) == (Role.OWNER, "Casa Verde", True)
     here = member.workspace.id
     assert count(empty, Contact) == 2000
-    assert count(empty, Template, Template.status == "pending") == 1
+    assert count(empty, Template, Template.name == "waiting_list", Template.status == "pending") == 1
     assert count(empty, Contact, Contact.consent == "opted_out") > 20
     assert empty.scalar(select(Channel.display_phone_number)) == "+27 21 555 0140"
     states = {t.status.value for t in message_templates.list_templates(here).items}

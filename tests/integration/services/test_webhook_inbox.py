@@ -163,3 +163,46 @@ def test_failures_that_nobody_escapes_pause_the_broadcast(
     drain()
     session.refresh(broadcast)
     assert broadcast.state == state
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"object":' * 50_000, b"\xff\xfe", b"\x00", b"null"])
+def test_a_body_that_breaks_the_reader_holds_up_nobody(channel: Any, session: Any, body: bytes) -> None:
+    webhook_inbox.store_delivery(body)
+    store({"messages": [text("wamid.a")]})
+    assert drain() == {"done": 1, "poison": 1}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        text("wamid.x", body="\ud800"),
+        text("wamid.x\x00", body="a\x00b"),
+        text("wamid.x", at=99999999999999),
+        text("wamid.x", **{"from": {"no": "number"}}),
+        text("wamid.x", text=["no", "object"]),
+    ],
+)
+def test_a_message_that_cannot_be_applied_holds_up_nobody(channel: Any, session: Any, broken: dict[str, Any]) -> None:
+    store({"messages": [broken]})
+    store({"messages": [text("wamid.good")]})
+    drain()
+    assert session.query(Message).filter_by(wamid="wamid.good").count() == 1
+
+
+def test_an_error_nobody_expected_costs_only_its_own_delivery(
+    channel: Any, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = webhook_inbox.inbound.apply_inbound
+
+    def fail_on_one(arrived: list[Any]) -> None:
+        if any(one.wamid == "wamid.bad" for one in arrived):
+            raise KeyError("\ud800 \x00")
+        real(arrived)
+
+    monkeypatch.setattr(webhook_inbox.inbound, "apply_inbound", fail_on_one)
+    store({"messages": [text("wamid.bad")]})
+    store({"messages": [text("wamid.good")]})
+    drain()
+    assert session.query(Message).filter_by(wamid="wamid.good").count() == 1
+    waiting = session.query(WebhookEvent).filter_by(state=WebhookState.PENDING).one()
+    assert (waiting.attempt_count, "KeyError" in waiting.error) == (1, True)
