@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import text, update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from wotnot import metrics
 from wotnot.extensions import db
@@ -89,13 +89,15 @@ def drain_batch(totals: dict[str, int]) -> int:
     """Apply one batch; answers how many deliveries it took. A batch that fails is applied one delivery at a time."""
     try:
         return _apply_next(BATCH, totals)
-    except DBAPIError as error:
+    except OperationalError as error:
+        # A deadlock or a lost connection: nothing was applied, the same rows come again.
         db.session.rollback()
-        if isinstance(error, OperationalError):
-            # A deadlock or a lost connection: nothing was applied, the same rows come again.
-            logger.warning("a batch of deliveries is tried again: %s", type(error.orig).__name__)
-            time.sleep(0.2)
-            return 1
+        logger.warning("a batch of deliveries is tried again: %s", type(error.orig).__name__)
+        time.sleep(0.2)
+        return 1
+    except Exception:
+        # Whatever it was, one delivery must not keep the others from being applied.
+        db.session.rollback()
         logger.exception("a batch of deliveries failed; trying them one by one")
     return _apply_singly(totals)
 
@@ -124,8 +126,9 @@ def _apply_singly(totals: dict[str, int]) -> int:
         try:
             if not _apply_next(1, totals):
                 break
-        except DBAPIError as error:
+        except Exception as error:
             db.session.rollback()
+            logger.exception("a delivery could not be applied")
             _count_attempt(error)
         taken += 1
     return taken
@@ -213,10 +216,16 @@ def _mark(session: Any, done: list[int], again: list[int], poison: dict[int, str
         session.execute(text(_POISON), {"id": event_id, "error": error[:1000]})
 
 
-def _count_attempt(error: DBAPIError) -> None:
+def _count_attempt(error: Exception) -> None:
     """The first pending delivery could not be applied: try it later, and keep it aside after some attempts."""
     with transaction() as session:
-        session.execute(text(_ATTEMPT), {"error": str(error.orig)[:1000], "most": MOST_ATTEMPTS})
+        session.execute(text(_ATTEMPT), {"error": _storable(error), "most": MOST_ATTEMPTS})
+
+
+def _storable(error: Exception) -> str:
+    """What went wrong, without the characters that PostgreSQL would refuse once more."""
+    words = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
+    return words.encode(errors="replace").decode().replace("\x00", "")[:1000]
 
 
 def _count(facts: Facts, poison: int) -> None:

@@ -109,7 +109,7 @@ def parse_delivery(body: bytes) -> Facts:
     """Read one delivery. Raises Malformed when it is not a WhatsApp webhook at all."""
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("object") != "whatsapp_business_account":
         raise Malformed("not a whatsapp_business_account delivery")
