@@ -187,22 +187,3 @@ def test_a_message_that_cannot_be_applied_holds_up_nobody(channel: Any, session:
     store({"messages": [text("wamid.good")]})
     drain()
     assert session.query(Message).filter_by(wamid="wamid.good").count() == 1
-
-
-def test_an_error_nobody_expected_costs_only_its_own_delivery(
-    channel: Any, session: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = webhook_inbox.inbound.apply_inbound
-
-    def fail_on_one(arrived: list[Any]) -> None:
-        if any(one.wamid == "wamid.bad" for one in arrived):
-            raise KeyError("\ud800 \x00")
-        real(arrived)
-
-    monkeypatch.setattr(webhook_inbox.inbound, "apply_inbound", fail_on_one)
-    store({"messages": [text("wamid.bad")]})
-    store({"messages": [text("wamid.good")]})
-    drain()
-    assert session.query(Message).filter_by(wamid="wamid.good").count() == 1
-    waiting = session.query(WebhookEvent).filter_by(state=WebhookState.PENDING).one()
-    assert (waiting.attempt_count, "KeyError" in waiting.error) == (1, True)
