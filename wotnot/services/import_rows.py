@@ -20,7 +20,7 @@ from wotnot.services import import_columns as columns
 from wotnot.services.csvio import Dialect, RawRow, RowReader, unguard
 from wotnot.services.phone_numbers import PhoneError, parse_digits
 
-CHUNK_ROWS = 5000
+CHUNK_ROWS = 10_000
 MAX_NAME, MAX_EMAIL, MAX_TAG, MAX_VALUE = 200, 254, 60, 1000
 _EMAIL = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"

@@ -27,7 +27,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS import_refused (
 """
 
 # A longer pending list lets the search index take many rows at once, which is most of the work; `settle_search` empties it.
-_SETTINGS = "SET LOCAL gin_pending_list_limit = '32MB'"
+_SETTINGS = "SET LOCAL gin_pending_list_limit = '64MB'; SET LOCAL work_mem = '128MB'"
 
 _COPY_PEOPLE = "COPY import_chunk (row_number, phone, name, email, attributes, tags) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (name, email))"
 _COPY_REFUSED = "COPY import_refused (row_number, verdict, column_name, reason, cells) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (column_name))"
@@ -78,7 +78,6 @@ def load_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> None:
     """Put the chunk into the temporary tables, and its refused rows where the person will find them."""
     cursor = session.connection().connection.cursor()
     cursor.execute(_TEMPORARY)
-    cursor.execute("TRUNCATE import_chunk, import_refused")
     cursor.execute(_SETTINGS)
     cursor.copy_expert(_COPY_PEOPLE, io.StringIO(chunk.people))
     if chunk.rejected:
