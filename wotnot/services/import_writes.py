@@ -78,6 +78,8 @@ def load_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> None:
     """Put the chunk into the temporary tables, and its refused rows where the person will find them."""
     cursor = session.connection().connection.cursor()
     cursor.execute(_TEMPORARY)
+    # Empty already, unless a caller's transaction holds more than one chunk; cheaper than a TRUNCATE, which makes files.
+    cursor.execute("DELETE FROM import_chunk; DELETE FROM import_refused")
     cursor.execute(_SETTINGS)
     cursor.copy_expert(_COPY_PEOPLE, io.StringIO(chunk.people))
     if chunk.rejected:
