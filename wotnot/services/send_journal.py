@@ -2,8 +2,8 @@
 
 A claimed message whose sender was killed either left the machine or did not, and only the second may go out again. The
 database cannot tell them apart without a write for each message; a memory-mapped file can: marking one costs less than a
-microsecond, and the kernel keeps the page when the process is gone. The sender marks a message at the last moment before
-its body goes to the socket (`whatsapp/dispatch.py`).
+microsecond, and the kernel keeps the page when the process is gone. The sender sets the mark in the very step before its
+body goes to the socket (`whatsapp/dispatch.py`), so that a kill between the two is next to impossible.
 
 The file is locked while its owner lives, so "dead" is a fact and not a time-out. After a power cut the page may be lost,
 which the boot id shows; then, and when the file is on another host, every claimed message counts as having left.
@@ -16,6 +16,7 @@ import os
 import struct
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,25 @@ CAPACITY = 262_144
 """Marks kept; far more than a sender ever holds claimed at once, so an overwritten mark is long recorded."""
 
 _MARK = struct.Struct("<q")
+_NOTHING = bytes(_MARK.size)
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One place in the journal: `pages[place] = packed` sets it, a single step that no other thread can cut in two."""
+
+    pages: mmap.mmap
+    place: slice
+    packed: bytes
+
+    def set(self) -> None:
+        """The message is leaving now."""
+        self.pages[self.place] = self.packed
+
+    def clear(self) -> None:
+        """The message did not leave after all."""
+        self.pages[self.place] = _NOTHING
 
 
 class SendJournal:
@@ -50,10 +69,10 @@ class SendJournal:
         file.flush()
         return cls(path, file)
 
-    def mark(self, message_id: int) -> None:
-        """Note that this message is leaving now. Safe from many threads: the counter hands each its own place."""
-        place = next(self._next) % CAPACITY
-        _MARK.pack_into(self._map, HEADER_BYTES + place * _MARK.size, message_id)
+    def prepare(self, message_id: int) -> "Mark":
+        """The mark that says this message has left, ready to be set. Safe from many threads: each gets its own place."""
+        start = HEADER_BYTES + next(self._next) % CAPACITY * _MARK.size
+        return Mark(self._map, slice(start, start + _MARK.size), _MARK.pack(message_id))
 
     def close(self) -> None:
         """End of a sender that recorded everything it claimed: the journal is of no more use."""

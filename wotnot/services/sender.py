@@ -69,7 +69,7 @@ class Sender:
         self._idle_seconds, self._max_seconds = idle_seconds, max_seconds
         self._journal = SendJournal.create(config.journal_path, self.id)
         dispatcher = Dispatcher(config.graph_api_url, config.graph_api_version, connections=threads)
-        self._pipeline = SendPipeline(dispatcher, self._journal.mark, threads=threads)
+        self._pipeline = SendPipeline(dispatcher, self._journal.prepare, threads=threads)
         self._recorder = Recorder(app, self.id, self._pipeline.results, self._pace)
         self._stopping = threading.Event()
         self._lanes: dict[int, Lane] = {}

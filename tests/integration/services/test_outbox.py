@@ -104,7 +104,11 @@ def test_a_dead_sender_on_this_host(broadcast: Any, session: Any, tmp_path: Path
     """Its journal tells what had left: that becomes unknown, the rest is queued again."""
     journal = SendJournal.create(tmp_path, "dead")
     claims = outbox.claim_for_broadcasts([(broadcast.id, 5)], "dead")
-    journal.mark(claims[1].id)
+    journal.prepare(claims[1].id).set()
+    journal.prepare(claims[3].id)
+    taken_back = journal.prepare(claims[4].id)
+    taken_back.set()
+    taken_back.clear()
     assert recover_orphans(tmp_path) == {"requeued": 0, "unknown": 0}, "it lives: nothing is touched"
     die(journal)
     assert recover_orphans(tmp_path) == {"requeued": 4, "unknown": 1}
