@@ -84,7 +84,9 @@ class Sandbox:
             self._tasks.append(asyncio.create_task(self.store.run()))
         await self.outbox.start()
         self.outbox.ask(tries=60)
-        server = web.Server(self.handle, request_factory=_large_request, access_log=None, handler_cancellation=True)
+        # A request that has come whole is dealt with, whether or not its sender still waits for the answer, as at Meta:
+        # a client that dies must not be able to take back what it has sent.
+        server = web.Server(self.handle, request_factory=_large_request, access_log=None, handler_cancellation=False)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.config.host, self.config.port, backlog=2048)

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wotnot.services.zones import LocalTimeError, begin_sentence, is_repeated, parse_local, say_duration, say_moment, zone_name
+from wotnot.services.zones import (
+    LocalTimeError,
+    begin_sentence,
+    is_repeated,
+    parse_local,
+    say_duration,
+    say_moment,
+    zone_name,
+)
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

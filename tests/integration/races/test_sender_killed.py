@@ -84,7 +84,13 @@ def test_postgres_restarted_midway(
 
 
 def _assert_everybody_once(broadcast_id: int, sandbox: SandboxControl) -> None:
-    wait_until(lambda: _states(broadcast_id)["delivered"] == AUDIENCE, 180, lambda: f"{_states(broadcast_id)}")
+    wait_until(
+        lambda: _states(broadcast_id)["delivered"] == AUDIENCE,
+        90,
+        lambda: (
+            f"{_states(broadcast_id)}; the sandbox reached {len(sandbox.sends()['to'])}, {sandbox.stats()['webhooks']}"
+        ),
+    )
     reached = sandbox.sends()["to"]
     assert len(reached) == AUDIENCE
     assert set(reached.values()) == {1}

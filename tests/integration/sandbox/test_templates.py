@@ -95,7 +95,9 @@ def test_review_rejects(api: Api, receiver: Receiver) -> None:
 
 def test_review_leaves_a_name_with_wait_alone(api: Api, receiver: Receiver) -> None:
     waiting = api.post(PATH, draft(name="waiting_list")).json()
-    api.post(PATH, draft(name="please_reject_me"))  # submitted later, so its verdict proves that the other's time was up
+    api.post(
+        PATH, draft(name="please_reject_me")
+    )  # submitted later, so its verdict proves that the other's time was up
     assert wait_for(lambda: receiver.of_field("message_template_status_update"))[0]["event"] == "REJECTED"
     assert api.get(f"/{waiting['id']}?fields=status").json()["status"] == "PENDING"
 
