@@ -398,10 +398,11 @@ class Contact(Base):
         ),
         Index("ix_contacts_workspace_id_id", "workspace_id", "id"),
         Index(
-            "ix_contacts_workspace_id_opted_out",
+            "ix_contacts_workspace_id_consent_id",
             "workspace_id",
+            "consent",
             "id",
-            postgresql_where=text("consent = 'opted_out'"),
+            postgresql_where=text("consent <> 'unknown'"),
         ),
         Index(
             "ix_contacts_search_text",

@@ -373,11 +373,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_contacts_workspace_id_id", "contacts", ["workspace_id", "id"], unique=False)
     op.create_index(
-        "ix_contacts_workspace_id_opted_out",
+        "ix_contacts_workspace_id_consent_id",
         "contacts",
-        ["workspace_id", "id"],
+        ["workspace_id", "consent", "id"],
         unique=False,
-        postgresql_where=sa.text("consent = 'opted_out'"),
+        postgresql_where=sa.text("consent <> 'unknown'"),
     )
     op.create_index("uq_contacts_workspace_id_phone", "contacts", ["workspace_id", "phone"], unique=True)
     op.create_index(
@@ -861,7 +861,7 @@ def downgrade() -> None:
     )
     op.drop_index("uq_contacts_workspace_id_phone", table_name="contacts")
     op.drop_index(
-        "ix_contacts_workspace_id_opted_out", table_name="contacts", postgresql_where=sa.text("consent = 'opted_out'")
+        "ix_contacts_workspace_id_consent_id", table_name="contacts", postgresql_where=sa.text("consent <> 'unknown'")
     )
     op.drop_index("ix_contacts_workspace_id_id", table_name="contacts")
     op.drop_index(

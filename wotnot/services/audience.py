@@ -4,7 +4,7 @@ Nothing here writes. `services/expansion.py` freezes the same condition into led
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -120,8 +120,9 @@ def count_audience(
     """How many people an audience has, how many of them get a message, and why the others do not."""
     people = resolve(workspace_id, audience, exclude or {})
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
-    if not fields and not people.is_listed:
-        return _count_by_indexes(people, needs_phone=needs_phone)
+    if not people.is_listed:
+        counted = _count_by_indexes(people, needs_phone=needs_phone)
+        return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
     row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
     unknown = len(people.phones) - counts["total"] if people.phones else 0
@@ -276,6 +277,26 @@ def _count_by_indexes(people: People, *, needs_phone: bool) -> AudienceCount:
     if needs_phone:
         no_number = _count_contacts(people, Contact.phone.is_(None), Contact.consent != Consent.OPTED_OUT)
     return AudienceCount(total, excluded, opted_out, no_number, 0, total - excluded - opted_out - no_number)
+
+
+def _with_blanks(counted: AudienceCount, people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
+    """`counted` with what is missing in the people's values: only those who lack one are looked at closely."""
+    reason = skip_reason(fields, needs_phone=needs_phone)
+    columns: list[ColumnElement[Any]] = [func.count().filter(reason == "missing_value").label("missing")]
+    for index, source in enumerate(fields.values()):
+        asked = and_(_is_blank(source["field"]), reason.is_(None) if source.get("fallback") else true())
+        columns.append(func.count().filter(asked).label(f"blank_{index}"))
+    lacks_one = or_(*(_is_blank(name) for name in {source["field"] for source in fields.values()}))
+    statement = select(*columns).select_from(Contact)
+    row = db.session.execute(statement.where(people.included, Contact.consent != Consent.OPTED_OUT, lacks_one)).one()
+    blank = {key: int(row[index + 1]) for index, key in enumerate(fields)}
+    return replace(
+        counted,
+        missing=row.missing,
+        to_send=counted.to_send - row.missing,
+        missing_by_variable={key: n for key, n in blank.items() if n and not fields[key].get("fallback")},
+        fallback_by_variable={key: n for key, n in blank.items() if n and fields[key].get("fallback")},
+    )
 
 
 def _count_tagged(workspace_id: int, tag_ids: Sequence[int], *, is_everybody: bool) -> int:

@@ -52,17 +52,65 @@ def list_contacts(
 
     A page's `previous_cursor` leads to the newer ones. Raises Invalid for a cursor or consent that means nothing.
     """
-    query = select(Contact).where(Contact.workspace_id == workspace_id)
-    key: Any = Contact.id
+    wanted = _Wanted(_consent(consent) if consent else None, search if search and search.strip() else None)
+    tag_id = None
     if tag:
         found = find_tag(workspace_id, tag)
         if found is None:
             return Page([])
-        query = query.join(ContactTag, ContactTag.contact_id == Contact.id).where(ContactTag.tag_id == found.id)
-        key = ContactTag.contact_id
-    if consent:
-        query = query.where(Contact.consent == _consent(consent))
-    return _page(query, key, cursor, clamp_limit(limit), search if search and search.strip() else None)
+        tag_id = found.id
+    return _page(_List(workspace_id, tag_id), wanted, cursor, clamp_limit(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What people on a list must meet, as SQL over whatever has the columns `consent` and `search_text`."""
+
+    consent: Consent | None
+    search: str | None
+
+    def conditions(self, columns: Any) -> list[ColumnElement[bool]]:
+        """All of it."""
+        conditions = [] if self.consent is None else [columns.consent == self.consent]
+        return conditions if self.search is None else [*conditions, search_condition(self.search, columns.search_text)]
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What is walked: a workspace's contacts, or those with one tag; both have an index in the order of the list."""
+
+    workspace_id: int
+    tag_id: int | None
+
+    @property
+    def key(self) -> Any:
+        """The contact's id in that index."""
+        return Contact.id if self.tag_id is None else ContactTag.contact_id
+
+    def ids(self) -> Select[Any]:
+        """Everybody's id, from the index alone."""
+        if self.tag_id is None:
+            return select(Contact.id).where(Contact.workspace_id == self.workspace_id)
+        return select(ContactTag.contact_id.label("id")).where(ContactTag.tag_id == self.tag_id)
+
+    def nearest(self, position: ColumnElement[bool], order: Any, wanted: _Wanted) -> Any:
+        """The next _WALKED people with the columns to look at. LATERAL, since a join may be made from its far end."""
+        if self.tag_id is None:
+            people = select(Contact.id, Contact.consent, Contact.search_text)
+            people = people.where(Contact.workspace_id == self.workspace_id, position)
+            if wanted.consent is not None:
+                people = people.where(Contact.consent == wanted.consent)
+            return people.order_by(order).limit(_WALKED).subquery()
+        ids = self.ids().where(position).order_by(order).limit(_WALKED).subquery()
+        person = select(Contact.consent, Contact.search_text).where(Contact.id == ids.c.id).limit(1).lateral()
+        return select(ids.c.id, person.c.consent, person.c.search_text).join(person, true()).subquery()
+
+    def matching(self, position: ColumnElement[bool], wanted: _Wanted) -> Any:
+        """Everybody who is wanted, by whatever index is best; the OFFSET keeps the planner from walking the list."""
+        query = select(Contact.id).where(Contact.workspace_id == self.workspace_id, position)
+        if self.tag_id is not None:
+            query = query.join(ContactTag, ContactTag.contact_id == Contact.id).where(ContactTag.tag_id == self.tag_id)
+        return query.where(*wanted.conditions(Contact)).offset(0).subquery()
 
 
 def search_condition(search: str, text: Any = Contact.search_text) -> ColumnElement[bool]:
@@ -155,15 +203,14 @@ def list_attribute_names(workspace_id: int) -> list[str]:
     return sorted(names, key=str.lower)
 
 
-def _page(query: Select[Contact], key: Any, cursor: str | None, limit: int, search: str | None) -> Page[Contact]:
+def _page(source: _List, wanted: _Wanted, cursor: str | None, limit: int) -> Page[Contact]:
     way, last_id = _read_cursor(cursor)
+    position: ColumnElement[bool] = true()
     if last_id is not None:
-        query = query.where(key > last_id if way == _NEWER else key < last_id)
+        position = source.key > last_id if way == _NEWER else source.key < last_id
     direction = asc if way == _NEWER else desc
-    if search is None:
-        rows = list(db.session.scalars(query.order_by(direction(key)).limit(limit + 1)))
-    else:
-        rows = _search(query, key, direction, limit + 1, search)
+    ids = _find(source, wanted, position, direction, limit + 1)
+    rows = list(db.session.scalars(select(Contact).where(Contact.id.in_(ids)).order_by(direction(Contact.id))))
     has_more, rows = len(rows) > limit, rows[:limit]
     if way == _NEWER:
         rows.reverse()
@@ -178,19 +225,23 @@ def _page(query: Select[Contact], key: Any, cursor: str | None, limit: int, sear
     )
 
 
-def _search(query: Select[Contact], key: Any, direction: Any, limit: int, search: str) -> list[Contact]:
-    """The first `limit` matches in two tries, because neither way alone is quick for every word.
+def _find(source: _List, wanted: _Wanted, position: ColumnElement[bool], direction: Any, limit: int) -> Sequence[int]:
+    """The ids of the first `limit` who are wanted: from an index when there is one in the list's order, else in two tries.
 
-    Walking the list in its order finds a common word at once and a rare one after the whole table, so it ends after
-    _WALKED people. Then the trigram index finds the rest; the OFFSET keeps the planner from walking once more.
+    Neither way alone is quick for every word. Walking the list finds a common one at once and a rare one after the whole
+    table, so it ends after _WALKED people; then an index finds the rest.
     """
-    walked = query.with_only_columns(Contact.id, Contact.search_text).order_by(direction(key)).limit(_WALKED).subquery()
-    near = select(walked.c.id).where(search_condition(search, walked.c.search_text))
-    ids = db.session.scalars(near.order_by(direction(walked.c.id)).limit(limit)).all()
+    order = direction(source.key)
+    if wanted.search is None and (wanted.consent is None or source.tag_id is None):
+        exact = source.ids().where(position, *wanted.conditions(Contact))
+        return db.session.scalars(exact.order_by(order).limit(limit)).all()
+    near = source.nearest(position, order, wanted)
+    found = select(near.c.id).where(*wanted.conditions(near.c)).order_by(direction(near.c.id)).limit(limit)
+    ids = db.session.scalars(found).all()
     if len(ids) < limit:
-        matching = query.with_only_columns(Contact.id).where(search_condition(search)).offset(0).subquery()
+        matching = source.matching(position, wanted)
         ids = db.session.scalars(select(matching.c.id).order_by(direction(matching.c.id)).limit(limit)).all()
-    return list(db.session.scalars(select(Contact).where(Contact.id.in_(ids)).order_by(direction(Contact.id))))
+    return ids
 
 
 def _read_cursor(cursor: str | None) -> tuple[str, int | None]:
