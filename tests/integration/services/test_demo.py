@@ -69,6 +69,14 @@ def test_nothing_in_the_past_happens_in_the_future_or_out_of_order(empty: Any) -
     assert count(empty, Message, Message.state.in_(("queued", "sending"))) == 0
 
 
+def test_who_opted_out_was_sent_nothing(empty: Any) -> None:
+    demo.make_demo(PASSWORD)
+    opted_out = select(Contact.id).where(Contact.consent == "opted_out")
+    theirs = (Message.contact_id.in_(opted_out), Message.direction == "out")
+    assert count(empty, Message, *theirs) > 20
+    assert count(empty, Message, *theirs, Message.state != "skipped") == 0
+
+
 def test_an_interrupted_run_is_begun_again(empty: Any, sandbox: SandboxControl) -> None:
     demo._set_up(demo._new_workspace())
     assert demo.is_wanted()

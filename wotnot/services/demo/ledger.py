@@ -44,11 +44,11 @@ class Sending:
 
 
 def past_messages(sending: Sending, people: Sequence[Recipient], dice: random.Random) -> Iterator[dict[str, Any]]:
-    """The rows of a past sending; those who opted out are skipped if it was marketing."""
+    """The rows of a past sending; those who opted out are skipped, as the sender does."""
     sent_count = 0
     for person in people:
         row = _blank(sending, person)
-        if person.consent is Consent.OPTED_OUT and sending.category == "marketing":
+        if person.consent is Consent.OPTED_OUT:
             yield row | {"state": MessageState.SKIPPED, "skip_reason": "opted_out", "reached": REACHED_NOTHING}
             continue
         accepted_at = sending.started_at + timedelta(seconds=sent_count / sending.rate)

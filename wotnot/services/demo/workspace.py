@@ -194,12 +194,13 @@ def _add_broadcast(made: _Made, people: Sequence[Recipient], *, name: str, templ
 
 
 def _add_order_updates(made: _Made, people: Sequence[Recipient]) -> None:
-    """Some dozens of single messages a day, fewer at weekends."""
+    """Some dozens of single messages a day, fewer at weekends, and none to those who opted out."""
     rows: list[dict[str, Any]] = []
+    customers = [person for person in people if person.consent is not Consent.OPTED_OUT]
     for days in range(_ORDER_DAYS, 0, -1):
         began = _morning(-days) - timedelta(hours=1)
         count = made.dice.randint(15, 40) if began.weekday() >= _WEEKEND else made.dice.randint(60, 140)
-        chosen = made.dice.sample(people, count)
+        chosen = made.dice.sample(customers, count)
         columns = _columns(made, "order_shipped") | {"broadcast_id": None, "content": _order_content(made.dice)}
         sending = Sending(columns, began, 1 / 240, "utility", ZONE, (72, 24, 1, 3))
         rows += (row for row in past_messages(sending, chosen, made.dice) if row["changed_at"] < clock.now())
