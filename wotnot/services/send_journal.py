@@ -1,50 +1,110 @@
-"""What a sender was about to put on the wire, in a file that survives its death.
+"""Which messages a sender has put on the wire, in a file that survives its death.
 
 A claimed message whose sender was killed either left the machine or did not, and only the second may go out again. The
-database cannot tell them apart without a write for each message; a memory-mapped file can: marking one costs less than a
-microsecond, and the kernel keeps the page when the process is gone. The sender sets the mark in the very step before its
-body goes to the socket (`whatsapp/dispatch.py`), so that a kill between the two is next to impossible.
+database cannot tell them apart without a write for each message; a memory-mapped file can, because the kernel keeps its
+pages when the process is gone.
+
+On Linux the note is exact. A message leaves through `sendmmsg(2)`, whose header lies in the file: the kernel itself writes
+`msg_len` there, in the same system call that takes the bytes. A kill comes before that call or after it, never between,
+so there is no moment at which a message is gone and not noted, or noted and not gone. Elsewhere the note is made one step
+before the write.
 
 The file is locked while its owner lives, so "dead" is a fact and not a time-out. After a power cut the page may be lost,
 which the boot id shows; then, and when the file is on another host, every claimed message counts as having left.
 """
 
+import ctypes
+import errno
 import fcntl
 import itertools
 import mmap
 import os
-import struct
+import socket
+import sys
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-MAGIC = b"wotnot-journal-1"
+MAGIC = b"wotnot-journal-2"
 HEADER_BYTES = 64
-CAPACITY = 262_144
-"""Marks kept; far more than a sender ever holds claimed at once, so an overwritten mark is long recorded."""
+CAPACITY = 131_072
+"""Notes kept: at full speed the last 90 seconds, and no request lives that long, so an overwritten one is long recorded."""
 
-_MARK = struct.Struct("<q")
-_NOTHING = bytes(_MARK.size)
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One place in the journal: `pages[place] = packed` sets it, a single step that no other thread can cut in two."""
+class _Bytes(ctypes.Structure):
+    """`struct iovec`: where the bytes lie."""
 
-    pages: mmap.mmap
-    place: slice
-    packed: bytes
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
-    def set(self) -> None:
-        """The message is leaving now."""
-        self.pages[self.place] = self.packed
 
-    def clear(self) -> None:
-        """The message did not leave after all."""
-        self.pages[self.place] = _NOTHING
+class _Header(ctypes.Structure):
+    """`struct msghdr`: an ordinary message to a socket that is connected."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("vector", ctypes.c_void_p),
+        ("vector_length", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Note(ctypes.Structure):
+    """One place in the file. The first two fields are a `struct mmsghdr`: the kernel writes `taken` when it took bytes."""
+
+    _fields_ = (
+        ("header", _Header),
+        ("taken", ctypes.c_uint),
+        ("bytes", _Bytes),
+        ("message_id", ctypes.c_int64),
+    )
+
+
+_NOTE_BYTES = ctypes.sizeof(_Note)
+# Called without letting go of the interpreter: the sockets do not block, and waiting to get it back costs more than the call.
+_libc = ctypes.PyDLL(None, use_errno=True)
+_IS_EXACT = sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8  # noqa: PLR2004 — the layout above
+
+
+class Departure:
+    """One message about to leave. Made by `SendJournal.prepare`; used once."""
+
+    def __init__(self, note: _Note) -> None:
+        """Take an empty `note` with its message's id in it."""
+        self._note = note
+
+    @property
+    def has_left(self) -> bool:
+        """Whether any byte may be on the wire."""
+        return bool(self._note.taken)
+
+    def send(self, sock: socket.socket, data: bytes) -> None:
+        """Put `data` on the wire; from then on the file says so. Raises OSError; `has_left` tells if before or after."""
+        taken = self._hand_over(sock.fileno(), data)
+        if taken < len(data):
+            # The kernel's buffer was full. What waits here is a part of a message, which no receiver can act on.
+            self._note.taken = 1
+            sock.sendall(data[taken:])
+
+    def _hand_over(self, descriptor: int, data: bytes) -> int:
+        """Offer `data` to the kernel without waiting; how many bytes it took."""
+        if not _IS_EXACT:
+            return 0
+        note, start = self._note, ctypes.c_char_p(data)
+        note.bytes.base, note.bytes.length = ctypes.cast(start, ctypes.c_void_p).value, len(data)
+        note.header.vector, note.header.vector_length = ctypes.addressof(note.bytes), 1
+        sent = _libc.sendmmsg(descriptor, ctypes.byref(note), 1, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        if sent == 1:
+            return int(note.taken)
+        error = ctypes.get_errno()
+        if error in {errno.EAGAIN, errno.EINTR}:
+            return 0
+        raise OSError(error, os.strerror(error))
 
 
 class SendJournal:
@@ -54,7 +114,8 @@ class SendJournal:
         """Take the locked `file` at `path`; use `create`."""
         self._path = path
         self._file = file
-        self._map = mmap.mmap(file.fileno(), HEADER_BYTES + CAPACITY * _MARK.size)
+        pages = mmap.mmap(file.fileno(), HEADER_BYTES + CAPACITY * _NOTE_BYTES)
+        self._notes = (_Note * CAPACITY).from_buffer(pages, HEADER_BYTES)
         self._next = itertools.count()
 
     @classmethod
@@ -65,18 +126,19 @@ class SendJournal:
         file = path.open("x+b")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.write((MAGIC + _boot_id()).ljust(HEADER_BYTES, b"\0"))
-        file.truncate(HEADER_BYTES + CAPACITY * _MARK.size)
+        file.truncate(HEADER_BYTES + CAPACITY * _NOTE_BYTES)
         file.flush()
         return cls(path, file)
 
-    def prepare(self, message_id: int) -> "Mark":
-        """The mark that says this message has left, ready to be set. Safe from many threads: each gets its own place."""
-        start = HEADER_BYTES + next(self._next) % CAPACITY * _MARK.size
-        return Mark(self._map, slice(start, start + _MARK.size), _MARK.pack(message_id))
+    def prepare(self, message_id: int) -> Departure:
+        """The departure of a message, noted when it happens. Safe from many threads: each gets a place of its own."""
+        note = self._notes[next(self._next) % CAPACITY]
+        note.taken = 0
+        note.message_id = message_id
+        return Departure(note)
 
     def close(self) -> None:
         """End of a sender that recorded everything it claimed: the journal is of no more use."""
-        self._map.close()
         self._path.unlink(missing_ok=True)
         self._file.close()
 
@@ -85,7 +147,7 @@ class DeadJournal:
     """The journal of a sender that died, locked by whoever recovers it."""
 
     def __init__(self, path: Path, file: BinaryIO, left: AbstractSet[int] | None) -> None:
-        """`left` are the ids that may have gone out, None when the file cannot say."""
+        """`left` are the ids that went out, None when the file cannot say."""
         self._path = path
         self._file = file
         self.left = left
@@ -120,15 +182,16 @@ def _open_dead(path: Path) -> DeadJournal | None:
     except BlockingIOError:
         file.close()
         return None
-    return DeadJournal(path, file, _read_marks(file))
+    return DeadJournal(path, file, _read_notes(file))
 
 
-def _read_marks(file: BinaryIO) -> AbstractSet[int] | None:
+def _read_notes(file: BinaryIO) -> AbstractSet[int] | None:
     header = file.read(HEADER_BYTES)
     if header != (MAGIC + _boot_id()).ljust(HEADER_BYTES, b"\0"):
         return None
     body = file.read()
-    return {mark for (mark,) in _MARK.iter_unpack(body[: len(body) // _MARK.size * _MARK.size]) if mark}
+    notes = (_Note * (len(body) // _NOTE_BYTES)).from_buffer_copy(body)
+    return {note.message_id for note in notes if note.taken}
 
 
 def _boot_id() -> bytes:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from wotnot.services.outbox import Claim
-from wotnot.services.send_journal import Mark
+from wotnot.services.send_journal import Departure
 from wotnot.services.whatsapp.dispatch import Answer, Dispatcher
 
 CATCH_UP = 0.98
@@ -119,11 +119,11 @@ class _Agenda:
 class SendPipeline:
     """The threads between planning and recording. `results` yields one Returned for every parcel put in."""
 
-    def __init__(self, dispatcher: Dispatcher, prepare_mark: Callable[[int], Mark], *, threads: int) -> None:
-        """Post with `dispatcher`, at most `threads` at once; each message sets its mark from `prepare_mark` as it leaves."""
+    def __init__(self, dispatcher: Dispatcher, prepare: Callable[[int], Departure], *, threads: int) -> None:
+        """Post with `dispatcher`, at most `threads` at once; each message leaves through what `prepare` makes for its id."""
         self.results: SimpleQueue[Returned] = SimpleQueue()
         self._dispatcher = dispatcher
-        self._prepare_mark = prepare_mark
+        self._prepare = prepare
         self._threads = threads
         self._started = 0
         self._free = threading.Semaphore(0)
@@ -206,8 +206,8 @@ class SendPipeline:
     def _post(self, parcel: Parcel) -> Answer:
         lane, message_id = parcel.lane, parcel.claim.id
 
-        def leaving() -> Mark:
+        def leaving() -> Departure:
             lane.gate.wait(lane.interval)
-            return self._prepare_mark(message_id)
+            return self._prepare(message_id)
 
         return self._dispatcher.post(lane.phone_number_id, lane.token, parcel.body, leaving)

@@ -1,5 +1,7 @@
 """Claims, outcomes and releases: what the sender may do to the ledger, and what a dead one leaves."""
 
+import fcntl
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ def broadcast(cast: Cast) -> Any:
 
 
 def die(journal: SendJournal) -> None:
-    """What the kernel does when a process is killed: every handle goes, and with the last one the lock."""
-    journal._map.close()
+    """What the kernel does when a process is killed: the lock goes."""
+    fcntl.flock(journal._file, fcntl.LOCK_UN)
     journal._file.close()
 
 
@@ -104,11 +106,13 @@ def test_a_dead_sender_on_this_host(broadcast: Any, session: Any, tmp_path: Path
     """Its journal tells what had left: that becomes unknown, the rest is queued again."""
     journal = SendJournal.create(tmp_path, "dead")
     claims = outbox.claim_for_broadcasts([(broadcast.id, 5)], "dead")
-    journal.prepare(claims[1].id).set()
+    here, there = socket.socketpair()
+    with here, there:
+        journal.prepare(claims[1].id).send(here, b"{}")
     journal.prepare(claims[3].id)
-    taken_back = journal.prepare(claims[4].id)
-    taken_back.set()
-    taken_back.clear()
+    broken = journal.prepare(claims[4].id)
+    with pytest.raises(OSError, match="Bad file"):
+        broken.send(here, b"{}")
     assert recover_orphans(tmp_path) == {"requeued": 0, "unknown": 0}, "it lives: nothing is touched"
     die(journal)
     assert recover_orphans(tmp_path) == {"requeued": 4, "unknown": 1}

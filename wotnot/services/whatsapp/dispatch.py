@@ -1,19 +1,22 @@
 """Posting one message to the Cloud API, as lean as `requests` allows, and knowing afterwards whether it left.
 
 `POST /{phone-number-id}/messages` has no idempotency key, so everything depends on the answer to one question: may Meta
-have the message? The connection calls `on_leaving` right before the body goes to the socket and sets the mark it gets.
-A failure before that moment is harmless (`NOT_SENT`); a failure after it is `UNCERTAIN` and only Meta's receipt can
-settle it.
+have the message? The connection calls `on_leaving` right before the body goes to the socket and sends it through the
+departure that it gets. A failure before that moment is harmless (`NOT_SENT`); a failure after it is `UNCERTAIN` and only
+Meta's receipt can settle it.
+
+TLS runs above the socket here and not inside it (`SSLTransport`), because only then is there a moment at which a whole
+encrypted body is handed to the kernel, and can be noted.
 """
 
 import json
-import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from requests import PreparedRequest
@@ -23,8 +26,9 @@ from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssltransport import SSLTransport
 
-from wotnot.services.send_journal import Mark
+from wotnot.services.send_journal import Departure
 from wotnot.services.whatsapp.errors import GraphFault, parse_fault
 
 CONNECT_SECONDS = 5.0
@@ -51,20 +55,46 @@ class Answer:
 
 
 class _Leaving(threading.local):
-    """The request that this thread is making: its hook, and whether its body may be on the wire."""
+    """The request that this thread is making: its hook until the body is next, then its departure."""
 
-    hook: Callable[[], Mark] | None = None
-    left: bool = False
+    hook: Callable[[], Departure] | None = None
+    departure: Departure | None = None
+    is_next: bool = False
+
+    def begin(self, hook: Callable[[], Departure]) -> None:
+        self.hook, self.departure, self.is_next = hook, None, False
+
+    @property
+    def has_left(self) -> bool:
+        return self.departure is not None and self.departure.has_left
 
 
 _leaving = _Leaving()
 
 
-class _Announcing:
-    """Mixed into a connection: calls the thread's hook after the headers, then sets the mark and sends the body."""
+class _Wire(socket.socket):
+    """A socket that sends the body of a message through its departure, and all else as usual."""
 
-    sock: socket.socket
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        departure = _leaving.departure
+        if departure is None or not _leaving.is_next or not data:
+            super().sendall(data, flags)
+            return
+        _leaving.is_next = False
+        departure.send(self, bytes(data))
+
+
+class _Announcing:
+    """Mixed into a connection: calls the thread's hook after the headers, so that what is sent next is the departure."""
+
     _headers_done = False
+
+    def _new_conn(self) -> _Wire:
+        plain: socket.socket = super()._new_conn()  # type: ignore[misc]
+        timeout = plain.gettimeout()
+        wire = _Wire(fileno=plain.detach())
+        wire.settimeout(timeout)
+        return wire
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
         self._headers_done = False
@@ -72,39 +102,10 @@ class _Announcing:
         self._headers_done = True
 
     def send(self, data: Any) -> None:
-        hook = _leaving.hook if self._headers_done else None
-        if hook is None:
-            super().send(data)  # type: ignore[misc]
-            return
-        _leaving.hook = None
-        _send_marked(self.sock, hook(), data)
-
-
-def _send_marked(sock: socket.socket, mark: Mark, data: bytes) -> None:
-    """Set `mark` and put `data` on the wire, as close together as an interpreter with many threads allows.
-
-    Storing into a mapped page is one step, and `os.write` lets other threads run only once it is in the kernel, so a
-    kill finds the mark set and the body unsent only within a fraction of a microsecond. A write that fails took nothing.
-    """
-    if isinstance(sock, ssl.SSLSocket):
-        mark.set()
-        _leaving.left = True
-        sock.sendall(data)
-        return
-    descriptor, write = sock.fileno(), os.write
-    pages, place, packed = mark.pages, mark.place, mark.packed
-    _leaving.left = True
-    pages[place] = packed
-    try:
-        written = write(descriptor, data)
-    except BlockingIOError:
-        written = 0
-    except OSError:
-        _leaving.left = False
-        mark.clear()
-        raise
-    if written < len(data):
-        sock.sendall(data[written:])
+        if self._headers_done and _leaving.hook is not None:
+            hook, _leaving.hook = _leaving.hook, None
+            _leaving.departure, _leaving.is_next = hook(), True
+        super().send(data)  # type: ignore[misc]
 
 
 class _Connection(_Announcing, HTTPConnection):
@@ -112,7 +113,21 @@ class _Connection(_Announcing, HTTPConnection):
 
 
 class _SecureConnection(_Announcing, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        """Verified TLS over a wire of ours."""
+        wire = self._new_conn()
+        try:
+            self.sock = SSLTransport(wire, _tls_context(self.ca_certs), server_hostname=self.host)
+        except BaseException:
+            wire.close()
+            raise
+        self.is_verified = True
+
+
+@cache
+def _tls_context(ca_certs: str | None) -> ssl.SSLContext:
+    """One for all connections: reading the authorities takes longer than a message."""
+    return ssl.create_default_context(cafile=ca_certs)
 
 
 class _Pool(HTTPConnectionPool):
@@ -126,26 +141,28 @@ class _SecurePool(HTTPSConnectionPool):
 class Dispatcher:
     """Keeps connections to the Graph API and posts messages over them; safe to use from many threads."""
 
-    def __init__(self, base_url: str, version: str, *, connections: int) -> None:
-        """`base_url` without a version; up to `connections` are kept open."""
+    def __init__(self, base_url: str, version: str, *, connections: int, verify: str | bool = True) -> None:
+        """`base_url` without a version; up to `connections` are kept open; `verify` may name a file of authorities."""
         self._root = f"{base_url}/{version}"
+        self._verify = verify
         self._adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=0)
         self._adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
-    def post(self, phone_number_id: str, token: str, body: bytes, on_leaving: Callable[[], Mark]) -> Answer:
+    def post(self, phone_number_id: str, token: str, body: bytes, on_leaving: Callable[[], Departure]) -> Answer:
         """Post `body` (JSON) as a message of the number. Never raises for what the network or Meta does.
 
-        `on_leaving` is called when the body is next; it may wait, and answers the mark to set when the body goes.
+        `on_leaving` is called when the body is next; it may wait, and answers the departure through which it goes.
         """
-        _leaving.hook, _leaving.left = on_leaving, False
+        _leaving.begin(on_leaving)
         try:
             response = self._adapter.send(
                 _prepare(f"{self._root}/{phone_number_id}/messages", token, body),
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
+                verify=self._verify,
             )
             return _read(response.status_code, response.content)
         except (RequestException, OSError) as error:
-            return Answer(Result.UNCERTAIN if _leaving.left else Result.NOT_SENT, detail=_words(error))
+            return Answer(Result.UNCERTAIN if _leaving.has_left else Result.NOT_SENT, detail=_words(error))
         finally:
             _leaving.hook = None
 
