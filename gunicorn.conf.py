@@ -4,7 +4,10 @@ Threads, not only processes: each open page holds one live-event stream, a threa
 capped well below `threads` by the product, so that pages are always answered.
 """
 
+import gc
 import os
+import sys
+from typing import Any
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a host's router needs it; bin/start sets HOST=127.0.0.1
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -22,3 +25,19 @@ accesslog = None
 errorlog = "-"
 # Heartbeat files on a disk can stall a worker; memory cannot.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - not a predictable name, gunicorn makes its own
+
+
+def when_ready(server: Any) -> None:
+    """Right before the processes are forked: do what each would do again, and keep it out of the collector's way.
+
+    What is loaded now is never freed, so there is no use in looking through it for garbage time and again, and memory
+    that nobody touches stays shared.
+    """
+    templates = server.app.wsgi().jinja_env
+    for name in templates.list_templates(extensions=["html"]):
+        templates.get_template(name)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    # A page that has the interpreter is nearly done: let it finish rather than have all of them wait for each other.
+    sys.setswitchinterval(0.02)

@@ -655,6 +655,16 @@ class Message(Base):
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
         # The thread with a contact.
         Index("ix_messages_contact_id_id", "contact_id", "id"),
+        # Those that failed or were left out for one reason, and those that failed after Meta had taken them.
+        Index(
+            "ix_messages_causes",
+            "broadcast_id",
+            "state",
+            text("coalesce(skip_reason, error_code::text, '')"),
+            "id",
+            postgresql_where=text("state IN ('failed', 'skipped')"),
+        ),
+        Index("ix_messages_failed", "broadcast_id", "reached", "id", postgresql_where=text("state = 'failed'")),
         # Who answered a broadcast: few among many.
         Index("ix_messages_replied", "broadcast_id", "id", postgresql_where=text("replied")),
     )

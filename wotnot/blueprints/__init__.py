@@ -9,6 +9,7 @@ MODULES = (
     "errors",
     "limits",
     "assets",
+    "marks",
     "guards",
     "htmx",
     "auth",

@@ -11,13 +11,21 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to
+from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.wizard_checks import check_groups, steps_of
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, Channel, Role, Template, TemplateCategory
-from wotnot.services import audience, broadcast_choices, broadcast_readiness, broadcasts, contacts, message_templates
-from wotnot.services.audience import AudienceCount
+from wotnot.services import (
+    audience,
+    audience_counts,
+    broadcast_choices,
+    broadcast_readiness,
+    broadcasts,
+    contacts,
+    message_templates,
+)
+from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.zones import in_zone
 
@@ -25,6 +33,8 @@ blueprint = Blueprint("broadcast_wizard", __name__, url_prefix="/app/broadcasts"
 guard_pages(blueprint)
 
 Answer = str | Response | tuple[str, int]
+
+PEOPLE_PAGE = 40
 
 
 def register(app: Flask) -> None:
@@ -115,7 +125,7 @@ def _audience_page(broadcast: Broadcast | None, values: Mapping[str, Any], error
 
 def _count_words(chosen: Mapping[str, Any], left_out: Mapping[str, Any]) -> dict[str, object]:
     return {
-        "count": audience.count_audience(workspace_id(), chosen, left_out),
+        "count": audience_counts.count_audience(workspace_id(), chosen, left_out),
         "all_contacts": contacts.count_contacts(workspace_id()),
         "is_chosen": bool(chosen),
     }
@@ -183,22 +193,26 @@ def preview(broadcast_id: int) -> Answer:
 def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mapping[str, Sequence[str]]) -> str:
     channels = broadcast_choices.list_sending_channels(workspace_id())
     channel = _channel_of(channels, sent.get("channel", type=int) or broadcast.channel_id)
-    templates = broadcast_choices.list_sendable_templates(workspace_id(), channel) if channel else []
+    search = sent.get("search", "").strip()
+    templates = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
     template = _template_of(sent, broadcast)
-    if template is not None and template.id not in {one.id for one in templates}:
+    if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
         template = None
     counted = _count_of(broadcast)
     context: dict[str, Any] = {}
     if template is not None:
         context = _preview_of(broadcast, template, sent, _walkable(counted))
         context["variables"] = forms.variable_rows(template, broadcast, sent)
-    return render_template(
+    return render(
         "broadcasts/message.html",
+        "broadcasts/_choose.html",
         broadcast=broadcast,
         channels=channels,
         channel=channel,
         templates=templates,
         template=template,
+        search=search,
+        max_templates=broadcast_choices.MAX_TEMPLATES,
         pending_count=broadcast_choices.count_pending_templates(workspace_id(), channel) if channel else 0,
         fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
         steps=steps_of(broadcast, counted, 2, actor().workspace.timezone),
@@ -312,7 +326,9 @@ def people(broadcast_id: int) -> str:
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     why = request.args.get("why", "")
     resolved = audience.resolve(workspace_id(), broadcast.audience, broadcast.exclude)
-    page = audience.list_people(resolved, why, broadcast.variables, cursor=request.args.get("cursor"), limit=50)
+    page = audience.list_people(
+        resolved, why, broadcast.variables, cursor=request.args.get("cursor"), limit=PEOPLE_PAGE
+    )
     return render_template("broadcasts/people.html", broadcast=broadcast, why=why, page=page)
 
 
@@ -338,7 +354,7 @@ def _check_page(broadcast: Broadcast) -> str:
 def _count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
     """The draft's audience; `exactly` also looks at every person's values, which only the check page needs."""
     needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
-    return audience.count_audience(
+    return audience_counts.count_audience(
         workspace_id(),
         broadcast.audience,
         broadcast.exclude,

@@ -34,7 +34,7 @@ guard_pages(blueprint)
 
 Answer = str | BaseResponse | tuple[str, int]
 
-PAGE = 50
+PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ guard_pages(blueprint)
 
 Answer = str | Response | tuple[str, int]
 
-PAGE_SIZE = 50
+PAGE_SIZE = 40
 _SPARE_ATTRIBUTE_ROWS = 2
 _FILTERS = ("search", "tag", "consent")
 

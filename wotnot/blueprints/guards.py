@@ -17,7 +17,7 @@ from jwt.exceptions import PyJWTError
 from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
-from wotnot.models import Role, User, Workspace
+from wotnot.models import Member, Role, User, Workspace
 from wotnot.services import accounts, api_keys, workspaces
 from wotnot.services.channel_words import show_number
 
@@ -103,7 +103,7 @@ def _require_member() -> Response | None:
     refused = _require_user()
     if refused is not None:
         return refused
-    members = workspaces.list_memberships(current_user.id)
+    members: list[Member] = g.get("memberships") or workspaces.list_memberships(current_user.id)
     if not members:
         return go_to("/app/workspaces/new", 302)
     member = next((one for one in members if one.workspace_id == session.get("workspace_id")), members[0])
@@ -241,6 +241,10 @@ def _load_session_user(session_id: str) -> User | None:
     user_id, _, epoch = session_id.partition(".")
     if not (user_id.isdecimal() and epoch.isdecimal()):
         return None
+    # Nearly every page asks for both at once: who it is, and where they work.
+    members = g.memberships = workspaces.list_memberships(int(user_id), epoch=int(epoch))
+    if members:
+        return members[0].user
     return accounts.find_user(int(user_id), epoch=int(epoch))
 
 

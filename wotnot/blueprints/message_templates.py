@@ -21,7 +21,7 @@ guard_pages(blueprint)
 
 Answer = str | Response | tuple[str, int]
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 LINE_LENGTH = 90
 _TABS = (
     ("approved", "Approved"),

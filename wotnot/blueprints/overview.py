@@ -38,10 +38,10 @@ def _words() -> dict[str, object]:
 @blueprint.get("/")
 def index() -> str:
     """The overview, or the first steps while nothing was ever sent."""
-    if not reports.has_sent_messages(workspace_id()):
-        return render_template("overview/first_steps.html", **_first_steps())
     period = _period()
-    report = reports.analyse(workspace_id(), period)
+    report = reports.outline(workspace_id(), period)
+    if not report.total.funnel["audience"] and not reports.has_sent_messages(workspace_id()):
+        return render_template("overview/first_steps.html", **_first_steps())
     return render_template(
         "overview/index.html",
         **_numbers(report.total, period),

@@ -8,7 +8,7 @@ from wotnot.blueprints.broadcast_views import count_messages
 from wotnot.clock import now
 from wotnot.models import Broadcast, Workspace
 from wotnot.services import broadcast_choices
-from wotnot.services.audience import AudienceCount
+from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_words import show_number

@@ -23,7 +23,7 @@ from wotnot.errors import DomainError, Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ContactImport, ImportState
 from wotnot.services import (
-    audience,
+    audience_counts,
     broadcast_reports,
     broadcasts,
     contact_imports,
@@ -156,7 +156,7 @@ def _import(console: Console, order: Order) -> str:
 
 
 def _ask(console: Console, made: Broadcast, *, yes: bool) -> None:
-    count = audience.count_audience(made.workspace_id, made.audience, made.exclude, made.variables)
+    count = audience_counts.count_audience(made.workspace_id, made.audience, made.exclude, made.variables)
     console.print(
         f"{count.to_send:,} of {count.total:,} people get the message: {count.opted_out:,} opted out, "
         f"{count.missing:,} have a missing value."

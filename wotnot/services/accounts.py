@@ -12,7 +12,7 @@ from functools import cache
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
-from sqlalchemy import exists, func, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
@@ -92,9 +92,12 @@ def authenticate(email: str, password: str) -> User:
     return user
 
 
+_BY_SESSION = select(User).where(User.id == bindparam("id"), User.session_epoch == bindparam("epoch"))
+
+
 def find_user(user_id: int, *, epoch: int) -> User | None:
     """The user, unless their sessions of that epoch have ended. Detached: safe to keep for the whole request."""
-    user = db.session.scalar(select(User).where(User.id == user_id, User.session_epoch == epoch))
+    user = db.session.scalar(_BY_SESSION, {"id": user_id, "epoch": epoch})
     if user is not None:
         db.session.expunge(user)
     return user

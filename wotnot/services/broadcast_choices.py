@@ -18,12 +18,12 @@ from wotnot.models import (
     Template,
     TemplateStatus,
 )
-from wotnot.services import audience
+from wotnot.services.audience_counts import person_at
 from wotnot.services.personalise import FilledValues, fill_values
 from wotnot.services.whatsapp.payloads import FilledTemplate, fill_text
 
 RECENTLY = timedelta(days=30)
-MAX_TEMPLATES = 200
+MAX_TEMPLATES = 20
 _TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "TIER_10K": 10_000, "TIER_100K": 100_000}
 
 
@@ -58,20 +58,25 @@ def list_sending_channels(workspace_id: int) -> list[Channel]:
     )
 
 
-def list_sendable_templates(workspace_id: int, channel: Channel) -> list[Template]:
-    """The approved templates of the number's account, the last changed first."""
-    return list(
-        db.session.scalars(
-            select(Template)
-            .where(
-                Template.workspace_id == workspace_id,
-                Template.waba_id == channel.waba_id,
-                Template.status == TemplateStatus.APPROVED,
-                Template.deleted_at.is_(None),
-            )
-            .order_by(Template.updated_at.desc(), Template.id.desc())
-            .limit(MAX_TEMPLATES)
-        )
+def list_sendable_templates(workspace_id: int, channel: Channel, search: str = "") -> list[Template]:
+    """The approved templates of the number's account whose name holds `search`, the last changed MAX_TEMPLATES first."""
+    found = select(Template).where(
+        Template.workspace_id == workspace_id,
+        Template.waba_id == channel.waba_id,
+        Template.status == TemplateStatus.APPROVED,
+        Template.deleted_at.is_(None),
+    )
+    if search:
+        found = found.where(Template.name.icontains(search.replace(" ", "_"), autoescape=True))
+    return list(db.session.scalars(found.order_by(Template.updated_at.desc(), Template.id.desc()).limit(MAX_TEMPLATES)))
+
+
+def may_send(channel: Channel, template: Template) -> bool:
+    """Whether `channel` can send `template`: it is approved, in the number's account, and not deleted."""
+    return (
+        template.waba_id == channel.waba_id
+        and template.status is TemplateStatus.APPROVED
+        and template.deleted_at is None
     )
 
 
@@ -97,8 +102,9 @@ def preview_message(
 ) -> Preview:
     """The message for the person at `row` (from 1) of the broadcast's audience; `row` is kept within `total`."""
     row = min(max(row, 1), max(total, 1))
-    people = audience.resolve(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
-    contact = audience.person_at(people, row) if total else None
+    contact = None
+    if total:
+        contact = person_at(broadcast.workspace_id, broadcast.audience, broadcast.exclude, row)
     filled = fill_values(variables, contact) if contact else FilledValues({})
     message = fill_text(template.components, filled.values, filled.fallbacks)
     return Preview(row, total, contact, message, filled)

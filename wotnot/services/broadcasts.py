@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from wotnot.clock import now
@@ -25,13 +25,16 @@ LONGEST_PLAN = timedelta(days=366)
 _FIELDS = frozenset({"name", "channel_id", "template_id", "audience", "exclude", "variables", "scheduled_at"})
 
 
+_WITH_ITS_PARTS = (
+    select(Broadcast)
+    .where(Broadcast.workspace_id == bindparam("workspace"), Broadcast.id == bindparam("id"))
+    .options(joinedload(Broadcast.channel), joinedload(Broadcast.template), joinedload(Broadcast.user))
+)
+
+
 def get_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     """A broadcast with its channel, template and author. Raises NotFound."""
-    broadcast = db.session.scalar(
-        select(Broadcast)
-        .where(Broadcast.workspace_id == workspace_id, Broadcast.id == broadcast_id)
-        .options(joinedload(Broadcast.channel), joinedload(Broadcast.template), joinedload(Broadcast.user))
-    )
+    broadcast = db.session.scalar(_WITH_ITS_PARTS, {"workspace": workspace_id, "id": broadcast_id})
     if broadcast is None:
         raise NotFound("Broadcast")
     return broadcast

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, asc, desc, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, asc, bindparam, desc, func, or_, select, true
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactImport, ContactTag, ContactTally, ImportState, Tag
+from wotnot.services import contact_answers
 from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
 
 MAX_SEARCH = 100
 _PHONE_LIKE = re.compile(r"[+\d][\d\s().-]*")
 _NOT_DIGIT = re.compile(r"\D")
 _TRIGRAM = 3
+_LONGEST_PHONE = 20
+_PART_OF_A_NUMBER, _LONG_WORD = 5, 12
 _SAMPLED = 1000
-_WALKED = 10_000
+_WALKED = 2_000
 _ALL, _OPTED_OUT = 0, -1
 _NEWER, _OLDER = "n", "o"
 
@@ -64,7 +67,7 @@ def list_contacts(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What people on a list must meet, as SQL over whatever has the columns `consent` and `search_text`."""
+    """What people on a list must meet, as SQL over whatever has the columns `consent`, `phone` and `search_text`."""
 
     consent: Consent | None
     search: str | None
@@ -72,7 +75,7 @@ class _Wanted:
     def conditions(self, columns: Any) -> list[ColumnElement[bool]]:
         """All of it."""
         conditions = [] if self.consent is None else [columns.consent == self.consent]
-        return conditions if self.search is None else [*conditions, search_condition(self.search, columns.search_text)]
+        return conditions if self.search is None else [*conditions, search_condition(self.search, columns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,15 @@ class _List:
     def nearest(self, position: ColumnElement[bool], order: Any, wanted: _Wanted) -> Any:
         """The next _WALKED people with the columns to look at. LATERAL, since a join may be made from its far end."""
         if self.tag_id is None:
-            people = select(Contact.id, Contact.consent, Contact.search_text)
+            people = select(Contact.id, Contact.consent, Contact.phone, Contact.search_text)
             people = people.where(Contact.workspace_id == self.workspace_id, position)
             if wanted.consent is not None:
                 people = people.where(Contact.consent == wanted.consent)
             return people.order_by(order).limit(_WALKED).subquery()
         ids = self.ids().where(position).order_by(order).limit(_WALKED).subquery()
-        person = select(Contact.consent, Contact.search_text).where(Contact.id == ids.c.id).limit(1).lateral()
-        return select(ids.c.id, person.c.consent, person.c.search_text).join(person, true()).subquery()
+        columns = (Contact.consent, Contact.phone, Contact.search_text)
+        person = select(*columns).where(Contact.id == ids.c.id).limit(1).lateral()
+        return select(ids.c.id, person.c.consent, person.c.phone, person.c.search_text).join(person, true()).subquery()
 
     def matching(self, position: ColumnElement[bool], wanted: _Wanted) -> Any:
         """Everybody who is wanted, by whatever index is best; the OFFSET keeps the planner from walking the list."""
@@ -113,15 +117,26 @@ class _List:
         return query.where(*wanted.conditions(Contact)).offset(0).subquery()
 
 
-def search_condition(search: str, text: Any = Contact.search_text) -> ColumnElement[bool]:
-    """SQL for "name, phone and e-mail hold these words". "082 555 01" is looked up as digits of the stored number.
+def is_rare(search: str) -> bool:
+    """Whether few people will have these words, by their looks: a long number, an address, a very long word."""
+    longest = max(search.split(), key=len, default="")
+    if any(map(str.isdigit, longest)) or "@" in longest:
+        return len(_NOT_DIGIT.sub("", search)) > _PART_OF_A_NUMBER or len(longest) > _PART_OF_A_NUMBER
+    return len(longest) > _LONG_WORD
 
-    Words of one or two letters are only looked for where a word begins: the trigram index knows those. Signs alone are
+
+def search_condition(search: str, columns: Any = Contact) -> ColumnElement[bool]:
+    """SQL for "name, phone and e-mail hold these words", over the `columns` phone and search_text.
+
+    "082 555 01" is looked up as digits of the stored number, "+27 82" as how it begins, which its own index knows. Words of one or two letters are only looked for where a word begins: the trigram index knows those. Signs alone are
     passed over: nobody's name is "@".
     """
     search = search.strip()[:MAX_SEARCH].replace("\x00", "")
     digits = _NOT_DIGIT.sub("", search).lstrip("0")
+    text = columns.search_text
     if _PHONE_LIKE.fullmatch(search) and len(digits) >= _TRIGRAM:
+        if search.startswith("+"):
+            return cast("ColumnElement[bool]", columns.phone.between(digits, digits.ljust(_LONGEST_PHONE, "9")))
         return cast("ColumnElement[bool]", text.like(f"%{digits}%"))
     words = [word for word in search.lower().split() if any(map(str.isalnum, word))]
     return and_(true(), *(_word_condition(word, text) for word in words))
@@ -134,32 +149,44 @@ def _word_condition(word: str, text: Any) -> ColumnElement[bool]:
     return or_(text.like(f"{escaped}%"), text.like(f"% {escaped}%"))
 
 
+# Asked beside nearly every list: made once, since making a statement takes longer than the database takes to answer it.
+_WORKSPACE: ColumnElement[int] = bindparam("workspace")
+_SUM = func.sum(ContactTally.delta)
+_COUNTS = (
+    select(ContactTally.tag_id, _SUM)
+    .where(ContactTally.workspace_id == _WORKSPACE, ContactTally.tag_id.in_((_ALL, _OPTED_OUT)))
+    .group_by(ContactTally.tag_id)
+)
+_TAG_SUMS = (
+    select(ContactTally.tag_id, _SUM.label("count"))
+    .where(ContactTally.workspace_id == _WORKSPACE, ContactTally.tag_id > 0)
+    .group_by(ContactTally.tag_id)
+    .subquery()
+)
+_TAGS = (
+    select(Tag.id, Tag.name, func.coalesce(_TAG_SUMS.c["count"], 0))
+    .outerjoin(_TAG_SUMS, _TAG_SUMS.c.tag_id == Tag.id)
+    .where(Tag.workspace_id == _WORKSPACE)
+    .order_by(func.lower(Tag.name))
+)
+_TAGS_OF = (
+    select(ContactTag.contact_id, Tag.name)
+    .join(Tag, Tag.id == ContactTag.tag_id)
+    .where(ContactTag.contact_id.in_(bindparam("ids", expanding=True)))
+    .order_by(func.lower(Tag.name))
+)
+
+
 def count_contacts(workspace_id: int) -> ContactCounts:
     """All contacts and the opted-out ones, from the tallies."""
-    query = (
-        select(ContactTally.tag_id, func.sum(ContactTally.delta))
-        .where(ContactTally.workspace_id == workspace_id, ContactTally.tag_id.in_((_ALL, _OPTED_OUT)))
-        .group_by(ContactTally.tag_id)
-    )
-    counts = {tag_id: int(total) for tag_id, total in db.session.execute(query)}
+    counts = {tag_id: int(total) for tag_id, total in db.session.execute(_COUNTS, {"workspace": workspace_id})}
     return ContactCounts(counts.get(_ALL, 0), counts.get(_OPTED_OUT, 0))
 
 
 def list_tags(workspace_id: int) -> list[TagCount]:
     """Every tag with its number of contacts, by name."""
-    sums = (
-        select(ContactTally.tag_id, func.sum(ContactTally.delta).label("count"))
-        .where(ContactTally.workspace_id == workspace_id, ContactTally.tag_id > 0)
-        .group_by(ContactTally.tag_id)
-        .subquery()
-    )
-    query = (
-        select(Tag.id, Tag.name, func.coalesce(sums.c["count"], 0))
-        .outerjoin(sums, sums.c.tag_id == Tag.id)
-        .where(Tag.workspace_id == workspace_id)
-        .order_by(func.lower(Tag.name))
-    )
-    return [TagCount(tag_id, name, int(count)) for tag_id, name, count in db.session.execute(query)]
+    rows = db.session.execute(_TAGS, {"workspace": workspace_id})
+    return [TagCount(tag_id, name, int(count)) for tag_id, name, count in rows]
 
 
 def find_tag(workspace_id: int, name: str) -> Tag | None:
@@ -172,13 +199,7 @@ def find_tag(workspace_id: int, name: str) -> Tag | None:
 def tags_of(contact_ids: Sequence[int]) -> dict[int, list[str]]:
     """The tags of some contacts, by name, in one query. The caller checked the tenant."""
     tags: dict[int, list[str]] = {contact_id: [] for contact_id in contact_ids}
-    query = (
-        select(ContactTag.contact_id, Tag.name)
-        .join(Tag, Tag.id == ContactTag.tag_id)
-        .where(ContactTag.contact_id.in_(contact_ids))
-        .order_by(func.lower(Tag.name))
-    )
-    for contact_id, name in db.session.execute(query):
+    for contact_id, name in db.session.execute(_TAGS_OF, {"ids": list(contact_ids)}):
         tags[contact_id].append(name)
     return tags
 
@@ -188,6 +209,13 @@ def list_attribute_names(workspace_id: int) -> list[str]:
 
     Reading every contact would take seconds for a million; a field that only stands in the middle came by an import.
     """
+    names: list[str] = contact_answers.remember(
+        workspace_id, ["attribute names"], lambda: _read_attribute_names(workspace_id)
+    )
+    return names
+
+
+def _read_attribute_names(workspace_id: int) -> list[str]:
     names: set[str] = set()
     for order in (Contact.id.desc(), Contact.id.asc()):
         some = (
@@ -229,15 +257,17 @@ def _find(source: _List, wanted: _Wanted, position: ColumnElement[bool], directi
     """The ids of the first `limit` who are wanted: from an index when there is one in the list's order, else in two tries.
 
     Neither way alone is quick for every word. Walking the list finds a common one at once and a rare one after the whole
-    table, so it ends after _WALKED people; then an index finds the rest.
+    table, so it ends after _WALKED people; then an index finds the rest. What looks rare is asked of the index right away.
     """
     order = direction(source.key)
     if wanted.search is None and (wanted.consent is None or source.tag_id is None):
         exact = source.ids().where(position, *wanted.conditions(Contact))
         return db.session.scalars(exact.order_by(order).limit(limit)).all()
-    near = source.nearest(position, order, wanted)
-    found = select(near.c.id).where(*wanted.conditions(near.c)).order_by(direction(near.c.id)).limit(limit)
-    ids = db.session.scalars(found).all()
+    ids: Sequence[int] = ()
+    if not is_rare(wanted.search or ""):
+        near = source.nearest(position, order, wanted)
+        found = select(near.c.id).where(*wanted.conditions(near.c)).order_by(direction(near.c.id)).limit(limit)
+        ids = db.session.scalars(found).all()
     if len(ids) < limit:
         matching = source.matching(position, wanted)
         ids = db.session.scalars(select(matching.c.id).order_by(direction(matching.c.id)).limit(limit)).all()

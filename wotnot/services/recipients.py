@@ -1,56 +1,19 @@
 """Every recipient of a broadcast: a list by state with search, and the whole of it as a stream for the report."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
-from wotnot.services.tallies import (
-    OUTBOUND_STATES,
-    REACHED_ACCEPTED,
-    REACHED_ATTEMPTED,
-    REACHED_DELIVERED,
-    REACHED_READ,
-    REACHED_SENT,
-)
+from wotnot.services.recipient_search import VIEWS, RecipientSearch
 
 STREAM_BATCH = 2_000
-
-FEW_HITS = 20_000
-"""Up to this many contacts that match a search, their rows are looked up one by one; beyond it the list is walked."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Which rows a tab or a number of the funnel stands for: by state, by how far they got, or with an answer."""
-
-    states: tuple[str, ...]
-    reached: int = 0
-    replied: bool = False
-
-
-_WENT = ("sending", "unknown", "accepted", "sent", "delivered", "read", "failed")
-
-VIEWS: dict[str, View] = {
-    "all": View(tuple(OUTBOUND_STATES)),
-    "waiting": View(("queued", "sending")),
-    "on_the_way": View(("accepted", "sent")),
-    "got_attempted": View(_WENT, REACHED_ATTEMPTED),
-    "got_accepted": View(_WENT, REACHED_ACCEPTED),
-    "got_sent": View(_WENT, REACHED_SENT),
-    "got_delivered": View(_WENT, REACHED_DELIVERED),
-    "got_read": View(_WENT, REACHED_READ),
-    "replied": View(tuple(OUTBOUND_STATES), replied=True),
-    **{state.value: View((state.value,)) for state in OUTBOUND_STATES},
-}
-"""By the name used in addresses. A state's own name means the messages that are in it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +68,13 @@ def list_recipients(
     if view not in VIEWS:
         raise Invalid({"state": f"Choose one of {', '.join(VIEWS)}."})
     keyset = Keyset.decode(cursor, clamp_limit(limit))
-    chosen = VIEWS[view]
-    parameters: dict[str, Any] = {
-        "broadcast": broadcast_id,
-        "states": list(chosen.states),
-        "reached": chosen.reached,
-        "cause": cause,
-        "id": keyset.id,
-        "limit": keyset.limit + 1,
-    }
-    conditions = _conditions(chosen, cause, keyset)
-    statement = _REPLIED if chosen.replied else _WALK
-    if search and search.strip():
-        parameters |= {"workspace": workspace_id, "pattern": search_pattern(search)}
-        hits = _few_hits(workspace_id, parameters["pattern"])
-        if hits is None or chosen.replied:
-            conditions += " AND c.search_text LIKE :pattern"
-        else:
-            parameters["hits"] = hits
-            statement = _LOOK_UP
-    order = "ASC" if keyset.is_older else "DESC"
-    rows = db.session.execute(text(statement.format(columns=_COLUMNS, conditions=conditions, order=order)), parameters)
-    return keyset.page([_recipient(row) for row in rows], lambda recipient: recipient.id)
+    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, search and search.strip())
+    return keyset.page(_fetch(wanted.find(keyset), keyset), lambda recipient: recipient.id)
+
+
+def _fetch(ids: Sequence[int], keyset: Keyset) -> list[Recipient]:
+    rows = db.session.execute(_UPWARDS if keyset.is_older else _DOWNWARDS, {"ids": list(ids)})
+    return [Recipient(*row) for row in rows]
 
 
 def stream_recipients(broadcast_id: int) -> Iterator[Recipient]:
@@ -135,84 +83,22 @@ def stream_recipients(broadcast_id: int) -> Iterator[Recipient]:
     The caller has checked the tenant, and keeps the app context until the last row.
     """
     result = db.session.execute(
-        text(_STREAM.format(columns=_COLUMNS)),
+        _STREAM,
         {"broadcast": broadcast_id},
         execution_options={"yield_per": STREAM_BATCH},
     )
     for rows in result.partitions():
-        yield from map(_recipient, rows)
+        yield from (Recipient(*row) for row in rows)
 
 
-def search_pattern(words: str) -> str:
-    """A LIKE pattern over a contact's search text; what looks like a phone number is reduced to its digits."""
-    words = words.strip().lower().replace("\x00", "")
-    if re.fullmatch(r"[+\d\s().-]+", words) and re.search(r"\d", words):
-        words = re.sub(r"\D", "", words)
-    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def _few_hits(workspace_id: int, pattern: str) -> list[int] | None:
-    """The contacts that match, or None when they are many."""
-    rows = db.session.scalars(
-        text("SELECT id FROM contacts WHERE workspace_id = :w AND search_text LIKE :p LIMIT :n"),
-        {"w": workspace_id, "p": pattern, "n": FEW_HITS + 1},
-    ).all()
-    return list(rows) if len(rows) <= FEW_HITS else None
-
-
-def _conditions(view: View, cause: str | None, keyset: Keyset) -> str:
-    conditions = ""
-    if keyset.id is not None:
-        # A page further on holds later rows: the opposite of the lists that show the newest first.
-        conditions += " AND m.id > :id" if keyset.is_older else " AND m.id < :id"
-    if view.reached:
-        conditions += " AND m.reached >= :reached"
-    if cause is not None:
-        conditions += " AND coalesce(m.skip_reason, m.error_code::text, '') = :cause"
-    return conditions
-
-
-def _recipient(row: Row[Any]) -> Recipient:
-    facts = row._asdict()
-    content = facts.pop("content") or {}
-    return Recipient(values=content.get("values"), **facts)
-
-
-_COLUMNS = """
-    m.id, m.contact_id, coalesce(c.name, '') AS name, m.phone, m.wa_user_id, coalesce(c.email, '') AS email,
-    coalesce(c.attributes, '{}'::jsonb) AS attributes, m.state, m.replied, m.attempt, m.wamid, m.content,
-    m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
-    m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at
+# In the order of Recipient's fields.
+_SELECT = """
+SELECT m.id, m.contact_id, coalesce(c.name, '') AS name, m.phone, m.wa_user_id, coalesce(c.email, '') AS email,
+       coalesce(c.attributes, '{}'::jsonb) AS attributes, m.state, m.replied, m.attempt, m.wamid, m.content -> 'values',
+       m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
+       m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at
+FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
 """
-
-# One index walk a state, merged: whatever the mix of states, no more than `limit` rows of each are read.
-_WALK = """
-SELECT x.* FROM unnest(CAST(:states AS text[])) AS s (state)
-CROSS JOIN LATERAL (
-    SELECT {columns} FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
-    WHERE m.broadcast_id = :broadcast AND m.state = s.state {conditions}
-    ORDER BY m.id {order} LIMIT :limit
-) x
-ORDER BY x.id {order} LIMIT :limit
-"""
-
-# Few answer; they have an index of their own.
-_REPLIED = """
-SELECT {columns} FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
-WHERE m.broadcast_id = :broadcast AND m.replied {conditions}
-ORDER BY m.id {order} LIMIT :limit
-"""
-
-_LOOK_UP = """
-SELECT {columns} FROM messages m JOIN contacts c ON c.id = m.contact_id
-WHERE m.broadcast_id = :broadcast AND m.contact_id = ANY(CAST(:hits AS bigint[])) AND m.state = ANY(CAST(:states AS text[]))
-{conditions}
-ORDER BY m.id {order} LIMIT :limit
-"""
-
-_STREAM = """
-SELECT {columns} FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
-WHERE m.broadcast_id = :broadcast
-ORDER BY m.contact_id, m.attempt
-"""
+_SOME = _SELECT + "WHERE m.id = ANY(CAST(:ids AS bigint[])) ORDER BY m.id "
+_UPWARDS, _DOWNWARDS = text(_SOME + "ASC"), text(_SOME + "DESC")
+_STREAM = text(_SELECT + "WHERE m.broadcast_id = :broadcast ORDER BY m.contact_id, m.attempt")

@@ -68,7 +68,7 @@ class _Note(ctypes.Structure):
 _NOTE_BYTES = ctypes.sizeof(_Note)
 # Called without letting go of the interpreter: the sockets do not block, and waiting to get it back costs more than the call.
 _libc = ctypes.PyDLL(None, use_errno=True)
-_IS_EXACT = sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8  # noqa: PLR2004 — the layout above
+_IS_EXACT = sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8
 
 
 class Departure:

@@ -3,12 +3,11 @@
 A writer only ever appends, so counting never makes two senders wait for each other; `compact` folds what has piled up.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select, text, tuple_
 
 from wotnot.extensions import db
 from wotnot.models import ContactTally, MessageState, MessageTally
@@ -18,15 +17,6 @@ from wotnot.services.transaction import transaction
 REACHED_NOTHING, REACHED_ATTEMPTED, REACHED_ACCEPTED, REACHED_SENT, REACHED_DELIVERED, REACHED_READ = range(6)
 
 OUTBOUND_STATES = tuple(state for state in MessageState if state is not MessageState.RECEIVED)
-
-_STEPS = {
-    "attempted": REACHED_ATTEMPTED,
-    "accepted": REACHED_ACCEPTED,
-    "sent": REACHED_SENT,
-    "delivered": REACHED_DELIVERED,
-    "read": REACHED_READ,
-}
-
 
 _FUNNEL = (
     "audience", "attempted", "accepted", "sent", "delivered", "read", "replied", "failed", "skipped", "unknown",
@@ -56,43 +46,61 @@ class BroadcastCounts:
         return self.states["queued"] + self.states["sending"]
 
 
+def _sum(condition: Any) -> ColumnElement[int]:
+    # PostgreSQL sums bigint to a decimal.
+    return func.coalesce(cast(func.sum(MessageTally.delta).filter(condition), BigInteger), 0)
+
+
+_STEPS: dict[str, Any] = {
+    "audience": MessageTally.first_attempt,
+    "attempted": MessageTally.reached >= REACHED_ATTEMPTED,
+    "accepted": MessageTally.reached >= REACHED_ACCEPTED,
+    "sent": MessageTally.reached >= REACHED_SENT,
+    "delivered": MessageTally.reached >= REACHED_DELIVERED,
+    "read": MessageTally.reached >= REACHED_READ,
+    "replied": MessageTally.replied,
+}
+
+FOLDED = (*(_sum(MessageTally.state == state) for state in OUTBOUND_STATES), *map(_sum, _STEPS.values()))
+"""What to select from the tallies of messages to get one row that `unfold` understands for each group."""
+
+
+def unfold(sums: Sequence[int]) -> BroadcastCounts:
+    """The counts in one row of FOLDED."""
+    counts = BroadcastCounts()
+    counts.states.update(zip(OUTBOUND_STATES, sums, strict=False))
+    counts.funnel.update(zip(_STEPS, sums[len(OUTBOUND_STATES) :], strict=True))
+    counts.funnel.update({state: counts.states[state] for state in ("failed", "skipped", "unknown")})
+    return counts
+
+
+_GROUPS = func.grouping_sets(
+    tuple_(MessageTally.broadcast_id), tuple_(MessageTally.broadcast_id, MessageTally.state, MessageTally.cause)
+)
+_AMOUNT = cast(func.sum(MessageTally.delta), BigInteger)
+_BROADCAST_SUMS = (
+    select(MessageTally.broadcast_id, MessageTally.state, MessageTally.cause, _AMOUNT, *FOLDED)
+    .where(MessageTally.broadcast_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_GROUPS)
+    # One row for the whole broadcast, then one for every cause that somebody failed for.
+    .having((func.grouping(MessageTally.state) == 1) | (MessageTally.cause != "") & (_AMOUNT > 0))
+    .order_by(_AMOUNT.desc())
+)
+
+
 def broadcast_counts(broadcast_ids: Sequence[int]) -> dict[int, BroadcastCounts]:
     """The counts of some broadcasts in one query; one without messages gets zeros. The caller checked the tenant."""
     answer = {broadcast_id: BroadcastCounts() for broadcast_id in broadcast_ids}
-    causes: dict[tuple[int, str, str], int] = defaultdict(int)
-    for row in db.session.execute(_broadcast_sums(broadcast_ids)):
-        add_row(answer[row.broadcast_id], row)
-        if row.cause:
-            causes[row.broadcast_id, row.state, row.cause] += row.amount
-    for (broadcast_id, state, cause), count in sorted(causes.items(), key=lambda item: -item[1]):
-        if count:
-            answer[broadcast_id].causes.append(Cause(state, cause, count))
+    causes: dict[int, list[Cause]] = {broadcast_id: [] for broadcast_id in broadcast_ids}
+    rows: Any = db.session.execute(_BROADCAST_SUMS, {"ids": list(broadcast_ids)})
+    for broadcast_id, state, cause, amount, *sums in rows:
+        if cause is None:
+            answer[broadcast_id] = unfold(sums)
+        else:
+            causes[broadcast_id].append(Cause(state, cause, amount))
+    for broadcast_id, counts in answer.items():
+        counts.causes = causes[broadcast_id]
     return answer
-
-
-def _broadcast_sums(broadcast_ids: Sequence[int]) -> Any:
-    keys = (
-        MessageTally.broadcast_id,
-        MessageTally.state,
-        MessageTally.reached,
-        MessageTally.first_attempt,
-        MessageTally.replied,
-        MessageTally.cause,
-    )
-    return select(*keys, cast(func.sum(MessageTally.delta), BigInteger).label("amount")).where(
-        MessageTally.broadcast_id.in_(broadcast_ids)
-    ).group_by(*keys)  # fmt: skip
-
-
-def add_row(counts: BroadcastCounts, row: Any) -> None:
-    """Add one summed row (state, reached, first_attempt, replied, amount) to `counts`."""
-    counts.states[row.state] += row.amount
-    counts.funnel["audience"] += row.amount if row.first_attempt else 0
-    counts.funnel["replied"] += row.amount if row.replied else 0
-    for step, reached in _STEPS.items():
-        counts.funnel[step] += row.amount if row.reached >= reached else 0
-    if row.state in {"failed", "skipped", "unknown"}:
-        counts.funnel[row.state] += row.amount
 
 
 def compact() -> dict[str, int]:

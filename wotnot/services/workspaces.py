@@ -6,7 +6,7 @@ A workspace always keeps at least one owner: every change of members takes the w
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, contains_eager
 
@@ -23,16 +23,30 @@ NAME_LENGTH = 200
 # ---------------------------------------------------------------- reading
 
 
-def list_memberships(user_id: int) -> list[Member]:
-    """The user's workspaces with their role in each, oldest first. Detached: safe to keep for the whole request."""
-    members = db.session.scalars(
-        select(Member)
-        .join(Member.workspace)
-        .options(contains_eager(Member.workspace))
-        .where(Member.user_id == user_id)
-        .order_by(Member.id)
-    ).all()
-    return [_detach(member) for member in members]
+# Asked on every page: made once, since making a statement takes longer than the database takes to answer it.
+_MEMBERSHIPS = (
+    select(Member)
+    .join(Member.workspace)
+    .join(Member.user)
+    .options(contains_eager(Member.workspace), contains_eager(Member.user))
+    .where(Member.user_id == bindparam("user_id"))
+    .order_by(Member.id)
+)
+_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"))
+
+
+def list_memberships(user_id: int, *, epoch: int | None = None) -> list[Member]:
+    """The user's workspaces with their role in each, oldest first, and the user. Detached: safe to keep for the request.
+
+    With an `epoch`, none if the user's sessions of that epoch have ended.
+    """
+    if epoch is None:
+        members = db.session.scalars(_MEMBERSHIPS, {"user_id": user_id}).all()
+    else:
+        members = db.session.scalars(_SESSION_MEMBERSHIPS, {"user_id": user_id, "epoch": epoch}).all()
+    for entity in {*members, *(member.workspace for member in members), *(member.user for member in members)}:
+        db.session.expunge(entity)
+    return list(members)
 
 
 def find_membership(user_id: int, workspace_id: int) -> Member | None:

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import jinja2
 from flask import Flask, Response, render_template, request
 
+from wotnot.blueprints import assets, marks
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = Path(__file__).parent / "pages"
 # As strict as the product's own; a part that needs more shows up as an error in the browser's console.
@@ -65,6 +67,8 @@ def create_site(site: Site) -> Flask:
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_loader = jinja2.FileSystemLoader([PAGES, ROOT / "wotnot" / "templates"])
     app.jinja_env.globals["csrf_token"] = lambda: "token-of-this-session"
+    assets.register(app)
+    marks.register(app)
     app.context_processor(_shell)
     app.secret_key = "only flashes are signed with it"
 

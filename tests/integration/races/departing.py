@@ -1,6 +1,6 @@
 """Run by `test_departures`: posts messages from many threads as fast as it can until it is killed.
 
-    python -m tests.integration.races.departing URL FOLDER [FILE OF AUTHORITIES]
+python -m tests.integration.races.departing URL FOLDER [FILE OF AUTHORITIES]
 """
 
 import itertools
@@ -28,7 +28,8 @@ def main(url: str, folder: str, authorities: str | None = None) -> None:
 
     for _ in range(THREADS):
         threading.Thread(target=work, daemon=True).start()
-    print("departing", flush=True)
+    sys.stdout.write("departing\n")
+    sys.stdout.flush()
     threading.Event().wait()
 
 

@@ -11,7 +11,7 @@ from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Contact, Message, Template, TemplateCategory, Workspace
 from wotnot.services import audience, expansion
-from wotnot.services.audience import AudienceCount, count_audience
+from wotnot.services.audience_counts import MILE, AudienceCount, count_audience, person_at
 
 
 @pytest.fixture
@@ -81,9 +81,44 @@ def test_templates_for_codes_need_a_number(cast: Cast, people: dict[str, Contact
 
 
 def test_walking_skips_who_opted_out_and_who_is_left_out(cast: Cast, people: dict[str, Contact]) -> None:
-    found = audience.resolve(cast.workspace.id, {"all": True}, {"tags": ["news"]})
-    walked = [audience.person_at(found, row) for row in (1, 2, 3)]
+    walked = [person_at(cast.workspace.id, {"all": True}, {"tags": ["news"]}, row) for row in (1, 2, 3)]
     assert [one.name if one else None for one in walked] == ["Ann", "Eve", None]
+
+
+def test_walking_far_goes_from_milestone_to_milestone(cast: Cast, session: Any) -> None:
+    _make_crowd(cast.workspace.id, 2 * MILE + 2)
+    rows = (1, MILE, MILE + 1, 2 * MILE, 2 * MILE + 1, 2 * MILE + 2, 2 * MILE + 3, 9 * MILE)
+    walked = [person_at(cast.workspace.id, {"all": True}, {}, row) for row in rows]
+    assert [int(one.name) if one else None for one in walked] == [*rows[:-2], None, None]
+
+
+def test_a_count_is_remembered_until_a_contact_changes(
+    cast: Cast, people: dict[str, Contact], session: Any, count_queries: Any
+) -> None:
+    def count() -> tuple[AudienceCount, int]:
+        with count_queries() as statements:
+            return count_audience(cast.workspace.id, {"all": True}, {}, {"1": {"field": "city"}}), len(statements)
+
+    first, asked = count()
+    again, asked_again = count()
+    assert again == first
+    assert asked_again < asked
+    people["eve"].attributes = {"city": "Paarl"}
+    session.commit()
+    assert count()[0].missing == first.missing - 1
+    make.tag_contact(people["eve"], make.make_tag(cast.workspace, "crowd"))
+    assert count()[1] == asked, "a tag may decide who is in the audience"
+
+
+def _make_crowd(workspace_id: int, count: int) -> None:
+    """People whose names are their places in the order of sending."""
+    db.session.execute(
+        text(
+            "INSERT INTO contacts (workspace_id, phone, name)"
+            " SELECT :workspace, 27820000000 + n, n FROM generate_series(1, :count) AS n"
+        ),
+        {"workspace": workspace_id, "count": count},
+    )
 
 
 def test_the_people_behind_each_number(cast: Cast, people: dict[str, Contact]) -> None:

@@ -1,0 +1,208 @@
+"""How many people an audience has, why some of them get no message, and who stands where in the order of sending.
+
+Looking at a million people takes most of a second, so what was found is remembered until the workspace's contacts change.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, true
+
+from wotnot.extensions import db
+from wotnot.models import Consent, Contact, ContactTag
+from wotnot.services import contact_answers, contacts
+from wotnot.services.audience import People, Variables, is_blank, resolve, skip_reason
+
+MILE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCount:
+    """People in the audience, and why some get no message: total = excluded + opted_out + no_number + missing + to_send.
+
+    `missing_by_variable` and `fallback_by_variable` count people among those to be messaged (missing: among the
+    rest) by template variable; `missing` counts each person once.
+    """
+
+    total: int
+    excluded: int
+    opted_out: int
+    no_number: int
+    missing: int
+    to_send: int
+    missing_by_variable: dict[str, int] = field(default_factory=dict)
+    fallback_by_variable: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Everybody in the audience who gets no message."""
+        return self.total - self.to_send
+
+
+def count_audience(
+    workspace_id: int,
+    audience: Mapping[str, Any],
+    exclude: Mapping[str, Any] | None = None,
+    variables: Variables | None = None,
+    *,
+    needs_phone: bool = False,
+) -> AudienceCount:
+    """How many people an audience has, how many of them get a message, and why the others do not."""
+    fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
+
+    def count() -> dict[str, Any]:
+        return asdict(_count(resolve(workspace_id, audience, exclude or {}), fields, needs_phone=needs_phone))
+
+    question = ["audience", audience, exclude or {}, fields, needs_phone]
+    return AudienceCount(**contact_answers.remember(workspace_id, question, count))
+
+
+def person_at(
+    workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any], position: int
+) -> Contact | None:
+    """The contact at `position` (from 1) among those of the audience who may be messaged, in the order of sending."""
+    people = resolve(workspace_id, audience, exclude)
+    mile, steps = divmod(max(position, 1) - 1, MILE)
+    start = true()
+    if mile:
+        stones = contact_answers.remember(workspace_id, ["milestones", audience, exclude], lambda: _milestones(people))
+        if mile >= len(stones):
+            return None
+        start = Contact.id >= stones[mile]
+    statement = select(Contact).where(_may_get_it(people), start)
+    return db.session.scalar(statement.order_by(Contact.id).offset(steps).limit(1))
+
+
+def _milestones(people: People) -> list[int]:
+    """The ids of every MILEth person, so that the person at 800,000 is found without passing all before."""
+    place = func.row_number().over(order_by=Contact.id)
+    numbered = select(Contact.id, place.label("place")).where(_may_get_it(people)).subquery()
+    stones = select(numbered.c.id).where((numbered.c.place - 1) % MILE == 0).order_by(numbered.c.place)
+    return list(db.session.scalars(stones))
+
+
+def _may_get_it(people: People) -> ColumnElement[bool]:
+    return and_(people.included, Contact.consent != Consent.OPTED_OUT)
+
+
+def _count(people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
+    if not people.is_listed:
+        counted = _count_by_indexes(people, needs_phone=needs_phone)
+        return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
+    row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()
+    counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
+    unknown = len(people.phones) - counts["total"] if people.phones else 0
+    return _count_of(counts, fields, unknown)
+
+
+def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select[Any]:
+    """Looks at each person once: what is so about them first, then the counts of it."""
+    excluded = people.excluded if people.excluded is not None else false()
+    facts = (
+        select(
+            excluded.label("is_excluded"),
+            skip_reason(fields, needs_phone=needs_phone).label("reason"),
+            *(is_blank(source["field"]).label(f"is_blank_{index}") for index, source in enumerate(fields.values())),
+        )
+        .where(people.condition)
+        .cte("facts")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    stays = ~facts.c.is_excluded
+    goes = and_(stays, facts.c.reason.is_(None))
+
+    def count(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
+        return func.count().filter(condition).label(name)
+
+    columns: list[ColumnElement[Any]] = [
+        func.count().label("total"),
+        count(facts.c.is_excluded, "excluded"),
+        count(goes, "to_send"),
+        *(count(and_(stays, facts.c.reason == why), why) for why in ("opted_out", "no_number", "missing_value")),
+    ]
+    for index, source in enumerate(fields.values()):
+        asked = goes if source.get("fallback") else and_(stays, facts.c.reason.is_distinct_from("opted_out"))
+        columns.append(count(and_(asked, facts.c[f"is_blank_{index}"]), f"blank_{index}"))
+    return select(*columns).select_from(facts)
+
+
+def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> AudienceCount:
+    """`unknown` phones become contacts at the start; until then they have no name and no attribute."""
+    blank = {key: counts[f"blank_{index}"] + unknown for index, key in enumerate(fields)}
+    blocked = (
+        unknown if any(source["field"] != "phone" and not source.get("fallback") for source in fields.values()) else 0
+    )
+    return AudienceCount(
+        total=counts["total"] + unknown,
+        excluded=counts["excluded"],
+        opted_out=counts["opted_out"],
+        no_number=counts["no_number"],
+        missing=counts["missing_value"] + blocked,
+        to_send=counts["to_send"] + unknown - blocked,
+        missing_by_variable={key: n for key, n in blank.items() if n and not fields[key].get("fallback")},
+        fallback_by_variable={key: n for key, n in blank.items() if n and fields[key].get("fallback")},
+    )
+
+
+def _count_by_indexes(people: People, *, needs_phone: bool) -> AudienceCount:
+    """The same counts without looking at every contact: tallies, the tags' own index, and the few who are special.
+
+    A million contacts take milliseconds this way, so that the number can follow the clicks.
+    """
+    total = _count_tagged(people.workspace_id, people.tag_ids, is_everybody=people.is_everybody)
+    excluded = _count_both(people) if people.excluded_ids else 0
+    opted_out = _count_contacts(people, Contact.consent == Consent.OPTED_OUT)
+    no_number = 0
+    if needs_phone:
+        no_number = _count_contacts(people, Contact.phone.is_(None), Contact.consent != Consent.OPTED_OUT)
+    return AudienceCount(total, excluded, opted_out, no_number, 0, total - excluded - opted_out - no_number)
+
+
+def _with_blanks(counted: AudienceCount, people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
+    """`counted` with what is missing in the people's values: only those who lack one are looked at closely."""
+    reason = skip_reason(fields, needs_phone=needs_phone)
+    columns: list[ColumnElement[Any]] = [func.count().filter(reason == "missing_value").label("missing")]
+    for index, source in enumerate(fields.values()):
+        asked = and_(is_blank(source["field"]), reason.is_(None) if source.get("fallback") else true())
+        columns.append(func.count().filter(asked).label(f"blank_{index}"))
+    lacks_one = or_(*(is_blank(name) for name in {source["field"] for source in fields.values()}))
+    statement = select(*columns).select_from(Contact)
+    row = db.session.execute(statement.where(people.included, Contact.consent != Consent.OPTED_OUT, lacks_one)).one()
+    blank = {key: int(row[index + 1]) for index, key in enumerate(fields)}
+    return replace(
+        counted,
+        missing=row.missing,
+        to_send=counted.to_send - row.missing,
+        missing_by_variable={key: n for key, n in blank.items() if n and not fields[key].get("fallback")},
+        fallback_by_variable={key: n for key, n in blank.items() if n and fields[key].get("fallback")},
+    )
+
+
+def _count_tagged(workspace_id: int, tag_ids: Sequence[int], *, is_everybody: bool) -> int:
+    if is_everybody:
+        return contacts.count_contacts(workspace_id).total
+    if len(tag_ids) == 1:
+        # The commonest choice is in the tallies.
+        return next((tag.count for tag in contacts.list_tags(workspace_id) if tag.id == tag_ids[0]), 0)
+    return _count_rows(select(ContactTag.contact_id).where(ContactTag.tag_id.in_(tag_ids)).distinct()) if tag_ids else 0
+
+
+def _count_both(people: People) -> int:
+    """People of the audience with a tag that leaves them out."""
+    if people.is_everybody:
+        return _count_tagged(people.workspace_id, people.excluded_ids, is_everybody=False)
+    if not people.tag_ids:
+        return 0
+    chosen = select(ContactTag.contact_id).where(ContactTag.tag_id.in_(people.tag_ids))
+    return _count_rows(
+        chosen.intersect(select(ContactTag.contact_id).where(ContactTag.tag_id.in_(people.excluded_ids)))
+    )
+
+
+def _count_contacts(people: People, *conditions: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count()).select_from(Contact).where(people.included, *conditions)) or 0
+
+
+def _count_rows(statement: Select[Any] | CompoundSelect[Any]) -> int:
+    return db.session.scalar(select(func.count()).select_from(statement.subquery())) or 0
