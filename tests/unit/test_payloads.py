@@ -84,9 +84,12 @@ def test_values_are_cleaned_of_what_meta_refuses(value: str, clean: str) -> None
 @pytest.mark.parametrize(
     "components",
     [
-        [{"type": "HEADER", "format": "LOCATION"}, {"type": "BODY", "text": "x"}],
-        [{"type": "BODY", "text": "x"}, {"type": "CAROUSEL", "cards": []}],
-        [{"type": "BODY", "text": "x"}, {"type": "LIMITED_TIME_OFFER"}],
+        [{"type": "HEADER", "format": "PRODUCT"}, {"type": "BODY", "text": "x"}],
+        [
+            {"type": "BODY", "text": "x"},
+            {"type": "CAROUSEL", "cards": [{"components": [{"type": "HEADER", "format": "PRODUCT"}]}]},
+        ],
+        [{"type": "BODY", "text": "x"}, {"type": "BUTTONS", "buttons": [{"type": "SPM", "text": "y"}]}],
         [{"type": "BODY", "text": "x"}, {"type": "BUTTONS", "buttons": [{"type": "MPM", "text": "y"}]}],
     ],
 )
@@ -162,3 +165,38 @@ def test_free_messages() -> None:
     assert media_message("1", "audio", "910", caption="x", filename="y")["audio"] == {"id": "910"}
     assert media_message("1", "image", "910", caption="x", filename="y")["image"] == {"id": "910", "caption": "x"}
     assert read_receipt("wamid.X", typing=True)["typing_indicator"] == {"type": "text"}
+
+
+OFFER = [
+    {"type": "BODY", "text": "x"},
+    {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Ends soon", "has_expiration": True}},
+]
+PLACE = [{"type": "HEADER", "format": "LOCATION"}, {"type": "BODY", "text": "x"}]
+HERE = {"header.latitude": "-33.9", "header.longitude": "18.4", "header.place": "Shop", "header.address": "Main St"}
+
+
+@pytest.mark.parametrize("moment", ["tomorrow", "2026-11-29T22:00", "29/11/2026", ""])
+def test_the_end_of_an_offer_is_a_moment_with_its_offset(moment: str) -> None:
+    with pytest.raises(MissingVariable) as error:
+        compile_template("n", "en", OFFER).payload({"offer.expires_at": moment})
+    assert error.value.keys == ["offer.expires_at"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("header.latitude", "91"), ("header.longitude", "-181"), ("header.latitude", "north")]
+)
+def test_a_place_is_on_the_globe(key: str, value: str) -> None:
+    with pytest.raises(MissingVariable) as error:
+        compile_template("n", "en", PLACE).payload(HERE | {key: value})
+    assert error.value.keys == [key]
+
+
+def test_a_carousel_is_shown_card_by_card() -> None:
+    case = json.loads((GOLDEN / "template_carousel.json").read_text())
+    shown = fill_text(case["template"]["components"], case["values"], {"card.1.2"})
+    assert [card.body_text for card in shown.cards] == [
+        "Our Olive oil, made in Paarl, from R 120 on.",
+        "Our Honey, made in Paarl, from R 80 on.",
+    ]
+    assert ("fallback", "R 80") in shown.cards[1].body
+    assert [button.value for button in shown.cards[0].buttons] == ["", "https://shop.example/p/oil"]

@@ -140,3 +140,43 @@ def test_the_format_follows_the_names() -> None:
 @pytest.mark.parametrize("components", [None, [], "x", {}, [1], [{}], [{"type": "BODY"}, {"type": "body"}]])
 def test_what_is_no_list_of_components_is_said(components: Any) -> None:
     assert shape_problem(components)
+
+
+def card(text: str = "Our oil is here.", shape: str = "IMAGE", *rows: dict[str, Any]) -> dict[str, Any]:
+    head = {"type": "HEADER", "format": shape, "example": {"header_handle": ["4:a:b:c"]}}
+    return {"components": [head, {"type": "BODY", "text": text}, {"type": "BUTTONS", "buttons": list(rows or [LINK])}]}
+
+
+def carousel(*cards: dict[str, Any]) -> dict[str, Any]:
+    return parts({"type": "CAROUSEL", "cards": list(cards)})
+
+
+def offer(text: str, *components: dict[str, Any]) -> dict[str, Any]:
+    part = {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": text, "has_expiration": True}}
+    links = {"type": "BUTTONS", "buttons": [LINK]}
+    return parts(part, *(components or [links])) | {"category": "MARKETING"}
+
+
+@pytest.mark.parametrize(
+    ("draft", "expected"),
+    [
+        (carousel(card(), card()), None),
+        (carousel(card()), "The carousel has 1 cards"),
+        (carousel(*[card()] * 11), "The carousel has 11 cards"),
+        (carousel(card(), card(shape="VIDEO")), "The cards are not built alike"),
+        (carousel(card(), card("Our oil is here.", "IMAGE", LINK, QUICK)), "The cards are not built alike"),
+        (carousel(card(), card("x" * 161)), "The text of card 2 is too long"),
+        (carousel(card(), card("{{1}} is here.")), "The text of card 2 begins or ends with a variable"),
+        (carousel(card(shape="TEXT"), card(shape="TEXT")), "Card 1 has no picture or video"),
+        (carousel(*[card("Here.", "IMAGE", LINK, QUICK, QUICK)] * 2), "Card 1 has too many buttons"),
+        (offer("Ends tonight"), None),
+        (offer(""), "The offer has no text"),
+        (offer("Ends at the end of May"), "The text of the offer is too long"),
+        (offer("Ends tonight") | {"category": "UTILITY"}, "An offer is marketing"),
+        (offer("Ends tonight", {"type": "FOOTER", "text": "Bye"}), "An offer leaves no room for a footer"),
+        (offer("Ends tonight", {"type": "BUTTONS", "buttons": [QUICK]}), "The offer leads nowhere"),
+    ],
+)
+def test_cards_and_offers(draft: dict[str, Any], expected: str | None) -> None:
+    found = [finding.text for finding in check_template(**draft) if finding.level == "error"]
+    assert found == [] if expected is None else expected in found

@@ -174,7 +174,9 @@ def save_message(broadcast_id: int) -> Answer:
     except Conflict:
         return _moved_on(broadcast)
     except Invalid as error:
-        return _message_page(broadcast, request.form, error.errors), 422
+        # The API calls them variables; on the page each has a field of its own.
+        errors = {name.replace("variables.", "text-", 1): words for name, words in error.errors.items()}
+        return _message_page(broadcast, request.form, errors), 422
     return go_to(_after(broadcast, "when"))
 
 

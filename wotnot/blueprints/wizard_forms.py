@@ -149,13 +149,36 @@ def _saved_source(saved: Mapping[str, str] | None, variable: TemplateVariable) -
 _MEDIA_LABELS = {"image": "Picture in the header", "video": "Video in the header", "document": "File in the header"}
 
 
+_PLACE_LABELS = {
+    "latitude": "Latitude of the place",
+    "longitude": "Longitude of the place",
+    "place": "Name of the place",
+    "address": "Address of the place",
+}
+
+
 def _label(variable: TemplateVariable) -> str:
+    if variable.component == "card":
+        return f"{_label(_on_its_card(variable))} on card {variable.index + 1}"
+    if variable.component == "offer":
+        return "End of the offer"
     place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")
     name = variable.key.rsplit(".", maxsplit=1)[-1]
     if variable.component == "header" and name in _MEDIA_LABELS:
         return _MEDIA_LABELS[name]
+    if variable.component == "header" and name in _PLACE_LABELS:
+        return _PLACE_LABELS[name]
     shown = "Link or code" if variable.component == "button" else f"{{{{{name}}}}}"
     return f"{shown} {place}".strip()
+
+
+def _on_its_card(variable: TemplateVariable) -> TemplateVariable:
+    """A card's variable as its card alone would have it: "card.2.button.0" is "button.0" there."""
+    key = variable.key.split(".", 2)[2]
+    where, _, place = key.partition(".")
+    if where not in {"header", "button"}:
+        return TemplateVariable(key, "body", 0)
+    return TemplateVariable(key, where, int(place) if where == "button" else 0)
 
 
 # ---------------------------------------------------------------- When

@@ -7,6 +7,7 @@ from typing import Any
 from wotnot.errors import Invalid
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import PhoneError, parse_phone
+from wotnot.services.whatsapp.payloads import is_fitting
 
 MAX_LISTED = 100_000
 MAX_TAGS = 200
@@ -14,7 +15,12 @@ MAX_VALUE_LENGTH = 1024
 _KINDS = ("all", "tags", "contact_ids", "phones")
 _SHOWN_ERRORS = 20
 
-MEDIA_KEYS = frozenset({"header.image", "header.video", "header.document"})
+MEDIA_KEY = re.compile(r"(card\.\d+\.)?header\.(image|video|document)")
+_WANTED = {
+    "latitude": "A latitude is a number from -90 to 90, such as -33.9249.",
+    "longitude": "A longitude is a number from -180 to 180, such as 18.4241.",
+    "expires_at": "Give the moment with its offset from UTC, such as 2026-12-01T18:00+02:00.",
+}
 _MEDIA_SOURCE = re.compile(r"https?://[^\s]+|[0-9A-Za-z_-]{6,}")
 
 
@@ -70,8 +76,7 @@ def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     for key, source in variables.items():
         try:
             clean[str(key)] = _clean_source(source)
-            if str(key) in MEDIA_KEYS:
-                _check_media(clean[str(key)])
+            _check_place(str(key), clean[str(key)])
         except ValueError as error:
             errors[f"variables.{key}"] = str(error)
     if errors:
@@ -95,6 +100,15 @@ def _clean_source(source: object) -> dict[str, str]:
     if not kept.get("field"):
         raise ValueError("Choose a field, or write a text.")
     return {name: value for name, value in kept.items() if value}
+
+
+def _check_place(key: str, source: Mapping[str, str]) -> None:
+    """What stands for a file, a coordinate or the end of an offer must be able to be one."""
+    if MEDIA_KEY.fullmatch(key):
+        _check_media(source)
+    for value in (source.get("text"), source.get("fallback")):
+        if value and not is_fitting(key, value):
+            raise ValueError(_WANTED[key.rsplit(".", 1)[-1]])
 
 
 def _check_media(source: Mapping[str, str]) -> None:

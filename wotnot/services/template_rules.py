@@ -7,11 +7,11 @@ components and template review references.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
+from wotnot.services.template_extras import LOCATION_PARTS, Finding, check_extras
 from wotnot.services.whatsapp.components import (
     MEDIA_FORMATS,
     VARIABLE,
@@ -21,6 +21,8 @@ from wotnot.services.whatsapp.components import (
     text_of,
     variable_names,
 )
+
+__all__ = ["CATEGORIES", "LANGUAGES", "Finding", "check_template", "errors_of", "infer_format", "shape_problem"]
 
 Component = Mapping[str, Any]
 
@@ -62,16 +64,6 @@ _WORDS_PER_VARIABLE = 2
 _QUICK_REPLIES_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about a template: `field` to go to, a short `text`, a `note` that says what to do about it."""
-
-    field: str
-    text: str
-    note: str = ""
-    level: Literal["error", "warning"] = "error"
-
-
 def check_template(
     *, name: str, language: str, category: str, components: Sequence[Component], parameter_format: str
 ) -> list[Finding]:
@@ -83,6 +75,7 @@ def check_template(
     findings += _check_body(text_of(find(components, "BODY"), "text"), parameter_format)
     findings += _check_footer(text_of(find(components, "FOOTER"), "text"))
     findings += _check_buttons(buttons_of(components))
+    findings += check_extras(category, components)
     findings += _check_samples(components, parameter_format)
     findings += _check_words(category, components)
     return findings
@@ -283,10 +276,16 @@ def _check_samples(components: Sequence[Component], parameter_format: str) -> It
             if variable.component == "button" and len(variable.sample) > MAX_URL:
                 yield Finding(f"sample-{variable.key}", "A sample is too long", f"At most {MAX_URL:,} characters.")
             continue
-        where = {"header": "the header", "body": "the body", "button": f"button {variable.index + 1}"}[
-            variable.component
-        ]
-        name = variable.key.removeprefix("header.")
+        if variable.component == "offer" or variable.key.rsplit(".", 1)[-1] in LOCATION_PARTS:
+            # Where a place is and when an offer ends is said with each message; the reviewers do not ask for it.
+            continue
+        where = {
+            "header": "the header",
+            "body": "the body",
+            "button": f"button {variable.index + 1}",
+            "card": f"card {variable.index + 1}",
+        }[variable.component]
+        name = variable.key.removeprefix(f"card.{variable.index}.").removeprefix("header.")
         subject = f"Button {variable.index + 1}" if variable.component == "button" else f"Variable {name} of {where}"
         yield Finding(
             f"sample-{variable.key}", f"{subject} has no sample", "Meta's reviewers want to see a real value."

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.client import Client
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, Contact, Message, Template
+from wotnot.services.whatsapp.components import list_variables
 
 S = BroadcastState
 
@@ -428,3 +431,47 @@ def test_agents_look_but_do_not_touch(client: Client, cast: Cast, running: Broad
     for verb in ("pause", "cancel", "retry", "start", "delete"):
         assert client.submit(f"{base}/{verb}", page=base).status_code == 403
     assert only_broadcast().state is S.SENDING
+
+
+def golden_parts(name: str) -> list[dict[str, Any]]:
+    path = Path(__file__).parents[2] / "golden" / "graph" / f"template_{name}.json"
+    parts: list[dict[str, Any]] = json.loads(path.read_text())["template"]["components"]
+    return parts
+
+
+def test_the_wizard_asks_for_every_part_of_a_carousel(
+    browser: Client, channel: Channel, cast: Cast, people: list[Contact]
+) -> None:
+    template = make.make_template(cast.workspace, name="new_harvest", components=golden_parts("carousel"))
+    draft = make.make_broadcast(cast.workspace, channel, template, state=S.DRAFT, audience={"all": True})
+    page = text_of(browser.get(f"/app/broadcasts/{draft.id}/message"))
+    for label in ("Picture in the header on card 1", "{{2}} on card 2", "Link or code of button 2 on card 2"):
+        assert f"{label} is" in page
+    assert "2 cards, side by side" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("offer", {"text-offer.expires_at": "Sunday"}, "Give the moment with its offset from UTC"),
+        ("location", {"text-header.latitude": "north"}, "A latitude is a number from -90 to 90"),
+    ],
+)
+def test_the_wizard_refuses_what_is_no_moment_and_no_place(  # noqa: PLR0917 — fixtures and a table
+    browser: Client,
+    channel: Channel,
+    cast: Cast,
+    people: list[Contact],
+    kind: str,
+    values: dict[str, str],
+    words: str,
+) -> None:
+    template = make.make_template(cast.workspace, name=kind, components=golden_parts(kind))
+    draft = make.make_broadcast(cast.workspace, channel, template, state=S.DRAFT, audience={"all": True})
+    keys = [variable.key for variable in list_variables(template.components)]
+    typed = {f"source-{key}": "text" for key in keys} | {f"text-{key}": "https://shop.example/a" for key in keys}
+    address = f"/app/broadcasts/{draft.id}/message"
+    chosen = {"channel": str(channel.id), "template": str(template.id)}
+    answer = browser.submit(address, **chosen | typed | values)
+    assert answer.status_code == 422
+    assert words in text_of(answer)

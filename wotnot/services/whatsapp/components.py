@@ -6,13 +6,14 @@ treated as absent. Source for shapes: Meta's template component reference.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Component = Mapping[str, Any]  # from outside: its members may be anything
 
 VARIABLE = re.compile(r"\{\{\s*([^{}\s][^{}]*?)\s*\}\}")
 MEDIA_FORMATS = ("IMAGE", "VIDEO", "DOCUMENT")
+LOCATION_FACTS = ("latitude", "longitude", "place", "address")
 
 # What WhatsApp writes on a button that brings no text, and what a preview shows before one is typed.
 _UNNAMED_BUTTONS = {
@@ -32,8 +33,9 @@ class TemplateVariable:
     """One value that a message needs.
 
     `key` is how values are named everywhere: "1" or "first_name" in the body, "header.1", "header.first_name" or
-    "header.image" in the header, "button.0" for the suffix of a link or the code of the button at that index.
-    `component` is "header", "body" or "button"; `index` its position there; `sample` the value shown to Meta.
+    "header.image" in the header, "header.latitude" and so on for a place, "button.0" for the suffix of a link or the
+    code of the button at that index, "offer.expires_at" for the end of an offer, "card.0.header.image" on a card.
+    `component` is "header", "body", "button", "offer" or "card"; `index` its position there; `sample` what Meta is shown.
     """
 
     key: str
@@ -63,12 +65,17 @@ class FilledButton:
 
 @dataclass(frozen=True, slots=True)
 class FilledTemplate:
-    """A template with its values: `body` holds (kind, text) pieces, kind being text, fill, fallback or missing."""
+    """A template with its values: `body` holds (kind, text) pieces, kind being text, fill, fallback or missing.
+
+    `offer` is the line of a limited-time offer, `cards` those of a carousel.
+    """
 
     header: FilledHeader | None
     body: list[tuple[str, str]]
     footer: str
     buttons: list[FilledButton]
+    offer: str = ""
+    cards: list["FilledTemplate"] = field(default_factory=list)
 
     @property
     def body_text(self) -> str:
@@ -77,7 +84,7 @@ class FilledTemplate:
 
 
 def list_variables(components: Sequence[Component], parameter_format: str = "POSITIONAL") -> list[TemplateVariable]:
-    """The variables in the order header, body, buttons; one that is used twice is listed once.
+    """The variables in the order header, body, offer, buttons, cards; one that is used twice is listed once.
 
     Positional body variables come in the order of their numbers, which is the order Meta wants their values in.
     """
@@ -85,10 +92,16 @@ def list_variables(components: Sequence[Component], parameter_format: str = "POS
     return [
         *_header_variables(header),
         *_body_variables(body, positional=parameter_format.upper() != "NAMED"),
+        *_offer_variables(components),
         *(
             variable
             for index, button in enumerate(buttons_of(components))
             for variable in _button_variables(index, button)
+        ),
+        *(
+            replace(variable, key=f"card.{index}.{variable.key}", component="card", index=index)
+            for index, card in enumerate(cards_of(components))
+            for variable in list_variables(card, parameter_format)
         ),
     ]
 
@@ -98,11 +111,17 @@ def fill_text(
 ) -> FilledTemplate:
     """The template as a customer would see it; keys in `fallbacks` are marked so, absent values as missing."""
     footer = find(components, "FOOTER")
+    cards = [
+        fill_text(card, _of_card(index, values), _of_card(index, fallbacks))
+        for index, card in enumerate(cards_of(components))
+    ]
     return FilledTemplate(
         header=_fill_header(find(components, "HEADER"), values, fallbacks),
         body=fill_pieces(text_of(find(components, "BODY"), "text"), values, fallbacks),
         footer=text_of(footer, "text"),
         buttons=[_fill_button(index, button, values) for index, button in enumerate(buttons_of(components))],
+        offer=text_of(offer_of(components), "text"),
+        cards=cards,
     )
 
 
@@ -143,6 +162,19 @@ def buttons_of(components: Sequence[Component]) -> list[Component]:
     return [button for button in buttons if isinstance(button, Mapping)] if isinstance(buttons, list) else []
 
 
+def cards_of(components: Sequence[Component]) -> list[list[Component]]:
+    """The components of each card of a carousel; none without one."""
+    cards = find(components, "CAROUSEL").get("cards")
+    listed = [card.get("components") for card in cards if isinstance(card, Mapping)] if isinstance(cards, list) else []
+    return [[part for part in parts if isinstance(part, Mapping)] for parts in listed if isinstance(parts, list)]
+
+
+def offer_of(components: Sequence[Component]) -> Component:
+    """The limited-time offer of a template, or an empty one."""
+    offer = find(components, "LIMITED_TIME_OFFER").get("limited_time_offer")
+    return offer if isinstance(offer, Mapping) else {}
+
+
 def text_of(component: object, name: str) -> str:
     """A string member of a component, or nothing."""
     value = component.get(name) if isinstance(component, Mapping) else None
@@ -159,6 +191,8 @@ def _header_variables(header: Component) -> Iterator[TemplateVariable]:
     if shape in MEDIA_FORMATS:
         yield TemplateVariable(f"header.{shape.lower()}", "header", 0, _first(_example(header, "header_handle")))
         return
+    if shape == "LOCATION":
+        yield from (TemplateVariable(f"header.{fact}", "header", 0) for fact in LOCATION_FACTS)
     if shape and shape != "TEXT":
         return
     named = _named_samples(_example(header, "header_text_named_params"))
@@ -166,6 +200,20 @@ def _header_variables(header: Component) -> Iterator[TemplateVariable]:
     for index, name in enumerate(variable_names(text_of(header, "text"))):
         sample = named.get(name) or (listed[index] if index < len(listed) else "")
         yield TemplateVariable(f"header.{name}", "header", index, sample)
+
+
+def _offer_variables(components: Sequence[Component]) -> Iterator[TemplateVariable]:
+    if offer_of(components).get("has_expiration"):
+        yield TemplateVariable("offer.expires_at", "offer", 0)
+
+
+def _of_card(index: int, named: Any) -> Any:
+    """What belongs to one card, of values by key or of a collection of keys, without the card in the keys."""
+    prefix = f"card.{index}."
+    mine = [key for key in named if key.startswith(prefix)]
+    if isinstance(named, Mapping):
+        return {key.removeprefix(prefix): named[key] for key in mine}
+    return {key.removeprefix(prefix) for key in mine}
 
 
 def _body_variables(body: Component, *, positional: bool) -> Iterator[TemplateVariable]:
@@ -192,6 +240,8 @@ def _fill_header(header: Component, values: Mapping[str, str], fallbacks: Collec
     shape = text_of(header, "format").upper() or ("TEXT" if header else "")
     if not shape:
         return None
+    if shape == "LOCATION":
+        return FilledHeader(shape, [], name=values.get("header.place", ""))
     if shape != "TEXT":
         value = values.get(f"header.{shape.lower()}", "")
         return FilledHeader(shape, [], name=value.rsplit("/", 1)[-1])

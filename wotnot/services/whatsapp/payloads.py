@@ -7,6 +7,7 @@ front. Source: Meta's send-messages and template-components references.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from wotnot.services.whatsapp.components import (
@@ -15,6 +16,7 @@ from wotnot.services.whatsapp.components import (
     FilledTemplate,
     TemplateVariable,
     buttons_of,
+    cards_of,
     fill_text,
     find,
     is_otp,
@@ -30,6 +32,7 @@ __all__ = [
     "UnsupportedTemplate",
     "compile_template",
     "fill_text",
+    "is_fitting",
     "list_variables",
     "media_message",
     "read_receipt",
@@ -43,7 +46,8 @@ Json = dict[str, Any]
 _UNCLEAN = re.compile(r"\s*[\n\r\t\v\f\x00\x85\u2028\u2029]\s*| {4,}")
 _SUSPICIOUS = re.compile(r"[\n\r\t\v\f\x00\x85\u2028\u2029]| {4}")
 
-_UNSUPPORTED_COMPONENTS = {"CAROUSEL": "a carousel", "LIMITED_TIME_OFFER": "a limited-time offer"}
+_FURTHEST = {"latitude": 90.0, "longitude": 180.0}
+_KNOWN_HEADERS = {"", "TEXT", "LOCATION", *MEDIA_FORMATS}
 _UNSUPPORTED_BUTTONS = {"MPM": "a product list", "SPM": "a product"}
 
 
@@ -62,8 +66,11 @@ class UnsupportedTemplate(ValueError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class _Parameter:
-    key: str
-    build: Callable[[str], Json]
+    keys: tuple[str, ...]
+    build: Callable[..., Json]
+
+    def fill(self, values: Mapping[str, str]) -> Json:
+        return self.build(*(values[key] for key in self.keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,19 @@ class _Part:
     head: Json
     parameters: tuple[_Parameter, ...]
     fixed: tuple[Json, ...] = ()
+
+    def fill(self, values: Mapping[str, str]) -> Json:
+        return {**self.head, "parameters": [*(one.fill(values) for one in self.parameters), *self.fixed]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Carousel:
+    cards: tuple[tuple[_Part, ...], ...]
+
+    def fill(self, values: Mapping[str, str]) -> Json:
+        filled = [[part.fill(values) for part in parts] for parts in self.cards]
+        cards = [{"card_index": index, "components": parts} for index, parts in enumerate(filled)]
+        return {"type": "carousel", "cards": cards}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +100,20 @@ class CompiledTemplate:
     name: str
     language: str
     variables: list[TemplateVariable]
-    _parts: tuple[_Part, ...]
+    _parts: tuple[_Part | _Carousel, ...]
 
     def payload(self, values: Mapping[str, str]) -> Json:
         """The `template` object of a message. `values` by variable key; superfluous ones are ignored.
 
-        Raises MissingVariable naming every variable whose value is absent or blank.
+        Raises MissingVariable naming every variable whose value is absent, blank, or no number or moment where one is due.
         """
         cleaned = {variable.key: clean_value(values.get(variable.key) or "") for variable in self.variables}
-        missing = [key for key, value in cleaned.items() if not value]
+        missing = [key for key, value in cleaned.items() if not value or not is_fitting(key, value)]
         if missing:
             raise MissingVariable(missing)
         template: Json = {"name": self.name, "language": {"code": self.language}}
         if self._parts:
-            template["components"] = [
-                {**part.head, "parameters": [*(p.build(cleaned[p.key]) for p in part.parameters), *part.fixed]}
-                for part in self._parts
-            ]
+            template["components"] = [part.fill(cleaned) for part in self._parts]
         return template
 
 
@@ -105,19 +122,36 @@ def compile_template(
 ) -> CompiledTemplate:
     """Take a template apart for filling.
 
-    Raises UnsupportedTemplate for carousels, offers, products and location headers.
+    Raises UnsupportedTemplate for what needs a product catalogue.
     """
     _refuse_unsupported(components)
+    parts: list[_Part | _Carousel] = [*_compile_parts(components, parameter_format)]
+    if cards := cards_of(components):
+        compiled = (_compile_parts(card, parameter_format, f"card.{index}.") for index, card in enumerate(cards))
+        parts.append(_Carousel(tuple(compiled)))
+    return CompiledTemplate(name, language, list_variables(components, parameter_format), tuple(parts))
+
+
+def _compile_parts(components: Sequence[Component], parameter_format: str, prefix: str = "") -> tuple[_Part, ...]:
+    """What is sent for a template, or for one card, whose values have `prefix` before their keys."""
     named = parameter_format.upper() == "NAMED"
-    variables = list_variables(components, parameter_format)
+    variables = [variable for variable in list_variables(components, parameter_format) if variable.component != "card"]
+    of = {kind: [v.key for v in variables if v.component == kind] for kind in ("header", "body", "offer")}
+    buttons = [_button_part(index, button, variables) for index, button in enumerate(buttons_of(components))]
     parts = [
-        _text_part(
-            "header", [v for v in variables if v.component == "header"], find(components, "HEADER"), named=named
-        ),
-        _text_part("body", [v for v in variables if v.component == "body"], find(components, "BODY"), named=named),
-        *(_button_part(index, button, variables) for index, button in enumerate(buttons_of(components))),
+        _header_part(of["header"], find(components, "HEADER"), named=named),
+        _texts("body", of["body"], named=named) if of["body"] else None,
+        _Part({"type": "limited_time_offer"}, (_Parameter(("offer.expires_at",), _offer_end),))
+        if of["offer"]
+        else None,
+        *buttons,
     ]
-    return CompiledTemplate(name, language, variables, tuple(part for part in parts if part))
+    return tuple(_with_prefix(part, prefix) for part in parts if part)
+
+
+def _with_prefix(part: _Part, prefix: str) -> _Part:
+    keyed = (_Parameter(tuple(prefix + key for key in one.keys), one.build) for one in part.parameters)
+    return _Part(part.head, tuple(keyed), part.fixed)
 
 
 def clean_value(value: str) -> str:
@@ -175,29 +209,37 @@ def _message(to: str, kind: str, content: Json, callback: str) -> Json:
     return message
 
 
-def _text_part(kind: str, variables: list[TemplateVariable], component: Component, *, named: bool) -> _Part | None:
-    if not variables:
+def _header_part(keys: list[str], header: Component, *, named: bool) -> _Part | None:
+    shape = text_of(header, "format").upper()
+    if not keys:
         return None
-    shape = text_of(component, "format").upper()
     if shape in MEDIA_FORMATS:
-        return _Part({"type": kind}, (_Parameter(variables[0].key, _media_builder(shape.lower())),))
-    return _Part({"type": kind}, tuple(_Parameter(v.key, _text_builder(v.key, named=named)) for v in variables))
+        return _Part({"type": "header"}, (_Parameter((keys[0],), _media_builder(shape.lower())),))
+    if shape == "LOCATION":
+        return _Part({"type": "header"}, (_Parameter(tuple(keys), _location),))
+    return _texts("header", keys, named=named)
+
+
+def _texts(kind: str, keys: list[str], *, named: bool) -> _Part:
+    return _Part({"type": kind}, tuple(_Parameter((key,), _text_builder(key, named=named)) for key in keys))
 
 
 def _button_part(index: int, button: Component, variables: list[TemplateVariable]) -> _Part | None:
-    kind = text_of(button, "type").upper()
+    kind, key = text_of(button, "type").upper(), f"button.{index}"
     if is_otp(button):
         # The code stands in the body already and once more in the button that copies it.
         body = next((v.key for v in variables if v.component == "body"), None)
-        return _Part(_button_head("url", index), (_Parameter(body, _text_builder("", named=False)),)) if body else None
+        return (
+            _Part(_button_head("url", index), (_Parameter((body,), _text_builder("", named=False)),)) if body else None
+        )
     if kind == "FLOW":
         action = {"type": "action", "action": {"flow_token": "unused"}}
         return _Part(_button_head("flow", index), (), (action,))
-    if not any(v.key == f"button.{index}" for v in variables):
+    if not any(v.key == key for v in variables):
         return None
     build = _coupon if kind == "COPY_CODE" else _text_builder("", named=False)
     sub_type = "copy_code" if kind == "COPY_CODE" else "url"
-    return _Part(_button_head(sub_type, index), (_Parameter(f"button.{index}", build),))
+    return _Part(_button_head(sub_type, index), (_Parameter((key,), build),))
 
 
 def _button_head(sub_type: str, index: int) -> Json:
@@ -219,14 +261,38 @@ def _coupon(value: str) -> Json:
     return {"type": "coupon_code", "coupon_code": value}
 
 
+def _location(latitude: str, longitude: str, place: str, address: str) -> Json:
+    location = {"latitude": latitude, "longitude": longitude, "name": place, "address": address}
+    return {"type": "location", "location": location}
+
+
+def _offer_end(moment: str) -> Json:
+    end = round(datetime.fromisoformat(moment).timestamp() * 1000)
+    return {"type": "limited_time_offer", "limited_time_offer": {"expiration_time_ms": end}}
+
+
+def is_fitting(key: str, value: str) -> bool:
+    """Whether a value is what its place asks for: a coordinate, or a moment with its offset from UTC."""
+    name = key.rsplit(".", 1)[-1]
+    try:
+        if name in _FURTHEST and key.endswith(f"header.{name}"):
+            return abs(float(value)) <= _FURTHEST[name]
+        if key == "offer.expires_at":
+            return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse_unsupported(components: Sequence[Component]) -> None:
-    header = text_of(find(components, "HEADER"), "format").upper()
-    found = [what for kind, what in _UNSUPPORTED_COMPONENTS.items() if find(components, kind)]
-    found += [what for kind, what in _UNSUPPORTED_BUTTONS.items() if _has_button(components, kind)]
-    if header and header not in {"TEXT", *MEDIA_FORMATS}:
-        found.append(f"a {header.lower()} header")
+    parts = [components, *cards_of(components)]
+    headers = {text_of(find(part, "HEADER"), "format").upper() for part in parts}
+    found = [what for kind, what in _UNSUPPORTED_BUTTONS.items() if any(_has_button(part, kind) for part in parts)]
+    found += [f"a {shape.lower()} header" for shape in sorted(headers - _KNOWN_HEADERS)]
     if found:
-        raise UnsupportedTemplate(f"This template has {' and '.join(found)}, which cannot be filled here yet.")
+        raise UnsupportedTemplate(
+            f"This template has {' and '.join(found)}, which needs a product catalogue and cannot be filled here yet."
+        )
 
 
 def _has_button(components: Sequence[Component], kind: str) -> bool:
