@@ -12,7 +12,7 @@ from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, Role
-from wotnot.services import channels, message_templates
+from wotnot.services import channels, message_templates, template_bin
 from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
 from wotnot.services.whatsapp.components import fill_text, find, list_variables, samples_of, text_of
 
@@ -50,6 +50,7 @@ def _words() -> dict[str, object]:
         "button_types": BUTTON_TYPES,
         "body_hint": _BODY_HINT,
         "body_example": _BODY_EXAMPLE,
+        "leaves_bin_at": template_bin.leaves_bin_at,
         **time_words(page_timezone()),
     }
 
@@ -193,7 +194,7 @@ def show(template_id: int) -> str:
 def delete(template_id: int) -> Answer:
     """Put it into the recycle bin."""
     try:
-        template = message_templates.delete_template(workspace_id(), template_id)
+        template = template_bin.delete_template(workspace_id(), template_id)
     except Conflict as error:
         flash(error.detail, "error")
         return go_to(f"/app/templates/{template_id}")
@@ -206,7 +207,7 @@ def delete(template_id: int) -> Answer:
 def restore(template_id: int) -> Answer:
     """Take it out of the recycle bin."""
     try:
-        template = message_templates.restore_template(workspace_id(), template_id)
+        template = template_bin.restore_template(workspace_id(), template_id)
         flash(f"{template.name} is back.", "success")
     except Conflict as error:
         flash(error.detail, "error")
@@ -218,7 +219,7 @@ def restore(template_id: int) -> Answer:
 def delete_at_meta(template_id: int) -> Answer:
     """Delete it at Meta as well, for good."""
     try:
-        message_templates.delete_at_meta(workspace_id(), template_id)
+        template_bin.delete_at_meta(workspace_id(), template_id)
         flash("Deleted at Meta as well.", "success")
     except (Conflict, Invalid, Unavailable) as error:
         flash(error.detail, "error")

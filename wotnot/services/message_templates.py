@@ -1,19 +1,18 @@
-"""WhatsApp message templates: made here, reviewed by Meta, put into a recycle bin. Owns the `templates` table.
+"""WhatsApp message templates: made here, reviewed by Meta, listed. Owns the `templates` table.
 
-Deleting is ours alone: the template stays at Meta, so that it can be taken out of the bin again. Deleting it at Meta as
-well is a second, separate act.
+`services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, Text, cast, func, or_, select
-from sqlalchemy.exc import IntegrityError
 
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Broadcast, BroadcastState, Template, TemplateStatus
+from wotnot.models import Template, TemplateStatus
 from wotnot.services import channels, events, template_rules
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.keyset import Keyset
@@ -33,25 +32,22 @@ from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError, GraphFault
 
 __all__ = [
+    "BIN_DAYS",
     "SyncResult",
     "apply_category",
     "apply_quality",
     "apply_status",
+    "bin_begins",
     "count_templates",
     "create_template",
-    "delete_at_meta",
-    "delete_template",
-    "delete_templates_named",
     "find_template",
     "get_template",
     "list_templates",
-    "restore_template",
-    "restore_templates_named",
     "sync_templates",
     "why_not_sendable",
 ]
 
-_BUSY = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
+BIN_DAYS = 30
 _LONGEST_SEARCH = 200
 
 # Where in the form a refusal of Meta's belongs. Source: sub-codes of template errors.
@@ -149,7 +145,7 @@ def list_templates(
     Raises Invalid for an unknown status or cursor, NotFound for a strange channel.
     """
     query = select(Template).where(Template.workspace_id == workspace_id)
-    query = query.where(Template.deleted_at.is_not(None) if deleted else Template.deleted_at.is_(None))
+    query = query.where(Template.deleted_at > bin_begins() if deleted else Template.deleted_at.is_(None))
     if status:
         query = query.where(Template.status == _known_status(status))
     if category:
@@ -169,7 +165,10 @@ def count_templates(workspace_id: int) -> dict[str, int]:
     """How many live templates there are by state, and under "deleted" how many are in the bin."""
     rows = db.session.execute(
         select(Template.status, Template.deleted_at.is_not(None), func.count())
-        .where(Template.workspace_id == workspace_id)
+        .where(
+            Template.workspace_id == workspace_id,
+            or_(Template.deleted_at.is_(None), Template.deleted_at > bin_begins()),
+        )
         .group_by(Template.status, Template.deleted_at.is_not(None))
     )
     counts: dict[str, int] = {"deleted": 0}
@@ -177,6 +176,11 @@ def count_templates(workspace_id: int) -> dict[str, int]:
         key = "deleted" if is_deleted else status.value
         counts[key] = counts.get(key, 0) + count
     return counts
+
+
+def bin_begins() -> datetime:
+    """What was deleted before this has left the bin."""
+    return clock.now() - timedelta(days=BIN_DAYS)
 
 
 def why_not_sendable(template: Template) -> str:
@@ -187,104 +191,6 @@ def why_not_sendable(template: Template) -> str:
         return ""
     words = _STATUS_WORDS.get(template.status, "is not approved by Meta")
     return f"“{template.name}” {words}. Choose an approved template."
-
-
-def delete_template(workspace_id: int, template_id: int) -> Template:
-    """Put a template into the recycle bin; at Meta it stays. Doing it twice changes nothing.
-
-    Raises NotFound, Conflict naming a broadcast that still needs it.
-    """
-    with transaction():
-        template = get_template(workspace_id, template_id)
-        _refuse_in_use(workspace_id, [template.id])
-        if template.deleted_at is None:
-            template.deleted_at = clock.now()
-            events.publish(workspace_id, TOPIC)
-    return template
-
-
-def restore_template(workspace_id: int, template_id: int) -> Template:
-    """Take a template out of the recycle bin. Doing it twice changes nothing.
-
-    Raises NotFound, Conflict when it is gone at Meta or another one has its name by now.
-    """
-    try:
-        with transaction() as session:
-            template = get_template(workspace_id, template_id)
-            if template.deleted_at is not None and template.status is TemplateStatus.DELETED:
-                raise Conflict("Meta no longer has this template, so it cannot be restored. Create it again.")
-            template.deleted_at = None
-            session.flush()
-            events.publish(workspace_id, TOPIC)
-    except IntegrityError as error:
-        raise Conflict("There is another template of this name and language by now.") from error
-    return template
-
-
-def delete_at_meta(workspace_id: int, template_id: int) -> Template:
-    """Delete a template at Meta for good; its row stays in the bin as a record. Cannot be undone.
-
-    Raises NotFound, Conflict (not in the bin, or in use), Invalid in Meta's words, Unavailable.
-    """
-    template = get_template(workspace_id, template_id)
-    if template.deleted_at is None:
-        raise Conflict("Only a template in the recycle bin can be deleted at Meta.")
-    _refuse_in_use(workspace_id, [template.id])
-    waba_id, name, meta_id = template.waba_id, template.name, template.meta_id
-    if template.status is not TemplateStatus.DELETED and meta_id:
-        channel = next((c for c in channels.list_channels(workspace_id) if c.waba_id == waba_id), None)
-        if channel is None:
-            raise Conflict("No number of this template's account is connected, so Meta cannot be asked.")
-        client = channels.client_for(channel)
-        release_connection()
-        try:
-            with client:
-                client.delete_template(waba_id, name, meta_id)
-        except GraphError as error:
-            raise domain_error(error.fault, "template") from error
-    with transaction():
-        template = get_template(workspace_id, template_id)
-        template.status = TemplateStatus.DELETED
-        template.updated_at = clock.now()
-        events.publish(workspace_id, TOPIC)
-    return template
-
-
-def delete_templates_named(workspace_id: int, name: str) -> int:
-    """Put every language of `name` into the bin; answer how many. Raises NotFound when there is none, Conflict."""
-    with transaction():
-        found = _named(workspace_id, name, deleted=False)
-        _refuse_in_use(workspace_id, [template.id for template in found])
-        for template in found:
-            template.deleted_at = clock.now()
-        events.publish(workspace_id, TOPIC)
-    return len(found)
-
-
-def restore_templates_named(workspace_id: int, name: str) -> int:
-    """Take every language of `name` out of the bin; answer how many. Raises NotFound, Conflict."""
-    try:
-        with transaction() as session:
-            found = [t for t in _named(workspace_id, name, deleted=True) if t.status is not TemplateStatus.DELETED]
-            if not found:
-                raise NotFound("Template")
-            for template in found:
-                template.deleted_at = None
-            session.flush()
-            events.publish(workspace_id, TOPIC)
-    except IntegrityError as error:
-        raise Conflict("There is another template of this name and language by now.") from error
-    return len(found)
-
-
-def _named(workspace_id: int, name: str, *, deleted: bool) -> Sequence[Template]:
-    in_bin = Template.deleted_at.is_not(None) if deleted else Template.deleted_at.is_(None)
-    found = db.session.scalars(
-        select(Template).where(Template.workspace_id == workspace_id, Template.name == name, in_bin).limit(200)
-    ).all()
-    if not found:
-        raise NotFound("Template")
-    return found
 
 
 def _checked(
@@ -363,23 +269,6 @@ def _refuse_taken(workspace_id: int, waba_id: str, name: str, language: str) -> 
         code="template_exists",
         id=taken.id,
     )
-
-
-def _refuse_in_use(workspace_id: int, template_ids: Sequence[int]) -> None:
-    busy = db.session.scalar(
-        select(Broadcast.name)
-        .where(
-            Broadcast.workspace_id == workspace_id,
-            Broadcast.template_id.in_(template_ids),
-            Broadcast.state.in_(_BUSY),
-        )
-        .limit(1)
-    )
-    if busy is not None:
-        raise Conflict(
-            f"“{busy}” is scheduled or being sent with this template. Cancel it, or wait until it has finished.",
-            code="template_in_use",
-        )
 
 
 def _known_status(status: str) -> TemplateStatus:

@@ -1,5 +1,6 @@
 """Templates, against the sandbox in Meta's place over real HTTP."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from flask import Flask
 from tests import factories
 from tests.cast import Cast
 from tests.sandbox_control import SandboxControl
+from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
-from wotnot.models import BroadcastState, Channel, Template, TemplateCategory, TemplateStatus
-from wotnot.services import channels, crypto, template_sync
+from wotnot.models import BroadcastState, Channel, Template, TemplateCategory, TemplateStatus, Workspace
+from wotnot.services import channels, crypto, template_bin, template_sync
 from wotnot.services import message_templates as templates
 
 BODY = {"type": "BODY", "text": "Hi {{1}}, we miss you.", "example": {"body_text": [["Ana"]]}}
@@ -68,7 +70,7 @@ def test_a_sync_takes_changes_and_what_is_gone(channel: Channel, session: Any) -
     binned = templates.list_templates(channel.workspace_id, deleted=True).items
     assert [t.name for t in binned] == ["new_arrivals"]
     with pytest.raises(Conflict, match="no longer has"):
-        templates.restore_template(channel.workspace_id, binned[0].id)
+        template_bin.restore_template(channel.workspace_id, binned[0].id)
 
 
 def test_a_sync_says_what_meta_says(app: Flask, channel: Channel, session: Any, sandbox: SandboxControl) -> None:
@@ -159,14 +161,14 @@ def test_the_bin_keeps_what_a_sync_finds_and_gives_it_back(channel: Channel, cas
     here = cast.workspace.id
     sync(channel)
     template_id = live(channel)["early_access"].id
-    templates.delete_template(here, template_id)
-    templates.delete_template(here, template_id)
+    template_bin.delete_template(here, template_id)
+    template_bin.delete_template(here, template_id)
     assert "early_access" not in live(channel)
     assert "recycle bin" in templates.why_not_sendable(templates.get_template(here, template_id))
     assert sync(channel) == (0, 0, 0)
     with pytest.raises(Conflict, match="recycle bin"):
         templates.create_template(here, channel_id=channel.id, **DRAFT | {"name": "early_access"})
-    templates.restore_template(here, template_id)
+    template_bin.restore_template(here, template_id)
     assert live(channel)["early_access"].id == template_id
 
 
@@ -175,33 +177,33 @@ def test_deleting_at_meta_is_for_good(channel: Channel, cast: Cast) -> None:
     sync(channel)
     template_id = live(channel)["early_access"].id
     with pytest.raises(Conflict, match="recycle bin"):
-        templates.delete_at_meta(here, template_id)
-    templates.delete_template(here, template_id)
-    templates.delete_at_meta(here, template_id)
+        template_bin.delete_at_meta(here, template_id)
+    template_bin.delete_template(here, template_id)
+    template_bin.delete_at_meta(here, template_id)
     with channels.client_for(channel) as client:
         assert "early_access" not in {row["name"] for row in client.list_templates(channel.waba_id)}
     with pytest.raises(Conflict):
-        templates.restore_template(here, template_id)
+        template_bin.restore_template(here, template_id)
 
 
 def test_names_move_all_their_languages(cast: Cast, session: Any) -> None:
     here = cast.workspace.id
     for language in ("en", "af"):
         factories.make_template(cast.workspace, name="news", language=language)
-    assert templates.delete_templates_named(here, "news") == 2
+    assert template_bin.delete_templates_named(here, "news") == 2
     with pytest.raises(NotFound):
-        templates.delete_templates_named(here, "news")
-    assert templates.restore_templates_named(here, "news") == 2
+        template_bin.delete_templates_named(here, "news")
+    assert template_bin.restore_templates_named(here, "news") == 2
     with pytest.raises(NotFound):
-        templates.restore_templates_named(here, "news")
+        template_bin.restore_templates_named(here, "news")
 
 
 def test_restoring_beside_a_newer_one_of_the_same_name_is_refused(cast: Cast, session: Any) -> None:
     old = factories.make_template(cast.workspace, name="news")
-    templates.delete_template(cast.workspace.id, old.id)
+    template_bin.delete_template(cast.workspace.id, old.id)
     factories.make_template(cast.workspace, name="news")
     with pytest.raises(Conflict, match="another template"):
-        templates.restore_template(cast.workspace.id, old.id)
+        template_bin.restore_template(cast.workspace.id, old.id)
 
 
 @pytest.mark.parametrize("state", ["scheduled", "expanding", "sending", "paused"])
@@ -209,9 +211,9 @@ def test_a_template_in_use_is_not_deleted(cast: Cast, session: Any, state: str) 
     template = factories.make_template(cast.workspace)
     factories.make_broadcast(cast.workspace, template=template, name="Spring", state=BroadcastState(state))
     with pytest.raises(Conflict, match="Spring"):
-        templates.delete_template(cast.workspace.id, template.id)
+        template_bin.delete_template(cast.workspace.id, template.id)
     with pytest.raises(Conflict, match="Spring"):
-        templates.delete_templates_named(cast.workspace.id, template.name)
+        template_bin.delete_templates_named(cast.workspace.id, template.name)
 
 
 def test_filters_and_counts(cast: Cast, session: Any) -> None:
@@ -257,10 +259,10 @@ def test_strangers_find_nothing(cast: Cast, session: Any) -> None:
     assert templates.list_templates(strange).items == []
     for call in (
         lambda: templates.get_template(strange, template.id),
-        lambda: templates.delete_template(strange, template.id),
-        lambda: templates.restore_template(strange, template.id),
-        lambda: templates.delete_at_meta(strange, template.id),
-        lambda: templates.delete_templates_named(strange, template.name),
+        lambda: template_bin.delete_template(strange, template.id),
+        lambda: template_bin.restore_template(strange, template.id),
+        lambda: template_bin.delete_at_meta(strange, template.id),
+        lambda: template_bin.delete_templates_named(strange, template.name),
         lambda: templates.sync_templates(strange, channel.id),
         lambda: templates.find_template(strange, channel.id, template.name),
         lambda: templates.list_templates(strange, channel_id=channel.id),
@@ -268,3 +270,22 @@ def test_strangers_find_nothing(cast: Cast, session: Any) -> None:
     ):
         with pytest.raises(NotFound):
             call()
+
+
+def test_the_bin_is_emptied_after_thirty_days_but_for_what_was_sent(channel: Channel, session: Any) -> None:
+    here, workspace = channel.workspace_id, session.get(Workspace, channel.workspace_id)
+    now = clock.now()
+    old, used, fresh = (
+        factories.make_template(workspace, name=name, deleted_at=now - timedelta(days=days))
+        for name, days in (("old", 31), ("used", 31), ("fresh", 29))
+    )
+    broadcast = factories.make_broadcast(workspace, channel, used, state="finished")
+    assert [row.name for row in templates.list_templates(here, deleted=True).items] == ["fresh"]
+    assert templates.count_templates(here)["deleted"] == 1
+    with pytest.raises(Conflict, match="more than 30 days"):
+        template_bin.restore_template(here, old.id)
+    assert template_bin.leaves_bin_at(fresh) == now + timedelta(days=1)
+    assert template_bin.purge_bin() == 1
+    assert template_bin.purge_bin() == 0
+    session.expire_all()
+    assert broadcast.template.name == "used"

@@ -9,7 +9,7 @@ from wotnot.blueprints.api.schemas.seed import SeedTemplateSchema, check
 from wotnot.blueprints.api.seed_input import default_channel, read_body
 from wotnot.blueprints.guards import workspace_id
 from wotnot.models import Template
-from wotnot.services import message_templates
+from wotnot.services import message_templates, template_bin
 from wotnot.services.pages import MAX_LIMIT
 
 
@@ -30,13 +30,13 @@ def create() -> ResponseReturnValue:
 
 def delete(name: str) -> ResponseReturnValue:
     """Put every language of a template into the recycle bin."""
-    message_templates.delete_templates_named(workspace_id(), name)
+    template_bin.delete_templates_named(workspace_id(), name)
     return jsonify(success=True, message=f"{name} is in the recycle bin.")
 
 
 def restore(name: str) -> ResponseReturnValue:
     """Take every language of a template out of the recycle bin."""
-    message_templates.restore_templates_named(workspace_id(), name)
+    template_bin.restore_templates_named(workspace_id(), name)
     return jsonify(success=True, message=f"{name} is back.")
 
 

@@ -14,7 +14,7 @@ from wotnot.blueprints.api.schemas.templates import (
 )
 from wotnot.blueprints.guards import requires, workspace_id
 from wotnot.models import Role, Template
-from wotnot.services import message_templates
+from wotnot.services import message_templates, template_bin
 from wotnot.services.message_templates import SyncResult
 from wotnot.services.pages import Page
 
@@ -64,7 +64,7 @@ def show(template_id: int) -> Template:
 @blueprint.alt_response(409, description="A broadcast is scheduled or being sent with it.")
 def delete(template_id: int) -> None:
     """Put a template into the recycle bin; at Meta it stays."""
-    message_templates.delete_template(workspace_id(), template_id)
+    template_bin.delete_template(workspace_id(), template_id)
 
 
 @blueprint.post("/<int:template_id>/restore")
@@ -73,4 +73,4 @@ def delete(template_id: int) -> None:
 @blueprint.alt_response(409, description="It is gone at Meta, or its name is taken by now.")
 def restore(template_id: int) -> Template:
     """Take a template out of the recycle bin."""
-    return message_templates.restore_template(workspace_id(), template_id)
+    return template_bin.restore_template(workspace_id(), template_id)
