@@ -76,8 +76,10 @@ class _Wire(socket.socket):
     """A socket that sends the body of a message through its departure, and all else as usual."""
 
     def sendall(self, data: Any, flags: int = 0) -> None:
+        if not data:
+            return  # TLS offers what it has to say each time it listens, and mostly has nothing
         departure = _leaving.departure
-        if departure is None or not _leaving.is_next or not data:
+        if departure is None or not _leaving.is_next:
             super().sendall(data, flags)
             return
         _leaving.is_next = False
@@ -85,9 +87,14 @@ class _Wire(socket.socket):
 
 
 class _Announcing:
-    """Mixed into a connection: calls the thread's hook after the headers, so that what is sent next is the departure."""
+    """Mixed into a connection: keeps the headers until the body is next, calls the thread's hook, and sends both at once.
 
+    One system call instead of two, and the departure is the whole message.
+    """
+
+    sock: Any
     _headers_done = False
+    _headers = b""
 
     def _new_conn(self) -> _Wire:
         plain: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -97,15 +104,21 @@ class _Announcing:
         return wire
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        self._headers_done = False
+        self._headers_done, self._headers = False, b""
         super().endheaders(*args, **kwargs)  # type: ignore[misc]
         self._headers_done = True
 
     def send(self, data: Any) -> None:
-        if self._headers_done and _leaving.hook is not None:
+        if _leaving.hook is None:
+            super().send(data)  # type: ignore[misc]
+        elif not self._headers_done:
+            self._headers += data
+            if self.sock is None:
+                self.connect()  # type: ignore[attr-defined]
+        else:
             hook, _leaving.hook = _leaving.hook, None
             _leaving.departure, _leaving.is_next = hook(), True
-        super().send(data)  # type: ignore[misc]
+            super().send(self._headers + data)  # type: ignore[misc]
 
 
 class _Connection(_Announcing, HTTPConnection):
