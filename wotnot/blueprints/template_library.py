@@ -28,14 +28,13 @@ def register(app: Flask) -> None:
 def index() -> str:
     """The library; the counts of the trades follow the other filters."""
     wanted = {name: request.args.get(name, "").strip() for name in _FILTERS}
-    filters = {"category": wanted["category"].upper() or None, "search": wanted["search"]}
-    counts = count_by_trade(list_library(**filters))
+    category, search = wanted["category"].upper() or None, wanted["search"]
     return render(
         "template_library/index.html",
         "template_library/_list.html",
-        groups=_groups(list_library(trade=wanted["trade"] or None, **filters)),
+        groups=_groups(list_library(wanted["trade"] or None, category, search)),
         wanted=wanted,
-        counts=counts,
+        counts=count_by_trade(list_library(None, category, search)),
         trades=TRADES,
         categories=[category.lower() for category in CATEGORIES],
         total=len(list_library()),
