@@ -20,6 +20,7 @@ MODULES = (
     "contacts",
     "imports",
     "message_templates",
+    "template_library",
     "broadcasts",
     "webhooks",
     "stream",

@@ -13,6 +13,7 @@ from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_f
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, Role
 from wotnot.services import channels, message_templates, template_bin
+from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
 from wotnot.services.whatsapp.components import fill_text, find, list_variables, samples_of, text_of
 
@@ -117,12 +118,16 @@ def sync() -> Answer:
 @blueprint.get("/new")
 @requires(Role.ADMIN)
 def new() -> Answer:
-    """The empty editor."""
+    """The editor: empty, or with the message of the library that `from` names. Nothing is saved yet."""
+    start = get_from_library(request.args["from"]) if request.args.get("from") else None
     found = channels.list_channels(workspace_id())
     if not found:
         flash("Connect a number first: a template belongs to its account.", "warning")
         return go_to("/app/channels")
-    return _editor(TemplateValues(channel_id=str(found[0].id)))
+    channel_id = str(found[0].id)
+    if start is None:
+        return _editor(TemplateValues(channel_id=channel_id), is_empty=True)
+    return _editor(TemplateValues.from_library(start, channel_id), start=start)
 
 
 @blueprint.post("/new")
@@ -226,8 +231,8 @@ def delete_at_meta(template_id: int) -> Answer:
     return go_to("/app/templates?bin=1")
 
 
-def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> str:
-    return render_template("message_templates/new.html", **_editor_context(values, errors))
+def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
+    return render_template("message_templates/new.html", **_editor_context(values, errors), **more)
 
 
 def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from wotnot.services.template_library import LibraryTemplate
 from wotnot.services.template_rules import MAX_BUTTONS, Finding, check_template, infer_format
 from wotnot.services.whatsapp.components import VARIABLE, TemplateVariable, list_variables, variable_names
 
@@ -35,6 +36,21 @@ class TemplateValues:
     footer: str = ""
     buttons: tuple[ButtonValues, ...] = ()
     samples: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_library(cls, template: LibraryTemplate, channel_id: str = "") -> "TemplateValues":
+        """A message of the library, as if somebody had typed it."""
+        return cls(
+            channel_id=channel_id,
+            name=template.name,
+            language=template.language,
+            category=template.category,
+            header=template.header,
+            body=template.body,
+            footer=template.footer,
+            buttons=tuple(ButtonValues(button.type, button.text, button.value) for button in template.buttons),
+            samples=template.samples,
+        )
 
     @property
     def components(self) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from wotnot.services import send_journal
 from wotnot.services.send_journal import SendJournal
 from wotnot.services.whatsapp.dispatch import Dispatcher, Result
 
-KILLS = 10
+KILLS = 6
 
 
 class Line(NamedTuple):
