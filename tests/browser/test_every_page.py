@@ -23,6 +23,8 @@ PAGES = (
     "/app/imports/new",
     "/app/templates",
     "/app/templates/new",
+    "/app/media",
+    "/app/media?kind=video",
     "/app/channels",
     "/app/channels/new",
     "/app/settings",

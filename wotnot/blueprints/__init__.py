@@ -20,6 +20,7 @@ MODULES = (
     "contacts",
     "imports",
     "message_templates",
+    "media",
     "broadcasts",
     "webhooks",
     "stream",

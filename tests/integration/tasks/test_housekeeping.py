@@ -24,7 +24,13 @@ def test_only_what_is_past_its_time_goes(session: Any, app: Flask) -> None:
         ]
     )
     session.commit()
-    assert purge_expired() == {"revoked_tokens": 1, "idempotency_keys": 0, "webhook_events": 1, "partial_files": 0}
+    assert purge_expired() == {
+        "revoked_tokens": 1,
+        "idempotency_keys": 0,
+        "webhook_events": 1,
+        "media_files": 0,
+        "partial_files": 0,
+    }
     assert {event.body for event in session.query(WebhookEvent)} == {b"new", b"kept"}
     assert not any(purge_expired().values())
 
