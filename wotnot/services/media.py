@@ -209,16 +209,18 @@ def media_id_for(channel: Channel, file: MediaFile) -> str:
 def header_handle_for(channel: Channel, file: MediaFile) -> str:
     """A handle of the file to show to Meta's reviewers as the sample of a template's header; each is used once.
 
-    Goes out on the network, so call it outside a transaction. Raises NotFound, Invalid (`header_file`), Unavailable.
+    Goes out on the network, so call it outside a transaction. Raises NotFound, Invalid (`header_file_id`), Unavailable.
     """
     _refuse_stranger(channel, file)
     if file.mime_type not in SAMPLE_TYPES.get(file.kind, ()):
         raise Invalid(
-            {"header_file": "Meta's reviewers take JPEG, PNG, MP4 and PDF samples only. Choose another file."}
+            {"header_file_id": "Meta's reviewers take JPEG, PNG, MP4 and PDF samples only. Choose another file."}
         )
     app_id = _config().facebook_app_id
     if not app_id:
-        raise Invalid({"header_file": "Samples are uploaded in the name of your Meta app: set FACEBOOK_APP_ID first."})
+        raise Invalid(
+            {"header_file_id": "Samples are uploaded in the name of your Meta app: set FACEBOOK_APP_ID first."}
+        )
     name, mime, size, path = file.filename, file.mime_type, file.size_bytes, path_of(file)
     client = channels.client_for(channel)
     release_connection()
@@ -226,7 +228,7 @@ def header_handle_for(channel: Channel, file: MediaFile) -> str:
         with client, path.open("rb") as stream:
             return client.upload_sample(app_id, stream, name, mime, size)
     except GraphError as error:
-        raise domain_error(error.fault, "header_file") from error
+        raise domain_error(error.fault, "header_file_id") from error
 
 
 # ---------------------------------------------------------------- parts

@@ -59,6 +59,7 @@ _PROMOTIONAL = re.compile(
 )
 # Meta refuses a body whose variables outweigh its words; this is the ratio it is known to accept.
 _WORDS_PER_VARIABLE = 2
+_MEDIA_WORDS = {"IMAGE": "picture", "VIDEO": "video", "DOCUMENT": "document"}
 _QUICK_REPLIES_SHOWN = 3
 
 
@@ -282,6 +283,11 @@ def _check_samples(components: Sequence[Component], parameter_format: str) -> It
         if variable.sample.strip():
             if variable.component == "button" and len(variable.sample) > MAX_URL:
                 yield Finding(f"sample-{variable.key}", "A sample is too long", f"At most {MAX_URL:,} characters.")
+            continue
+        word = _MEDIA_WORDS.get(text_of(find(components, "HEADER"), "format").upper(), "")
+        if variable.component == "header" and word:
+            note = "Choose a file: Meta's reviewers want to see a real one."
+            yield Finding(f"sample-{variable.key}", f"The {word} of the header has no sample", note)
             continue
         where = {"header": "the header", "body": "the body", "button": f"button {variable.index + 1}"}[
             variable.component
