@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from wotnot import clock
 from wotnot.config import Config
-from wotnot.errors import Conflict, Invalid, NotFound, TooLarge
+from wotnot.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, MediaFile, MediaKind, MediaUpload
 from wotnot.services import channels, media_rules, storage
@@ -35,6 +35,7 @@ KEEP_DELETED = timedelta(days=30)
 
 _PURGE_BATCH = 200
 _LONGEST_SEARCH = 200
+_LONGEST_META_ID = 100
 _NEEDED_BY = (
     BroadcastState.DRAFT,
     BroadcastState.SCHEDULED,
@@ -203,6 +204,8 @@ def media_id_for(channel: Channel, file: MediaFile) -> str:
             meta_id = client.upload_media(phone_number_id, stream, name, mime)
     except GraphError as error:
         raise domain_error(error.fault, "file") from error
+    if not 0 < len(meta_id) <= _LONGEST_META_ID:
+        raise Unavailable("Meta took the file but did not say its id. Try again in a moment.", code="meta_unavailable")
     return _record(workspace_id, channel_id, file_id, meta_id)
 
 
