@@ -23,6 +23,10 @@ class Client(FlaskClient):
         """One request in an app context of its own, as in production; then the page is inspected."""
         with self.application.app_context():
             response = super().open(*args, **kwargs)
+        if "Accept-Ranges" in response.headers:
+            # A file: read to the end and closed, as a browser does.
+            response.make_sequence()
+            response.close()
         if response.mimetype == "text/html" and not response.is_streamed:
             is_fragment = "HX-Request" in response.request.headers
             problems = inspect_page(response.get_data(as_text=True), is_fragment=is_fragment)

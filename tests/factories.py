@@ -4,7 +4,10 @@ Each commits (a savepoint, under the `session` fixture), so that the product's o
 """
 
 import hashlib
+import io
 import itertools
+import struct
+import zlib
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,6 +27,7 @@ from wotnot.models import (
     Conversation,
     Direction,
     ImportRow,
+    MediaFile,
     Member,
     Message,
     MessageState,
@@ -37,7 +41,7 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import crypto
+from wotnot.services import crypto, media
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -108,6 +112,23 @@ def make_template(workspace: Workspace, **fields: Any) -> Template:
         "components": [body],
     }
     return save(Template(workspace_id=workspace.id, **defaults | fields))
+
+
+def png(seed: int = 0, padding: int = 0) -> bytes:
+    """A picture of one pixel, another one for each `seed`, with `padding` further bytes behind it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixel = zlib.compress(b"\0" + seed.to_bytes(3, "big"))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixel) + chunk(b"IEND", b"") + b"\0" * padding
+
+
+def make_media_file(workspace: Workspace, filename: str = "", content: bytes = b"") -> MediaFile:
+    """A file of the library with its bytes in the storage, by default a small picture that no other test has."""
+    number = next(_numbers)
+    return media.save_file(workspace.id, io.BytesIO(content or png(number)), filename or f"picture {number}.png")
 
 
 def phone(number: int) -> str:

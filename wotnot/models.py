@@ -4,7 +4,7 @@ Contents
     1. Column helpers
     2. Enums
     3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
-    4. Channels and templates: Channel, Template
+    4. Channels and templates: Channel, Template, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, WebhookEvent
@@ -108,6 +108,16 @@ class TemplateCategory(StrEnum):
     MARKETING = "marketing"
     UTILITY = "utility"
     AUTHENTICATION = "authentication"
+
+
+class MediaKind(StrEnum):
+    """What a file is to WhatsApp; decides which types and sizes it may have."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    STICKER = "sticker"
 
 
 class Consent(StrEnum):
@@ -362,6 +372,49 @@ class Template(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
     )
+
+
+class MediaFile(Base):
+    """A picture, video, recording, document or sticker of a workspace. The bytes lie in the storage under `storage_key`."""
+
+    __tablename__ = "media_files"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    kind: Mapped[MediaKind] = mapped_column(_enum(MediaKind, "kind"))
+    filename: Mapped[str] = mapped_column(String(255))
+    mime_type: Mapped[str] = mapped_column(String(100))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    storage_key: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[Created]
+    deleted_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index("ix_media_files_workspace_id_id", "workspace_id", "id"),
+        # The same content twice is one file, also when both arrive at once.
+        Index(
+            "uq_media_files_workspace_id_sha256",
+            "workspace_id",
+            "sha256",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_media_files_deleted_at", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    )
+
+
+class MediaUpload(Base):
+    """A file at Meta: its id there holds for 30 days and on one number only, so it is made anew when it gets old."""
+
+    __tablename__ = "media_uploads"
+
+    media_file_id: Mapped[int] = mapped_column(ForeignKey("media_files.id", ondelete="CASCADE"), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    meta_id: Mapped[str] = mapped_column(String(100))
+    uploaded_at: Mapped[Created]
 
 
 # ---------------------------------------------------------------- 5. People

@@ -26,6 +26,8 @@ PAGES = (
     "/app/templates/new?from=restaurant-rider-on-the-way",
     "/app/templates/library",
     "/app/templates/library?search=nothing-is-about-this",
+    "/app/media",
+    "/app/media?kind=video",
     "/app/channels",
     "/app/channels/new",
     "/app/settings",

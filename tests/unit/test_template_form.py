@@ -1,5 +1,7 @@
 """The editor's form: what is typed becomes Meta's components, and moving buttons moves their samples."""
 
+from dataclasses import replace
+
 from werkzeug.datastructures import MultiDict
 
 from wotnot.blueprints.template_form import ButtonValues, TemplateValues, read_form
@@ -62,3 +64,25 @@ def test_a_sample_stays_with_its_button() -> None:
     values = TemplateValues(buttons=rows, samples={"button.1": "abc", "1": "Ana"})
     assert values.without_button(0).samples == {"button.0": "abc", "1": "Ana"}
     assert values.without_button(1).samples == {"1": "Ana"}
+
+
+def test_a_header_of_another_kind_loses_nothing_that_was_typed() -> None:
+    typed = TemplateValues(header="Hello {{1}}", body="Hi there", samples={"header.1": "you"})
+    assert typed.components[0]["format"] == "TEXT"
+    picture = replace(typed.with_header("IMAGE"), header_file_id="12")
+    assert picture.components[0] == {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["12"]}}
+    assert picture.variables == []
+    video = picture.with_header("VIDEO")
+    assert video.components[0] == {"type": "HEADER", "format": "VIDEO"}
+    assert [finding.field for finding in video.findings() if finding.text.startswith("The video")] == [
+        "sample-header.video"
+    ]
+    assert video.with_header("NONE").components == [{"type": "BODY", "text": "Hi there"}]
+    assert video.with_header("TEXT").components == typed.components
+    assert typed.with_header("EVIL") == typed
+
+
+def test_an_id_that_is_none_is_no_file() -> None:
+    for typed in ("", "x", "-1", "9" * 30):
+        assert read_form(MultiDict({"header_kind": "IMAGE", "header_file_id": typed})).header_file_id == ""
+    assert read_form(MultiDict({"header_kind": "EVIL"})).header_kind == "TEXT"

@@ -21,6 +21,7 @@ MODULES = (
     "imports",
     "message_templates",
     "template_library",
+    "media",
     "broadcasts",
     "webhooks",
     "stream",

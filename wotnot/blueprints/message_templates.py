@@ -1,6 +1,7 @@
 """Templates: the list and its recycle bin, the editor with its live phone, and the page of each template."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
@@ -11,8 +12,9 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from wotnot.models import Channel, Role
-from wotnot.services import channels, message_templates, template_bin
+from wotnot.models import Channel, MediaFile, MediaKind, Role
+from wotnot.services import channels, media, message_templates, template_bin
+from wotnot.services.media_rules import SAMPLE_TYPES, size_words
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
 from wotnot.services.whatsapp.components import fill_text, find, list_variables, samples_of, text_of
@@ -33,7 +35,15 @@ _TABS = (
 )
 _BODY_HINT = "*bold*, _italic_, ~strike~. Variables are {{1}}, {{2}} or {{first_name}}, {{city}}."
 _BODY_EXAMPLE = "Hi {{1}}, your order {{2}} is on its way."
-_LABELS = {"channel_id": "Account"}
+_LABELS = {"channel_id": "Account", "header_file_id": "Sample of the header"}
+_HEADER_CHOICES = (
+    ("NONE", "ban", "None"),
+    ("TEXT", "typography", "Text"),
+    ("IMAGE", "photo", "Picture"),
+    ("VIDEO", "movie", "Video"),
+    ("DOCUMENT", "file-text", "Document"),
+)
+_MOST_FILES = 200
 _GENERAL = {"form", "template", "components", "access_token"}  # sentences without a field of their own
 _LIMITS = {"name": MAX_NAME, "header": MAX_HEADER, "body": MAX_BODY, "footer": MAX_FOOTER, "buttons": MAX_BUTTONS}
 
@@ -49,6 +59,8 @@ def _words() -> dict[str, object]:
         "languages": LANGUAGES,
         "limits": _LIMITS,
         "button_types": BUTTON_TYPES,
+        "header_choices": _HEADER_CHOICES,
+        "size_words": size_words,
         "body_hint": _BODY_HINT,
         "body_example": _BODY_EXAMPLE,
         "leaves_bin_at": template_bin.leaves_bin_at,
@@ -145,6 +157,7 @@ def create() -> Answer:
             category=values.category,
             components=values.components,
             parameter_format=values.parameter_format,
+            header_file_id=int(values.header_file_id) if values.has_media_header and values.header_file_id else None,
         )
     except NotFound:
         return _editor(values, {"channel_id": ["Choose a number of this workspace."]}), 422
@@ -156,9 +169,12 @@ def create() -> Answer:
 
 @blueprint.post("/edit")
 @requires(Role.ADMIN)
-def edit_buttons() -> str:
-    """The editor with a button more or fewer."""
+def edit() -> str:
+    """The editor with another kind of header, or with a button more or fewer."""
     values = read_form(request.form)
+    if request.form.get("header_as"):
+        values = values.with_header(request.form["header_as"])
+        return render("message_templates/new.html", "message_templates/_header_changed.html", **_editor_context(values))
     if request.form.get("remove", "").isdecimal():
         values = values.without_button(int(request.form["remove"]))
     elif request.form.get("add"):
@@ -171,9 +187,12 @@ def edit_buttons() -> str:
 def preview() -> str:
     """The phone and what Meta would say, while it is being typed; new variables get their row of samples."""
     values = read_form(request.form)
+    context = _editor_context(values)
     return render_template(
         "message_templates/_preview_changed.html",
-        **_editor_context(values),
+        **context,
+        # Somebody may have uploaded a file in another tab.
+        new_files=values.has_media_header and request.form.get("header_newest") != str(context["header_newest"]),
         new_rows={variable.key for variable in values.variables} != set(values.samples),
     )
 
@@ -237,17 +256,34 @@ def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = Non
 
 def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
     found = channels.list_channels(workspace_id())
+    files = _header_files(values)
+    chosen = next((file for file in files if str(file.id) == values.header_file_id), None)
+    message = fill_text(values.components, values.given_samples)
+    if message.header and chosen:
+        message = replace(
+            message, header=replace(message.header, name=chosen.filename, url=f"/app/media/{chosen.id}/file")
+        )
     waba_ids = {str(channel.id): channel.waba_id for channel in found}
     return {
         "values": values,
         "errors": errors or {},
         "labels": {name: _label_of(name) for name in errors or {} if name not in _GENERAL},
         "channels": _one_an_account(found),
-        "message": fill_text(values.components, values.given_samples),
+        "header_files": files,
+        "header_newest": files[0].id if files else 0,
+        "message": message,
         "business": _business(waba_ids.get(values.channel_id, "")),
         "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
         "to_write": [word for word, text in (("a name", values.name), ("the body", values.body)) if not text.strip()],
     }
+
+
+def _header_files(values: TemplateValues) -> list[MediaFile]:
+    """The newest files that the header may show."""
+    if not values.has_media_header:
+        return []
+    kind = MediaKind(values.header_kind.lower())
+    return media.list_files(workspace_id(), kind=kind, mime_types=SAMPLE_TYPES[kind], limit=_MOST_FILES).items
 
 
 def _is_untouched(finding: Finding, values: TemplateValues) -> bool:

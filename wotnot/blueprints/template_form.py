@@ -8,10 +8,18 @@ from werkzeug.datastructures import MultiDict
 
 from wotnot.services.template_library import LibraryTemplate
 from wotnot.services.template_rules import MAX_BUTTONS, Finding, check_template, infer_format
-from wotnot.services.whatsapp.components import VARIABLE, TemplateVariable, list_variables, variable_names
+from wotnot.services.whatsapp.components import (
+    MEDIA_FORMATS,
+    VARIABLE,
+    TemplateVariable,
+    list_variables,
+    variable_names,
+)
 
+HEADER_KINDS = ("NONE", "TEXT", *MEDIA_FORMATS)
 BUTTON_TYPES = ("QUICK_REPLY", "URL", "PHONE_NUMBER")
 _SAMPLE = "sample-"
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +33,15 @@ class ButtonValues:
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
-    """What is in the form, just as it was typed. `samples` is by variable key."""
+    """What is in the form, just as it was typed. `samples` is by variable key, `header_file_id` a file of the library."""
 
     channel_id: str = ""
     name: str = ""
     language: str = "en"
     category: str = "MARKETING"
+    header_kind: str = "TEXT"
     header: str = ""
+    header_file_id: str = ""
     body: str = ""
     footer: str = ""
     buttons: tuple[ButtonValues, ...] = ()
@@ -56,8 +66,13 @@ class TemplateValues:
     def components(self) -> list[dict[str, Any]]:
         """Meta's component objects, with the samples where Meta wants them."""
         parts: list[dict[str, Any]] = []
-        if self.header.strip():
-            parts.append({"type": "HEADER", "format": "TEXT", "text": self.header.strip(), **self._examples("header")})
+        if self.has_media_header:
+            # The file stands for its handle, which there is once it is uploaded.
+            sample = {"example": {"header_handle": [self.header_file_id]}} if self.header_file_id else {}
+            parts.append({"type": "HEADER", "format": self.header_kind, **sample})
+        elif self.header_text.strip():
+            text = self.header_text.strip()
+            parts.append({"type": "HEADER", "format": "TEXT", "text": text, **self._examples("header")})
         parts.append({"type": "BODY", "text": self.body.strip(), **self._examples("body")})
         if self.footer.strip():
             parts.append({"type": "FOOTER", "text": self.footer.strip()})
@@ -69,12 +84,23 @@ class TemplateValues:
     @property
     def parameter_format(self) -> str:
         """NAMED or POSITIONAL, from how the variables are written."""
-        return infer_format([{"type": "HEADER", "text": self.header}, {"type": "BODY", "text": self.body}])
+        return infer_format([{"type": "HEADER", "text": self.header_text}, {"type": "BODY", "text": self.body}])
+
+    @property
+    def has_media_header(self) -> bool:
+        """Whether the header shows a picture, a video or a document."""
+        return self.header_kind in MEDIA_FORMATS
+
+    @property
+    def header_text(self) -> str:
+        """The text of the header, while it has one."""
+        return self.header if self.header_kind == "TEXT" else ""
 
     @property
     def variables(self) -> list[TemplateVariable]:
-        """The variables that were typed, for the rows of samples."""
-        return list_variables(self.components, self.parameter_format)
+        """The variables that were typed, for the rows of samples; a file is chosen elsewhere."""
+        found = list_variables(self.components, self.parameter_format)
+        return [one for one in found if one.component != "header" or not self.has_media_header]
 
     @property
     def given_samples(self) -> dict[str, str]:
@@ -90,6 +116,12 @@ class TemplateValues:
             components=self.components,
             parameter_format=self.parameter_format,
         )
+
+    def with_header(self, kind: str) -> "TemplateValues":
+        """The same with another kind of header; a file of the kind before does not fit."""
+        if kind not in HEADER_KINDS or kind == self.header_kind:
+            return self
+        return replace(self, header_kind=kind, header_file_id="")
 
     def with_button(self, kind: str) -> "TemplateValues":
         """The same with one more button; quick replies stay together, as Meta wants them."""
@@ -120,7 +152,7 @@ class TemplateValues:
 
     def _examples(self, part: str) -> dict[str, Any]:
         prefix = "header." if part == "header" else ""
-        names = variable_names(self.header if part == "header" else self.body)
+        names = variable_names(self.header_text if part == "header" else self.body)
         if not names:
             return {}
         if self.parameter_format == "NAMED":
@@ -148,13 +180,16 @@ class TemplateValues:
 def read_form(form: MultiDict[str, str]) -> TemplateValues:
     """The posted form as values; rows of buttons beyond Meta's ten and kinds we do not know are left out."""
     rows = zip(form.getlist("button_type"), form.getlist("button_text"), form.getlist("button_value"), strict=False)
-    buttons = tuple(ButtonValues(kind, text, value) for kind, text, value in rows if kind in BUTTON_TYPES)
+    buttons = tuple(ButtonValues(type_, text, value) for type_, text, value in rows if type_ in BUTTON_TYPES)
+    kind, file_id = form.get("header_kind", ""), form.get("header_file_id", "")
     return TemplateValues(
         channel_id=form.get("channel_id", ""),
         name=form.get("name", "").strip(),
         language=form.get("language", "").strip(),
         category=form.get("category", "").strip().upper(),
+        header_kind=kind if kind in HEADER_KINDS else "TEXT",
         header=form.get("header", ""),
+        header_file_id=file_id if file_id.isdecimal() and len(file_id) <= _LONGEST_ID else "",
         body=form.get("body", "").replace("\r\n", "\n"),
         footer=form.get("footer", ""),
         buttons=buttons[:MAX_BUTTONS],

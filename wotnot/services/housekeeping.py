@@ -4,7 +4,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from wotnot.config import Config
-from wotnot.services import storage, template_bin
+from wotnot.services import media, storage, template_bin
 from wotnot.services.transaction import transaction
 
 BATCH = 10_000
@@ -26,8 +26,11 @@ def purge_expired() -> dict[str, int]:
     """Delete what is past its time, in batches that hold no lock for long; answers how many rows by table, and files."""
     config: Config = current_app.extensions["wotnot.config"]
     purged = {table: _purge(statement) for table, statement in _EXPIRED.items()}
-    purged["templates"] = template_bin.purge_bin()
-    return purged | {"partial_files": storage.remove_partials(config.storage_path, older_than=DAY_SECONDS)}
+    return purged | {
+        "templates": template_bin.purge_bin(),
+        "media_files": media.purge_deleted(),
+        "partial_files": storage.remove_partials(config.storage_path, older_than=DAY_SECONDS),
+    }
 
 
 def _purge(statement: str) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from wotnot.errors import Conflict, Invalid
+from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.models import Channel, ChannelState, Contact, Message
-from wotnot.services import channels, consent, contacts, message_templates, messages
+from wotnot.services import channels, consent, contacts, media, message_templates, messages
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 from wotnot.services.whatsapp.payloads import (
     MissingVariable,
@@ -31,9 +31,10 @@ def send_message(
 ) -> Message:
     """Queue one message. `to` is a number as people write it, `content` what the API takes under the type's name.
 
-    For a template `{name, language?, variables?}`, for a text `{body}`, for media `{id | link, caption?, filename?}`.
-    Raises Invalid (number, template, variables, text), Conflict (the number cannot send, the template is not approved,
-    the person opted out, or free text outside the 24-hour window), NotFound (channel).
+    For a template `{name, language?, variables?}`, for a text `{body}`, for media
+    `{file_id | id | link, caption?, filename?}`; a file of the library goes to Meta first, if it is not there yet.
+    Raises Invalid (number, template, variables, text, file), Conflict (the number cannot send, the template is not approved,
+    the person opted out, or free text outside the 24-hour window), NotFound (channel), Unavailable (Meta is away).
     """
     channel = channels.get_channel(workspace_id, channel_id)
     _refuse_stopped(channel)
@@ -45,7 +46,7 @@ def send_message(
         template_id, body = _template_content(workspace_id, channel_id, content)
     else:
         _refuse_closed_window(channel_id, contact)
-        body = _free_content(type, content)
+        body = _free_content(type, _with_meta_id(channel, type, content))
     return messages.create_message(
         workspace_id,
         channel_id=channel_id,
@@ -96,6 +97,22 @@ def _refuse_closed_window(channel_id: int, contact: Contact) -> None:
             "Send an approved template instead.",
             code="window_closed",
         )
+
+
+def _with_meta_id(channel: Channel, type: str, content: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: A002
+    """The content with Meta's id in place of a file of the library."""
+    if not content.get("file_id"):
+        return content
+    if content.get("id") or content.get("link"):
+        raise Invalid({"media": "Give a file of the library, or an id of Meta's, or a link; not two of them."})
+    try:
+        file = media.get_file(channel.workspace_id, int(content["file_id"]))
+    except NotFound:
+        raise Invalid({"media.file_id": "This file is not in the library."}) from None
+    if file.kind != type:
+        raise Invalid({"media.file_id": f"“{file.filename}” can be sent as the type {file.kind} only."})
+    name = str(content.get("filename") or "") or (file.filename if type == "document" else "")
+    return {**content, "id": media.media_id_for(channel, file), "filename": name}
 
 
 def _free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002

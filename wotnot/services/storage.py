@@ -6,16 +6,23 @@ A file is known by its key, a random name that says nothing about its owner; a h
 import secrets
 import time
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 _CHUNK = 1 << 20
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
 
 
 class FileTooLargeError(ValueError):
     """The stream holds more than the limit; nothing of it was kept."""
 
 
-def save(root: Path, stream: IO[bytes], *, limit: int) -> tuple[str, int]:
+def save(root: Path, stream: Readable, *, limit: int) -> tuple[str, int]:
     """Copy `stream` under `root` in chunks; answer its key and its size in bytes.
 
     Raises FileTooLargeError as soon as more than `limit` bytes have come. Whatever goes wrong, nothing stays behind.
@@ -59,7 +66,7 @@ def remove_partials(root: Path, *, older_than: float) -> int:
     return len(stale)
 
 
-def _copy(stream: IO[bytes], target: Path, limit: int) -> int:
+def _copy(stream: Readable, target: Path, limit: int) -> int:
     size = 0
     with target.open("xb") as out:
         while chunk := stream.read(_CHUNK):

@@ -61,6 +61,7 @@ _PROMOTIONAL = re.compile(
 )
 # Meta refuses a body whose variables outweigh its words; this is the ratio it is known to accept.
 _WORDS_PER_VARIABLE = 2
+_MEDIA_WORDS = {"IMAGE": "picture", "VIDEO": "video", "DOCUMENT": "document"}
 _QUICK_REPLIES_SHOWN = 3
 
 
@@ -278,6 +279,11 @@ def _check_samples(components: Sequence[Component], parameter_format: str) -> It
             continue
         if variable.component == "offer" or variable.key.rsplit(".", 1)[-1] in LOCATION_PARTS:
             # Where a place is and when an offer ends is said with each message; the reviewers do not ask for it.
+            continue
+        word = _MEDIA_WORDS.get(text_of(find(components, "HEADER"), "format").upper(), "")
+        if variable.component == "header" and word:
+            note = "Choose a file: Meta's reviewers want to see a real one."
+            yield Finding(f"sample-{variable.key}", f"The {word} of the header has no sample", note)
             continue
         where = {
             "header": "the header",

@@ -171,6 +171,26 @@ def test_free_text_needs_an_open_window(api: ApiClient, cast: Cast, channel: Cha
     assert api.post("/messages", both).json["errors"].keys() == {"media"}
 
 
+def test_a_file_of_the_library_goes_to_meta_first(
+    api: ApiClient, cast: Cast, sandbox: SandboxControl, session: Any
+) -> None:
+    channel = factories.make_channel(cast.workspace, phone_number_id=sandbox.PHONE_NUMBER_ID)
+    factories.make_conversation(channel, factories.make_contact(cast.workspace, phone="27825550140"))
+    picture = factories.make_media_file(cast.workspace).id
+    paper = factories.make_media_file(cast.workspace, "menu.pdf", b"%PDF-1.4 menu").id
+    theirs = factories.make_media_file(cast.other_workspace).id
+    wrong = send(channel, type="image", template=None)
+    for media in ({"file_id": theirs}, {"file_id": paper}):
+        assert api.post("/messages", wrong | {"media": media}).json["errors"].keys() == {"media.file_id"}
+    two = api.post("/messages", wrong | {"media": {"file_id": picture, "id": "1"}})
+    assert two.json["errors"].keys() == {"media"}
+    document = send(channel, type="document", media={"file_id": paper, "caption": "Menu"}, template=None)
+    contents = [session.get(Message, api.post("/messages", document).json["id"]).content for _ in range(2)]
+    assert contents[0] == contents[1]
+    assert contents[0] == {"id": contents[0]["id"], "caption": "Menu", "filename": "menu.pdf"}
+    assert contents[0]["id"].startswith("91")
+
+
 def test_whom_and_what_may_not_be_sent(
     api: ApiClient, cast: Cast, channel: Channel, template: Template, session: Any
 ) -> None:

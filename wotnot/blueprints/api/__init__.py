@@ -16,6 +16,7 @@ MODULES = (
     "api_keys",
     "channels",
     "templates",
+    "media",
     "contacts",
     "imports",
     "broadcasts",

@@ -24,6 +24,8 @@ _UNNAMED_BUTTONS = {
     "QUICK_REPLY": "Quick reply",
 }
 
+_HANDLE = "4:"  # how the handle of an uploaded sample begins; it says nothing to a person
+
 # The one-time-code button of a template read back from Meta is a link of this form; its variable is the code itself.
 _OTP_ADDRESS = "https://www.whatsapp.com/otp/"
 
@@ -151,6 +153,12 @@ def samples_of(components: Sequence[Component], parameter_format: str = "POSITIO
     return {v.key: v.sample for v in list_variables(components, parameter_format) if v.sample}
 
 
+def with_header_sample(components: Sequence[Component], handle: str) -> list[dict[str, Any]]:
+    """The same components, with `handle` as the sample of the header's picture, video or document."""
+    example = {"example": {"header_handle": [handle]}}
+    return [{**part, **(example if text_of(part, "type").upper() == "HEADER" else {})} for part in components]
+
+
 def find(components: Sequence[Component], kind: str) -> Component:
     """The first component of a kind ("HEADER", "BODY", …), or an empty one."""
     return next((c for c in components if text_of(c, "type").upper() == kind), {})
@@ -244,7 +252,7 @@ def _fill_header(header: Component, values: Mapping[str, str], fallbacks: Collec
         return FilledHeader(shape, [], name=values.get("header.place", ""))
     if shape != "TEXT":
         value = values.get(f"header.{shape.lower()}", "")
-        return FilledHeader(shape, [], name=value.rsplit("/", 1)[-1])
+        return FilledHeader(shape, [], name="" if value.startswith(_HANDLE) else value.rsplit("/", 1)[-1])
     return FilledHeader(shape, fill_pieces(text_of(header, "text"), values, fallbacks, prefix="header."))
 
 

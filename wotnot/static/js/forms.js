@@ -91,18 +91,24 @@ function inUnits(bytes) {
   return `${size < 10 && unit ? size.toFixed(1) : Math.round(size)} ${UNITS[unit]}`;
 }
 
+function nameOf(files, several) {
+  if (!files.length) return several ? "Drop them here, or choose them." : "Drop it here, or choose it.";
+  const size = inUnits(files.reduce((sum, file) => sum + file.size, 0));
+  return files.length === 1 ? `${files[0].name}, ${size}` : `${files.length} files, ${size}`;
+}
+
 function showFile(box, input) {
-  const file = input.files[0];
+  const files = [...input.files];
   const limit = Number(box.dataset.maxBytes || 0);
-  const tooLarge = Boolean(file && limit && file.size > limit);
+  const tooLarge = files.find((file) => limit && file.size > limit);
   const error = box.querySelector("[data-upload-error]");
-  box.querySelector("[data-upload-name]").textContent = file ? `${file.name}, ${inUnits(file.size)}` : "Drop it here, or choose it.";
+  box.querySelector("[data-upload-name]").textContent = nameOf(files, input.multiple);
   error.hidden = !tooLarge;
   error.querySelector("span").textContent = tooLarge
-    ? `This file has ${inUnits(file.size)}; at most ${inUnits(limit)} are possible. Split it and import the parts one by one.`
+    ? `${files.length > 1 ? tooLarge.name : "This file"} has ${inUnits(tooLarge.size)}; at most ${inUnits(limit)} are possible. ${box.dataset.advice || ""}`.trim()
     : "";
   input.setCustomValidity(tooLarge ? "The file is too large." : "");
-  box.classList.toggle("has", Boolean(file));
+  box.classList.toggle("has", files.length > 0);
 }
 
 function onDrop(event) {

@@ -29,8 +29,9 @@ class TextPartSchema(RequestSchema):
 
 
 class MediaPartSchema(RequestSchema):
-    """A file: an id from Meta's media upload, or a link that Meta can open."""
+    """A file: one of the library, an id from Meta's media upload, or a link that Meta can open."""
 
+    file_id = fields.Integer(load_default=None, metadata={"description": "A file of `/media`."})
     id = fields.String(load_default=None, metadata={"example": "910000000000001"})
     link = fields.Url(load_default=None, schemes={"http", "https"}, metadata={"example": "https://shop.example/a.pdf"})
     caption = fields.String(load_default="", validate=validate.Length(max=MAX_CAPTION))

@@ -42,6 +42,11 @@ class CreateTemplateSchema(RequestSchema):
     components = fields.List(
         fields.Dict(keys=fields.String()), required=True, metadata={"description": "Meta's.", "example": _COMPONENTS}
     )
+    header_file_id = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "A file of `/media`: the sample of a header of the format IMAGE, VIDEO or DOCUMENT."},
+    )
     parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
 
 
