@@ -43,7 +43,8 @@ def register(app: Flask) -> None:
 
 
 @blueprint.context_processor
-def _words() -> dict[str, object]:
+def editor_words() -> dict[str, object]:
+    """What the editor's partials say on every page that shows them."""
     return {
         "languages": LANGUAGES,
         "limits": _LIMITS,
@@ -121,7 +122,7 @@ def new() -> Answer:
     if not found:
         flash("Connect a number first: a template belongs to its account.", "warning")
         return go_to("/app/channels")
-    return _editor(TemplateValues(channel_id=str(found[0].id)))
+    return editor_page(TemplateValues(channel_id=str(found[0].id)))
 
 
 @blueprint.post("/new")
@@ -141,9 +142,9 @@ def create() -> Answer:
             parameter_format=values.parameter_format,
         )
     except NotFound:
-        return _editor(values, {"channel_id": ["Choose a number of this workspace."]}), 422
+        return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return _editor(values, _form_errors(error)), 422
+        return editor_page(values, _form_errors(error)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
     return go_to(f"/app/templates/{template.id}")
 
@@ -225,8 +226,11 @@ def delete_at_meta(template_id: int) -> Answer:
     return go_to("/app/templates?bin=1")
 
 
-def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> str:
-    return render_template("message_templates/new.html", **_editor_context(values, errors))
+def editor_page(
+    values: TemplateValues, errors: Mapping[str, list[str]] | None = None, *, ai_said: Mapping[str, str] | None = None
+) -> str:
+    """The editor with `values` in it; `ai_said` when they were written with AI, with what they replaced."""
+    return render_template("message_templates/new.html", **_editor_context(values, errors), ai_said=ai_said)
 
 
 def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
