@@ -32,10 +32,7 @@ def write_answer(said: list[str], *, wants_json: bool, trouble: str) -> str:
     facts = {name: value.strip() for request in said[:1] for name, value in _LINE.findall(request)}
     found = _COUNT.search(last)
     count = min(int(found[1]), 5) if found else 3
-    if "Rewrite" in facts:
-        drafts = [_rewritten(facts)]
-    else:
-        drafts = [_draft(facts, number) for number in range(count)]
+    drafts = [_rewritten(facts)] if "Rewrite" in facts else [_draft(facts, number) for number in range(count)]
     if trouble == "violation_always" or (trouble == "violation" and len(said) == 1):
         for draft in drafts:
             draft["body"] = "{{1}} " + draft["body"] + " {{2}}"

@@ -233,7 +233,7 @@ def _checked(provider: str, model: str, base_url: str, api_key: str, cap: str) -
         errors["api_key"] = "This does not look like a key. Copy it again from the provider's page."
     digits = "".join(cap.replace(",", "").split())
     if digits and not (digits.isascii() and digits.isdecimal() and 1 <= int(digits[:12]) <= LARGEST_CAP):
-        errors["monthly_token_cap"] = "Give a whole number of tokens, such as 500000, or leave it empty for no cap."
+        errors |= {"monthly_token_cap": "Give a whole number of tokens, such as 500000, or leave it empty for no cap."}
     address = base_url.strip().rstrip("/") if kind is AiProvider.CUSTOM else ""
     if kind is AiProvider.CUSTOM and not errors:
         _check_address(address)

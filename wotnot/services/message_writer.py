@@ -9,9 +9,10 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from wotnot.errors import Invalid, Unavailable
+from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.services import ai, ai_settings
 from wotnot.services.ai import AiFault, TextSink
 from wotnot.services.ai.prompts import (
@@ -79,7 +80,8 @@ def write_variants(
     if not brief.goal.strip():
         raise Invalid({"goal": "Say in a sentence what the message should do."})
     request = ask_for_variants(brief, count)
-    return _write(workspace_id, user_id, "variants", request, brief, count, on_text, budget_seconds)
+    job = _Job(workspace_id, user_id, "variants", brief, count, time.monotonic() + budget_seconds)
+    return _write(job, request, on_text)
 
 
 def rewrite(
@@ -98,7 +100,7 @@ def rewrite(
     names = tuple(dict.fromkeys((*brief.variables, *variable_names(draft.header), *variable_names(draft.body))))
     brief = _checked_brief(Brief(business=brief.business, length="long", variables=names, category=brief.category))
     request = ask_to_rewrite(draft, how, brief)
-    return _write(workspace_id, user_id, kind, request, brief, 1, None, budget_seconds)[0]
+    return _write(_Job(workspace_id, user_id, kind, brief, 1, time.monotonic() + budget_seconds), request)[0]
 
 
 def make_variant(draft: Draft, category: str) -> Variant:
@@ -134,50 +136,49 @@ def language_name(code: str) -> str:
 # ---------------------------------------------------------------- asking
 
 
-def _write(
-    workspace_id: int,
-    user_id: int | None,
-    purpose: str,
-    request: str,
-    brief: Brief,
-    count: int,
-    on_text: TextSink | None,
-    budget_seconds: float,
-) -> list[Variant]:
-    until = time.monotonic() + budget_seconds
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Who asks for what, and until when."""
+
+    workspace_id: int
+    user_id: int | None
+    purpose: str
+    brief: Brief
+    count: int
+    until: float
+
+    @property
+    def seconds_left(self) -> float:
+        return self.until - time.monotonic()
+
+
+def _write(job: _Job, request: str, on_text: TextSink | None = None) -> list[Variant]:
     turns = [ai.Turn("user", request)]
     good: list[Variant] = []
     for number in range(MOST_CALLS):
-        seconds = until - time.monotonic()
-        if number and seconds < _TOO_LITTLE_SECONDS:
+        if number and job.seconds_left < _TOO_LITTLE_SECONDS:
             break
         try:
-            text = _ask(workspace_id, user_id, purpose, turns, on_text if not number else None, seconds)
-        except (Invalid, Unavailable):
+            text = _ask(job, turns, None if number else on_text)
+        except (Conflict, Invalid, Unavailable):
             if good:  # what is there already is worth more than the reason why there is no more
                 break
             raise
-        fresh, problems = _sort_out(text, brief)
-        good += [variant for variant in fresh if variant.draft.body not in {one.draft.body for one in good}]
-        if len(good) >= count or (good and not problems):
+        fresh, problems = _sort_out(text, job.brief)
+        known = {one.draft.body for one in good}
+        good += [variant for variant in fresh if variant.draft.body not in known]
+        if len(good) >= job.count or (good and not problems):
             break
-        missing = count - len(good)
-        turns = [*turns, ai.Turn("model", text), ai.Turn("user", ask_to_mend(problems or ["Too few."], missing))]
+        wanted = ask_to_mend(problems or ["There are too few."], job.count - len(good))
+        turns = [*turns, ai.Turn("model", text), ai.Turn("user", wanted)]
     if not good:
         raise Unavailable(_NONE_PASSES, code="ai_unusable")
-    return good[:count]
+    return good[: job.count]
 
 
-def _ask(
-    workspace_id: int,
-    user_id: int | None,
-    purpose: str,
-    turns: Sequence[ai.Turn],
-    on_text: TextSink | None,
-    seconds: float,
-) -> str:
+def _ask(job: _Job, turns: Sequence[ai.Turn], on_text: TextSink | None) -> str:
     """One call, counted. Raises Conflict, Invalid, Unavailable."""
-    writer = ai_settings.get_writer(workspace_id)
+    writer = ai_settings.get_writer(job.workspace_id)
     release_connection()
     request = ai.Request(
         system=SYSTEM,
@@ -187,13 +188,14 @@ def _ask(
         base_url=writer.base_url,
         json_schema=VARIANTS_SCHEMA,
     )
+    note = partial(ai_settings.record_call, job.workspace_id, job.user_id, job.purpose, writer)
     try:
-        written = ai.write(writer.provider, request, on_text=on_text, seconds=seconds)
+        written = ai.write(writer.provider, request, on_text=on_text, seconds=max(1.0, job.seconds_left))
     except AiFault as fault:
-        logger.warning("a model gave no answer", extra={"workspace_id": workspace_id, "fault": str(fault.kind)})
-        ai_settings.record_call(workspace_id, user_id, purpose, writer, written=None, outcome=str(fault.kind))
+        logger.warning("a model gave no answer", extra={"workspace_id": job.workspace_id, "fault": str(fault.kind)})
+        note(written=None, outcome=str(fault.kind))
         raise ai_settings.domain_error(fault) from fault
-    ai_settings.record_call(workspace_id, user_id, purpose, writer, written=written, outcome="written")
+    note(written=written, outcome="written")
     return written.text
 
 

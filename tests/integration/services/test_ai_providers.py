@@ -87,7 +87,7 @@ def test_the_same_answer_piece_by_piece(sandbox: SandboxControl, provider: str) 
     ],
 )
 def test_a_refusal_by_status(
-    sandbox: SandboxControl, provider: str, status: int, kind: FaultKind, may_retry: bool, streamed: bool
+    sandbox: SandboxControl, provider: str, status: int, *, kind: FaultKind, may_retry: bool, streamed: bool
 ) -> None:
     path = PATHS[provider] if not (streamed and provider == "gemini") else "streamGenerateContent"
     body = {"error": {"code": status, "message": "No.", "status": "UNKNOWN"}}

@@ -26,11 +26,8 @@ def load() -> Any:
 
 
 def _call(request: Request, progress: Progress) -> Written:
-    from google.api_core import exceptions, retry
-    from google.protobuf.json_format import ParseError
-    from requests import exceptions as http
+    from google.api_core import retry
 
-    genai = load()
     client = _client(request)
     answers: list[Any] = []
     # The library drops what it could not read without closing it, and a dropped stream keeps its socket.
@@ -41,27 +38,36 @@ def _call(request: Request, progress: Progress) -> Written:
         return _ask(client, request, progress, options)
     except AiFault:
         raise
-    except (genai.types.BlockedPromptException, genai.types.StopCandidateException) as error:
-        raise AiFault(FaultKind.BLOCKED, str(error)[:300]) from error
-    except exceptions.GoogleAPICallError as error:
-        raise _fault_of(error) from error
-    except exceptions.GoogleAPIError as error:
-        raise AiFault(FaultKind.AWAY, str(error)[:300]) from error
-    except http.Timeout as error:
-        raise AiFault(FaultKind.SILENT, str(error)[:300]) from error
-    except http.ChunkedEncodingError as error:
-        raise AiFault(FaultKind.CUT, str(error)[:300]) from error
-    except http.JSONDecodeError as error:
-        raise AiFault(FaultKind.BROKEN, str(error)[:300]) from error
-    except http.RequestException as error:
-        raise AiFault(FaultKind.UNREACHABLE, str(error)[:300]) from error
-    except (ValueError, TypeError, AttributeError, KeyError, ParseError) as error:
-        # The library reads the body before it looks whether it is one: HTML, a list, or half a stream end up here.
-        raise AiFault(FaultKind.BROKEN, str(error)[:300]) from error
+    except Exception as error:
+        kind = next((kind for cause, kind in _known_errors() if isinstance(error, cause)), None)
+        if kind is None:
+            raise
+        raise _fault_of(error, kind) from error
     finally:
         for answer in answers:
             answer.close()
         client.transport.close()
+
+
+def _known_errors() -> list[tuple[type[Exception], FaultKind]]:
+    """What the library and those below it raise, the first that fits."""
+    from google.api_core import exceptions
+    from google.protobuf.json_format import ParseError
+    from requests import exceptions as http
+
+    types = load().types
+    broken = (ParseError, http.JSONDecodeError, ValueError, TypeError, AttributeError, KeyError)
+    return [
+        (types.BlockedPromptException, FaultKind.BLOCKED),
+        (types.StopCandidateException, FaultKind.BLOCKED),
+        (exceptions.GoogleAPIError, FaultKind.AWAY),
+        (http.Timeout, FaultKind.SILENT),
+        (http.ChunkedEncodingError, FaultKind.CUT),
+        (http.JSONDecodeError, FaultKind.BROKEN),
+        (http.RequestException, FaultKind.UNREACHABLE),
+        # The library reads the body before it looks whether it is one: HTML, a list, or half a stream end up here.
+        *((cause, FaultKind.BROKEN) for cause in broken),
+    ]
 
 
 def _client(request: Request) -> Any:
@@ -117,12 +123,11 @@ def _finish(answer: Any, text: str) -> Written:
     return Written(text, usage.prompt_token_count, usage.candidates_token_count, None, finish.lower())
 
 
-def _fault_of(error: Any) -> AiFault:
-    words = str(error.message or error)[:300]
-    status = int(error.code or 0)
-    if "Unknown error trying to retrieve streaming response" in words:
-        return AiFault(FaultKind.AWAY, words)
-    return AiFault(kind_of_status(status, words), words)
+def _fault_of(error: Exception, kind: FaultKind) -> AiFault:
+    words = str(getattr(error, "message", "") or error)[:300]
+    status = getattr(error, "code", None)
+    is_refusal = isinstance(status, int) and "Unknown error trying to retrieve streaming response" not in words
+    return AiFault(kind_of_status(int(status), words) if is_refusal and status else kind, words)
 
 
 def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
