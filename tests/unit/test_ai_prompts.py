@@ -13,6 +13,7 @@ from wotnot.services.ai.prompts import (
     ask_to_mend,
     ask_to_rewrite,
     read_drafts,
+    restore_addresses,
     scrub,
 )
 from wotnot.services.message_writer import components_of, make_variant
@@ -83,6 +84,16 @@ def test_rewriting_scrubs_the_message_too() -> None:
     assert "Naledi" not in prompt, "samples stay here"
     assert "translate into Zulu" in prompt
     assert "082" not in ask_to_mend(["Number 082 123 4567 is wrong"], 1)
+
+
+def test_addresses_of_buttons_stay_here_and_come_back() -> None:
+    draft = Draft("Hello there", buttons=(("QUICK_REPLY", "Yes", ""), ("URL", "Chat", "https://wa.me/27821234567")))
+    prompt = ask_to_rewrite(draft, "warmer", Brief())
+    assert "2782" not in prompt
+    shown = json.loads(prompt.rsplit("Message: ", 1)[1])
+    assert shown["buttons"][1]["value"] == "https://address.example/1"
+    [anew] = read_drafts(json.dumps({"variants": [shown]}))
+    assert restore_addresses(anew, draft).buttons == draft.buttons
 
 
 def test_a_good_answer() -> None:

@@ -175,7 +175,10 @@ def get_writer(workspace_id: int) -> Writer:
     """The model with its key. Raises Conflict: `ai_off` (no key), `ai_cap` (this month's tokens are used up)."""
     row = _find(workspace_id)
     provider = row.provider if row else _server_provider()
-    key = _key_of(row) or _server_key(provider)
+    own = _key_of(row)
+    if row is not None and row.key_encrypted and not own:
+        raise Conflict("The stored key can no longer be read. An admin enters it again.", code="ai_key_unreadable")
+    key = own or _server_key(provider)
     if not key:
         raise Conflict("No model is set up yet. An admin enters a key under Settings, Writing with AI.", code="ai_off")
     cap = row.monthly_token_cap if row else None

@@ -27,6 +27,7 @@ from wotnot.services.ai.prompts import (
     ask_to_rewrite,
     limit_of,
     read_drafts,
+    restore_addresses,
 )
 from wotnot.services.template_rules import LANGUAGES, Finding, check_template, infer_format
 from wotnot.services.transaction import release_connection
@@ -100,7 +101,9 @@ def rewrite(
     names = tuple(dict.fromkeys((*brief.variables, *variable_names(draft.header), *variable_names(draft.body))))
     brief = _checked_brief(Brief(business=brief.business, length="long", variables=names, category=brief.category))
     request = ask_to_rewrite(draft, how, brief)
-    return _write(_Job(workspace_id, user_id, kind, brief, 1, time.monotonic() + budget_seconds), request)[0]
+    job = _Job(workspace_id, user_id, kind, brief, 1, time.monotonic() + budget_seconds)
+    anew = _write(job, request)[0].draft
+    return make_variant(restore_addresses(anew, draft), brief.category)
 
 
 def make_variant(draft: Draft, category: str) -> Variant:

@@ -129,6 +129,14 @@ def test_the_servers_key_is_the_fallback_and_the_sandbox_is_named(configure: Any
     assert ai_settings.get_writer(cast.workspace.id).provider is AiProvider.OPENROUTER
 
 
+def test_a_key_that_cannot_be_read_any_more_is_said(configure: Any, cast: Cast) -> None:
+    save(cast)
+    configure(encryption_keys=("MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",))
+    with pytest.raises(Conflict) as caught:
+        ai_settings.get_writer(cast.workspace.id)
+    assert caught.value.code == "ai_key_unreadable"
+
+
 def test_a_real_key_goes_to_the_real_provider_also_where_the_sandbox_runs(cast: Cast) -> None:
     assert ai_settings._address(AiProvider.GEMINI, "AIza-real") == ai_settings.GEMINI_URL
     assert ai_settings._address(AiProvider.OPENROUTER, "sk-or-real") == ai_settings.OPENROUTER_URL

@@ -6,7 +6,7 @@ Nothing of a contact goes into a prompt, and what a person typed goes in without
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 VARIANTS_WANTED = 3
@@ -156,7 +156,7 @@ def ask_to_rewrite(draft: Draft, how: str, brief: Brief) -> str:
         "warmer": "Rewrite: warmer. Say the same more personally, not longer than now.",
         "translate": f"Rewrite: translate into {scrub(language)}. Keep variables and addresses as they are.",
     }[kind]
-    shown = {name: value for name, value in draft.as_json().items() if name != "samples"}
+    shown = {name: value for name, value in _hide_addresses(draft).as_json().items() if name != "samples"}
     lines = [
         "Write 1 variant.",
         wanted,
@@ -165,6 +165,22 @@ def ask_to_rewrite(draft: Draft, how: str, brief: Brief) -> str:
         f"Message: {scrub_json(shown)}",
     ]
     return "\n".join(lines)
+
+
+def restore_addresses(draft: Draft, before: Draft) -> Draft:
+    """The rewritten `draft` with the real addresses of `before`, which were not shown to the model."""
+    real = dict(zip((value for _, _, value in _hide_addresses(before).buttons), before.buttons, strict=True))
+    buttons = tuple((kind, text, real[value][2] if value in real else value) for kind, text, value in draft.buttons)
+    return replace(draft, buttons=buttons)
+
+
+def _hide_addresses(draft: Draft) -> Draft:
+    """An address may carry a phone number or a customer's code, and a scrubbed one would lead nowhere."""
+    buttons = (
+        (kind, text, f"https://address.example/{index}" if kind == "URL" else value)
+        for index, (kind, text, value) in enumerate(draft.buttons)
+    )
+    return replace(draft, buttons=tuple(buttons))
 
 
 def scrub_json(value: Mapping[str, Any]) -> str:
