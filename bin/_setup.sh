@@ -27,6 +27,8 @@ make_venv() {
   python=$(find_python) || fail "WotNot needs Python 3.11 or newer, and found none. Install it (on Debian: apt install python3 python3-venv) and try again."
   "$python" -c 'import venv, ensurepip' >/dev/null 2>&1 ||
     fail "$python has no venv module. Install it (on Debian: apt install python3-venv) and try again."
+  # Making it anew empties it, and through a link that would be somebody else's.
+  [ ! -L "$VENV" ] || fail "$VENV is a link to an environment made elsewhere. Remove the link and try again."
   echo "Making the Python environment in var/venv …"
   "$python" -m venv --clear "$VENV" || fail "Could not make $VENV (see above)."
 }

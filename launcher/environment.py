@@ -10,6 +10,8 @@ from launcher.paths import ROOT, Paths
 
 SANDBOX_PORT = 5080
 SANDBOX_APP_ID = "500000000000001"
+SANDBOX_AI_KEY = "sandbox-ai-key"
+AI_SETTINGS = ("GEMINI_API_KEY", "GEMINI_API_URL", "OPENROUTER_API_KEY")
 
 
 def given() -> dict[str, str]:
@@ -49,7 +51,19 @@ def with_sandbox(environment: Mapping[str, str], paths: Paths, sandbox_port: int
         "FACEBOOK_APP_SECRET": secrets["SANDBOX_APP_SECRET"],
         "WHATSAPP_VERIFY_TOKEN": secrets["SANDBOX_VERIFY_TOKEN"],
     }
-    return shared | dict(environment) | {"GRAPH_API_URL": address, "SANDBOX_URL": address}
+    return shared | _ai(environment, address) | dict(environment) | {"GRAPH_API_URL": address, "SANDBOX_URL": address}
+
+
+def _ai(environment: Mapping[str, str], address: str) -> dict[str, str]:
+    """The sandbox in the place of both model providers, unless the person has a key or an address of their own."""
+    if any(environment.get(name) for name in AI_SETTINGS):
+        return {}
+    return {
+        "GEMINI_API_URL": address,
+        "GEMINI_API_KEY": SANDBOX_AI_KEY,
+        "OPENROUTER_BASE_URL": f"{address}/api/v1",
+        "OPENROUTER_API_KEY": SANDBOX_AI_KEY,
+    }
 
 
 def for_sandbox(environment: Mapping[str, str], paths: Paths, sandbox_port: int) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.accounts_api import AccountsApi, check_token
+from sandbox.ai_api import AiApi, is_ai_path
 from sandbox.config import Config
 from sandbox.control_api import ControlApi
 from sandbox.errors import GraphError, unknown_object
@@ -55,6 +56,7 @@ class Sandbox:
         self.templates = TemplatesApi(self.world, self.timeline, self.outbox)
         self.media = MediaApi(self.world)
         self.accounts = AccountsApi(self.world, self.outbox)
+        self.ai = AiApi(config.settings)
         self.store = Store(self.world, config.data / "sandbox.sqlite3") if config.data else None
         self.control = ControlApi(
             self.world,
@@ -130,6 +132,8 @@ class Sandbox:
         parts = path.strip("/").split("/")
         if parts[0] in ("", "sandbox"):
             return await self._own(request, parts[1:])
+        if is_ai_path(path):
+            return await self.ai.handle(request, path)
         if _VERSION.fullmatch(parts[0]):
             parts = parts[1:]
         if not parts:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.ai_drafts import TROUBLES
 from sandbox.errors import CODES
 
 
@@ -52,6 +53,8 @@ class Settings:
     free_service_messages: int = 1000
     management_calls_per_hour: int = 5000
     template_creations_per_hour: int = 100
+    ai_trouble: str = ""  # what goes wrong when a model is asked; see ai_drafts.TROUBLES
+    ai_piece_ms: float = 15.0  # between the pieces of a streamed answer
 
     def update(self, changes: Mapping[str, Any]) -> None:
         """Apply all of `changes` or, if one is wrong, none; raise InvalidSettings naming every problem."""
@@ -125,6 +128,8 @@ def _text(name: str, value: Any) -> str:
         raise ValueError("must be text")  # noqa: TRY004 - one kind of refusal for the caller
     if name == "webhook_url" and value and not is_http_url(value):
         raise ValueError("must be an http or https address")
+    if name == "ai_trouble" and value not in TROUBLES:
+        raise ValueError(f"must be one of {', '.join(TROUBLES[1:])}, or empty")
     return value
 
 

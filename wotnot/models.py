@@ -8,6 +8,7 @@ Contents
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, WebhookEvent
+    8. Writing with AI: AiSetting, AiCall
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -118,6 +119,14 @@ class MediaKind(StrEnum):
     AUDIO = "audio"
     DOCUMENT = "document"
     STICKER = "sticker"
+
+
+class AiProvider(StrEnum):
+    """Who writes: Google's Gemini, OpenRouter, or any server that speaks OpenAI's protocol."""
+
+    GEMINI = "gemini"
+    OPENROUTER = "openrouter"
+    CUSTOM = "custom"
 
 
 class Consent(StrEnum):
@@ -798,3 +807,42 @@ class WebhookEvent(Base):
         Index("ix_webhook_events_poison", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_webhook_events_received_at", "received_at"),
     )
+
+
+# ---------------------------------------------------------------- 8. Writing with AI
+
+
+class AiSetting(Base):
+    """Which model writes for a workspace, with which key (encrypted), and how much it may cost in a month."""
+
+    __tablename__ = "ai_settings"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    provider: Mapped[AiProvider] = mapped_column(_enum(AiProvider, "provider"))
+    model: Mapped[str] = mapped_column(String(120))
+    base_url: Mapped[str] = mapped_column(String(500), server_default="")
+    key_encrypted: Mapped[str] = mapped_column(Text, server_default="")
+    key_hint: Mapped[str] = mapped_column(String(8), server_default="")
+    monthly_token_cap: Mapped[int | None] = mapped_column(BigInteger)
+    checked_at: Mapped[Moment | None]
+    updated_at: Mapped[Created]
+
+
+class AiCall(Base):
+    """One call of a model: who asked for what, how much it took, how it ended. Never what was written."""
+
+    __tablename__ = "ai_calls"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    purpose: Mapped[Short]
+    provider: Mapped[AiProvider] = mapped_column(_enum(AiProvider, "provider"))
+    model: Mapped[str] = mapped_column(String(120))
+    prompt_tokens: Mapped[Count]
+    answer_tokens: Mapped[Count]
+    cost_micros: Mapped[int | None] = mapped_column(BigInteger)
+    outcome: Mapped[Short]
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_ai_calls_workspace_id_created_at", "workspace_id", "created_at"),)

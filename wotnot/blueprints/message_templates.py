@@ -54,7 +54,8 @@ def register(app: Flask) -> None:
 
 
 @blueprint.context_processor
-def _words() -> dict[str, object]:
+def editor_words() -> dict[str, object]:
+    """What the editor's partials say on every page that shows them."""
     return {
         "languages": LANGUAGES,
         "limits": _LIMITS,
@@ -138,8 +139,8 @@ def new() -> Answer:
         return go_to("/app/channels")
     channel_id = str(found[0].id)
     if start is None:
-        return _editor(TemplateValues(channel_id=channel_id), is_empty=True)
-    return _editor(TemplateValues.from_library(start, channel_id), start=start)
+        return editor_page(TemplateValues(channel_id=channel_id), is_empty=True)
+    return editor_page(TemplateValues.from_library(start, channel_id), start=start)
 
 
 @blueprint.post("/new")
@@ -160,9 +161,9 @@ def create() -> Answer:
             header_file_id=int(values.header_file_id) if values.has_media_header and values.header_file_id else None,
         )
     except NotFound:
-        return _editor(values, {"channel_id": ["Choose a number of this workspace."]}), 422
+        return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return _editor(values, _form_errors(error)), 422
+        return editor_page(values, _form_errors(error)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
     return go_to(f"/app/templates/{template.id}")
 
@@ -250,7 +251,10 @@ def delete_at_meta(template_id: int) -> Answer:
     return go_to("/app/templates?bin=1")
 
 
-def _editor(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
+def editor_page(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
+    """The editor with `values` in it. `more` says where they come from: `is_empty`, `start` (of the library), `ai_said`
+    (written with AI, with what they replaced).
+    """
     return render_template("message_templates/new.html", **_editor_context(values, errors), **more)
 
 

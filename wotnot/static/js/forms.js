@@ -56,6 +56,14 @@ function onHtmxRequest(event) {
   else makeBusy(button);
 }
 
+// htmx takes the address of the button pressed last for every request of its form; a preview that waited for the typing
+// to pause would go there when a button is pressed meanwhile.
+function keepAddress(event) {
+  const { elt, verb, triggeringEvent } = event.detail;
+  const own = elt.localName === "form" && elt.getAttribute(`hx-${verb}`);
+  if (own && triggeringEvent?.type !== "submit") event.detail.path = own;
+}
+
 function onHtmxDone(event) {
   const { elt, triggeringEvent } = event.detail.requestConfig;
   // A redirect by header leaves the page: stay busy until it is gone.
@@ -172,6 +180,7 @@ export function startForms() {
   document.addEventListener("drop", onDrop);
   for (const kind of ["dragover", "dragleave"]) document.addEventListener(kind, onDrag);
   document.addEventListener("htmx:xhr:progress", showUploadProgress);
+  document.addEventListener("htmx:configRequest", keepAddress);
   document.addEventListener("htmx:beforeRequest", onHtmxRequest);
   document.addEventListener("htmx:afterRequest", onHtmxDone);
   addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));

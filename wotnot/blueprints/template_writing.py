@@ -1,0 +1,225 @@
+"""Writing with AI in the template editor: the brief, the variants, and putting one of them into the form.
+
+The editor's own fields travel along as they are, so that nothing typed is lost, with scripts or without.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from flask import Blueprint, Flask, request
+from werkzeug.datastructures import MultiDict
+
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.htmx import is_htmx, render
+from wotnot.blueprints.message_templates import editor_page, editor_words
+from wotnot.blueprints.template_form import ButtonValues, TemplateValues, read_form
+from wotnot.errors import Conflict, DomainError, Invalid, Unavailable
+from wotnot.models import Role
+from wotnot.services import ai_settings, message_writer
+from wotnot.services.ai.prompts import LENGTHS, TONES, Brief, Draft, UnreadableAnswer, read_drafts
+from wotnot.services.message_writer import Variant
+from wotnot.services.template_rules import MAX_BUTTONS
+from wotnot.services.whatsapp.components import fill_text, variable_names
+
+blueprint = Blueprint("template_writing", __name__, url_prefix="/app/templates/ai")
+guard_pages(blueprint)
+
+Answer = str | tuple[str, int]
+
+_PREFIX = "ai_"
+_BRIEF = ("goal", "tone", "length", "language", "emoji", "business", "audience", "call_to_action", "variables")
+_GOAL_FROM_BODY = 300
+_DRAWER = "ai-drawer"
+
+
+@dataclass(slots=True)
+class Writing:
+    """What the drawer shows: the brief as typed, the editor's fields as they came, the variants."""
+
+    editor: MultiDict[str, str]
+    brief: dict[str, str]
+    variants: list[Variant] = field(default_factory=list)
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def editor_json(self) -> str:
+        """The editor's fields, for a hidden field."""
+        return json.dumps(list(self.editor.items(multi=True)))
+
+    @property
+    def variants_json(self) -> str:
+        """The variants, for a hidden field."""
+        return json.dumps({"variants": [one.draft.as_json() for one in self.variants]}, ensure_ascii=False)
+
+
+def register(app: Flask) -> None:
+    """Put the drawer under /app/templates/ai."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    shapes = {
+        "tones": list(TONES.items()),
+        "lengths": [(key, words) for key, (words, _) in LENGTHS.items()],
+    }
+    return editor_words() | shapes
+
+
+@blueprint.get("")
+@requires(Role.ADMIN)
+def index() -> Answer:
+    """The brief, for whoever comes by the address."""
+    return _show(_read_writing())
+
+
+@blueprint.post("")
+@requires(Role.ADMIN)
+def write() -> Answer:
+    """Open the drawer; write three; write one anew. Without a wish (`do`) it only opens."""
+    writing = _read_writing()
+    wish, _, which = request.form.get("do", "").partition(":")
+    try:
+        if wish == "write":
+            writing.variants = message_writer.write_variants(
+                workspace_id(), _brief_of(writing), user_id=actor().user.id
+            )
+        elif wish:
+            _rewrite(writing, wish, which)
+    except (Invalid, Conflict, Unavailable) as error:
+        writing.errors = _errors_of(error)
+        return _show(writing), 422
+    return _show(writing)
+
+
+@blueprint.post("/use")
+@requires(Role.ADMIN)
+def use() -> Answer:
+    """The editor with a variant in it. Nothing is submitted, and what it replaces can be put back."""
+    writing = _read_writing()
+    index = request.form.get("use", "")
+    if not index.isdecimal() or int(index) >= len(writing.variants):
+        writing.errors = {"ai_goal": ["Choose one of the messages."]}
+        return _show(writing), 422
+    before = read_form(writing.editor)
+    said = {"before": writing.editor_json if before.body.strip() else ""}
+    return editor_page(_filled(before, writing.variants[int(index)].draft), ai_said=said)
+
+
+@blueprint.post("/back")
+@requires(Role.ADMIN)
+def back() -> Answer:
+    """The editor as it was before a variant was put into it."""
+    return editor_page(read_form(_read_editor()))
+
+
+def _show(writing: Writing) -> str:
+    values = read_form(writing.editor)
+    messages = [fill_text(one.components, one.draft.samples) for one in writing.variants]
+    is_opening = is_htmx() and request.headers.get("HX-Target") == _DRAWER
+    return render(
+        "message_templates/ai.html",
+        "message_templates/_ai_drawer.html" if is_opening else "message_templates/_ai.html",
+        writing=writing,
+        values=values,
+        shown=list(zip(writing.variants, messages, strict=True)),
+        setup=ai_settings.get_setup(workspace_id()),
+        usage=ai_settings.get_usage(workspace_id()),
+        opens=is_opening,
+    )
+
+
+def _rewrite(writing: Writing, wish: str, which: str) -> None:
+    """Replace one variant. Raises as `message_writer.rewrite` does."""
+    if not which.isdecimal() or int(which) >= len(writing.variants):
+        raise Invalid({"do": "Choose one of the messages."})
+    how = f"translate:{message_writer.language_name(writing.brief['language'])}" if wish == "translate" else wish
+    brief = Brief(business=writing.brief["business"], category=read_form(writing.editor).category or "MARKETING")
+    writing.variants[int(which)] = message_writer.rewrite(
+        workspace_id(), writing.variants[int(which)].draft, how, brief, user_id=actor().user.id
+    )
+
+
+def _read_writing() -> Writing:
+    editor = _read_editor()
+    values = read_form(editor)
+    typed = {name: request.form.get(_PREFIX + name, "") for name in _BRIEF}
+    is_first = _PREFIX + "goal" not in request.form
+    brief = _first_brief(values) if is_first else typed
+    try:
+        drafts = read_drafts(request.form.get("variants", ""))
+    except UnreadableAnswer:
+        drafts = []
+    category = values.category or "MARKETING"
+    return Writing(editor, brief, [message_writer.make_variant(draft, category) for draft in drafts])
+
+
+def _read_editor() -> MultiDict[str, str]:
+    """The editor's fields: packed, when they come from the drawer; as they are, when they come from the editor."""
+    packed = request.form.get("editor")
+    if packed is None:
+        own = (pair for pair in request.form.items(multi=True) if not pair[0].startswith((_PREFIX, "csrf")))
+        return MultiDict(own)
+    try:
+        pairs = json.loads(packed)
+        return MultiDict([(str(name), str(value)) for name, value in pairs])
+    except (ValueError, TypeError):
+        return MultiDict()
+
+
+def _first_brief(values: TemplateValues) -> dict[str, str]:
+    """What the brief starts with: the workspace, and what is typed already."""
+    body = values.body.strip()
+    names = variable_names(values.header) + variable_names(values.body)
+    return {
+        "goal": f"Say this better: {body[:_GOAL_FROM_BODY]}" if body else "",
+        "tone": "warm",
+        "length": "short",
+        "language": values.language or "en",
+        "emoji": "",
+        "business": actor().workspace.name,
+        "audience": "",
+        "call_to_action": "",
+        "variables": ", ".join(dict.fromkeys(names)) or "first_name",
+    }
+
+
+def _brief_of(writing: Writing) -> Brief:
+    typed = writing.brief
+    names = (name.strip("{} ") for name in typed["variables"].replace(";", ",").split(","))
+    return Brief(
+        business=typed["business"],
+        audience=typed["audience"],
+        goal=typed["goal"],
+        tone=typed["tone"],
+        length=typed["length"],
+        language=message_writer.language_name(typed["language"]),
+        has_emoji=bool(typed["emoji"]),
+        call_to_action=typed["call_to_action"],
+        variables=tuple(dict.fromkeys(name for name in names if name)),
+        category=read_form(writing.editor).category or "MARKETING",
+    )
+
+
+def _errors_of(error: DomainError) -> dict[str, list[str]]:
+    """Beside the brief's field, where it has one, else on top."""
+    if isinstance(error, Invalid):
+        return {_PREFIX + name if name in _BRIEF else "form": list(words) for name, words in error.errors.items()}
+    return {"form": [error.detail]}
+
+
+def _filled(values: TemplateValues, draft: Draft) -> TemplateValues:
+    """The form with the draft's words; where the draft has none, what was typed stays."""
+    samples: Mapping[str, str] = draft.samples
+    in_header = {f"header.{name}": samples.get(name, "") for name in variable_names(draft.header)}
+    buttons = tuple(ButtonValues(kind, text, value) for kind, text, value in draft.buttons[:MAX_BUTTONS])
+    return replace(
+        values,
+        header_kind=values.header_kind if values.has_media_header or not draft.header else "TEXT",
+        header=draft.header or values.header,
+        body=draft.body,
+        footer=draft.footer or values.footer,
+        buttons=buttons or values.buttons,
+        samples={**values.samples, **samples, **in_header},
+    )
