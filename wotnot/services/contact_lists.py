@@ -209,26 +209,28 @@ def list_attribute_names(workspace_id: int) -> list[str]:
 
     Reading every contact would take seconds for a million; a field that only stands in the middle came by an import.
     """
-    names: list[str] = contact_answers.remember(
-        workspace_id, ["attribute names"], lambda: _read_attribute_names(workspace_id)
-    )
-    return names
+    names = contact_answers.remember(workspace_id, ["sampled names"], lambda: _sample_attribute_names(workspace_id))
+    return sorted({*names, *_imported_attribute_names(workspace_id)}, key=str.lower)
 
 
-def _read_attribute_names(workspace_id: int) -> list[str]:
+def _sample_attribute_names(workspace_id: int) -> list[str]:
     names: set[str] = set()
     for order in (Contact.id.desc(), Contact.id.asc()):
         some = (
             select(Contact.attributes).where(Contact.workspace_id == workspace_id).order_by(order).limit(_SAMPLED)
         ).subquery()
         names.update(db.session.scalars(select(func.jsonb_object_keys(some.c.attributes)).distinct()))
+    return sorted(names)
+
+
+def _imported_attribute_names(workspace_id: int) -> set[str]:
+    """Not remembered: an import is done a moment after it changed its last contact."""
     mappings = select(ContactImport.mapping).where(
         ContactImport.workspace_id == workspace_id, ContactImport.state == ImportState.DONE
     )
-    for mapping in db.session.scalars(mappings.order_by(ContactImport.id.desc()).limit(100)):
-        targets = mapping.get("targets") or ()
-        names.update(target.removeprefix("attribute:") for target in targets if target.startswith("attribute:"))
-    return sorted(names, key=str.lower)
+    found = db.session.scalars(mappings.order_by(ContactImport.id.desc()).limit(100))
+    targets = [target for mapping in found for target in mapping.get("targets") or ()]
+    return {target.removeprefix("attribute:") for target in targets if target.startswith("attribute:")}
 
 
 def _page(source: _List, wanted: _Wanted, cursor: str | None, limit: int) -> Page[Contact]:

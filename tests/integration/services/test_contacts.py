@@ -9,7 +9,7 @@ from tests import factories
 from tests.cast import Cast
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.models import Consent, Contact, Message, MessageState, Tag
-from wotnot.services import consent, contact_bulk, contacts
+from wotnot.services import consent, contact_bulk, contact_lists, contacts
 
 
 def make(cast: Cast, **fields: Any) -> Contact:
@@ -256,3 +256,11 @@ def test_tag_names_are_one_spelling_a_workspace(cast: Cast, session: Any) -> Non
     assert set(ids) == {"shop", "ältere"}
     assert contacts.ensure_tags(cast.workspace.id, ["shop"]) == {"shop": ids["shop"]}
     assert session.scalar(select(func.count()).select_from(Tag)) == 2
+
+
+def test_a_field_that_an_import_brought_is_known_when_it_is_done(cast: Cast, session: Any) -> None:
+    """An import ends a moment after its last contact: the names must not be remembered from in between."""
+    factories.make_contact(cast.workspace, attributes={"city": "Paarl"})
+    assert contact_lists.list_attribute_names(cast.workspace.id) == ["city"]
+    factories.make_import(cast.workspace, state="done", mapping={"targets": ["phone", "attribute:plan"]})
+    assert contact_lists.list_attribute_names(cast.workspace.id) == ["city", "plan"]
