@@ -127,6 +127,8 @@ def _show(writing: Writing) -> str:
         setup=ai_settings.get_setup(workspace_id()),
         usage=ai_settings.get_usage(workspace_id()),
         opens=is_opening,
+        # On a page of its own there is no editor to put a message into: it goes there whole.
+        is_alone=not is_htmx(),
     )
 
 

@@ -244,3 +244,12 @@ def test_no_key_and_no_tokens_left_say_where_to_go(alice: Client, channel_id: in
 def test_nonsense_is_refused_politely(alice: Client, fields: dict[str, str]) -> None:
     assert alice.submit(DRAWER, page=SETTINGS, headers=HTMX, **fields).status_code == 422
     assert alice.submit(f"{DRAWER}/use", page=SETTINGS, use="7", **fields).status_code == 422
+
+
+def test_on_a_page_of_its_own_the_buttons_need_no_editor_beside_them(alice: Client) -> None:
+    """A fragment fills the editor that it lies in; the page alone has none, so there its form goes out whole."""
+    alone = alice.get("/app/templates/ai").get_data(as_text=True)
+    form = alone[alone.index('id="ai-form"') :]
+    assert "hx-target" not in form[: form.index("</form>")]
+    drawer = alice.fragment("/app/templates/ai").get_data(as_text=True)
+    assert 'hx-target="#ai"' in drawer
