@@ -188,7 +188,7 @@ def preview(broadcast_id: int) -> Answer:
     template = _template_of(request.args, broadcast)
     if template is None:
         return go_to(f"/app/broadcasts/{broadcast_id}/message")
-    context = _preview_of(broadcast, template, request.args, _walkable(_count_of(broadcast)))
+    context = _preview_of(broadcast, template, request.args, _count_of(broadcast))
     return render_template("broadcasts/_preview.html", broadcast=broadcast, **context)
 
 
@@ -197,13 +197,16 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
     channel = _channel_of(channels, sent.get("channel", type=int) or broadcast.channel_id)
     search = sent.get("search", "").strip()
     templates = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
+    pending_count = 0
+    if channel and not templates:
+        pending_count = broadcast_choices.count_pending_templates(workspace_id(), channel)
     template = _template_of(sent, broadcast)
     if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
         template = None
     counted = _count_of(broadcast)
     context: dict[str, Any] = {}
     if template is not None:
-        context = _preview_of(broadcast, template, sent, _walkable(counted))
+        context = _preview_of(broadcast, template, sent, counted)
         context["variables"] = forms.variable_rows(template, broadcast, sent)
     return render(
         "broadcasts/message.html",
@@ -215,7 +218,7 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
         template=template,
         search=search,
         max_templates=broadcast_choices.MAX_TEMPLATES,
-        pending_count=broadcast_choices.count_pending_templates(workspace_id(), channel) if channel else 0,
+        pending_count=pending_count,
         fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
         steps=steps_of(broadcast, counted, 2, actor().workspace.timezone),
         errors=errors,
@@ -223,12 +226,14 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
     )
 
 
-def _preview_of(broadcast: Broadcast, template: Template, sent: MultiDict[str, str], total: int) -> dict[str, Any]:
+def _preview_of(
+    broadcast: Broadcast, template: Template, sent: MultiDict[str, str], counted: AudienceCount
+) -> dict[str, Any]:
     variables = forms.typed_variables(sent, broadcast_readiness.variables_of(template)) or broadcast.variables
     row = sent.get("row", default=1, type=int)
     kept = [(name, value) for name, value in sent.items(multi=True) if name not in {"row", "csrf_token"}]
     return {
-        "preview": broadcast_choices.preview_message(broadcast, template, variables, row, total),
+        "preview": broadcast_choices.preview_message(broadcast, template, variables, row, counted),
         "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
         "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,
     }
@@ -339,7 +344,7 @@ def _check_page(broadcast: Broadcast) -> str:
     groups = check_groups(broadcast, counted, actor().workspace)
     context: dict[str, Any] = {}
     if broadcast.template is not None:
-        context = _preview_of(broadcast, broadcast.template, MultiDict(), _walkable(counted))
+        context = _preview_of(broadcast, broadcast.template, MultiDict(), counted)
     return render_template(
         "broadcasts/check.html",
         broadcast=broadcast,
@@ -363,11 +368,6 @@ def _count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
         broadcast.variables if exactly else {},
         needs_phone=needs_phone,
     )
-
-
-def _walkable(counted: AudienceCount) -> int:
-    """People whose message can be looked at: also those whose values are still missing."""
-    return counted.to_send + counted.missing
 
 
 def _after(broadcast: Broadcast, step: str) -> str:

@@ -22,7 +22,7 @@ class AudienceCount:
     """People in the audience, and why some get no message: total = excluded + opted_out + no_number + missing + to_send.
 
     `missing_by_variable` and `fallback_by_variable` count people among those to be messaged (missing: among the
-    rest) by template variable; `missing` counts each person once.
+    rest) by template variable; `missing` counts each person once. `as_of` says which state of the contacts was counted.
     """
 
     total: int
@@ -33,6 +33,12 @@ class AudienceCount:
     to_send: int
     missing_by_variable: dict[str, int] = field(default_factory=dict)
     fallback_by_variable: dict[str, int] = field(default_factory=dict)
+    as_of: int = field(default=0, compare=False)
+
+    @property
+    def in_sight(self) -> int:
+        """People whose message can be looked at beforehand: also those who still lack a value."""
+        return self.to_send + self.missing
 
     @property
     def left_out(self) -> int:
@@ -55,18 +61,29 @@ def count_audience(
         return asdict(_count(resolve(workspace_id, audience, exclude or {}), fields, needs_phone=needs_phone))
 
     question = ["audience", audience, exclude or {}, fields, needs_phone]
-    return AudienceCount(**contact_answers.remember(workspace_id, question, count))
+    as_of = contact_answers.count_changes(workspace_id)
+    answer = contact_answers.remember(workspace_id, question, count, changes=as_of)
+    return AudienceCount(**{**answer, "as_of": as_of})
 
 
 def person_at(
-    workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any], position: int
+    workspace_id: int,
+    audience: Mapping[str, Any],
+    exclude: Mapping[str, Any],
+    position: int,
+    *,
+    as_of: int | None = None,
 ) -> Contact | None:
-    """The contact at `position` (from 1) among those of the audience who may be messaged, in the order of sending."""
+    """The contact at `position` (from 1) among those of the audience who may be messaged, in the order of sending.
+
+    `as_of` is that of the AudienceCount the position lies in, when it was counted just now.
+    """
     people = resolve(workspace_id, audience, exclude)
     mile, steps = divmod(max(position, 1) - 1, MILE)
     start = true()
     if mile:
-        stones = contact_answers.remember(workspace_id, ["milestones", audience, exclude], lambda: _milestones(people))
+        question = ["milestones", audience, exclude]
+        stones = contact_answers.remember(workspace_id, question, lambda: _milestones(people), changes=as_of)
         if mile >= len(stones):
             return None
         start = Contact.id >= stones[mile]

@@ -18,7 +18,7 @@ from wotnot.models import (
     Template,
     TemplateStatus,
 )
-from wotnot.services.audience_counts import person_at
+from wotnot.services.audience_counts import AudienceCount, person_at
 from wotnot.services.personalise import FilledValues, fill_values
 from wotnot.services.whatsapp.payloads import FilledTemplate, fill_text
 
@@ -98,13 +98,18 @@ def count_pending_templates(workspace_id: int, channel: Channel) -> int:
 
 
 def preview_message(
-    broadcast: Broadcast, template: Template, variables: Mapping[str, Mapping[str, str]], row: int, total: int
+    broadcast: Broadcast,
+    template: Template,
+    variables: Mapping[str, Mapping[str, str]],
+    row: int,
+    counted: AudienceCount,
 ) -> Preview:
-    """The message for the person at `row` (from 1) of the broadcast's audience; `row` is kept within `total`."""
+    """The message for the person at `row` (from 1) of the broadcast's audience, `counted` just now; `row` is kept within."""
+    total = counted.in_sight
     row = min(max(row, 1), max(total, 1))
     contact = None
     if total:
-        contact = person_at(broadcast.workspace_id, broadcast.audience, broadcast.exclude, row)
+        contact = person_at(broadcast.workspace_id, broadcast.audience, broadcast.exclude, row, as_of=counted.as_of)
     filled = fill_values(variables, contact) if contact else FilledValues({})
     message = fill_text(template.components, filled.values, filled.fallbacks)
     return Preview(row, total, contact, message, filled)

@@ -22,9 +22,27 @@ logger = logging.getLogger(__name__)
 KEEP_SECONDS = 3600
 
 
-def remember(workspace_id: int, question: Sequence[Any], work_out: Callable[[], Any]) -> Any:
-    """The answer to `question` (anything JSON can say), from memory or `work_out`. Both answer what JSON can hold."""
-    key = f"wotnot:contact-answers:{workspace_id}:{_count_changes(workspace_id)}:{_digest(question)}"
+_CHANGES = -2
+_CHANGE_COUNT = select(func.sum(ContactTally.delta)).where(
+    ContactTally.workspace_id == bindparam("workspace"), ContactTally.tag_id == _CHANGES
+)
+
+
+def count_changes(workspace_id: int) -> int:
+    """How many statements have changed the workspace's contacts or their tags: while it stays, so do the contacts."""
+    return int(db.session.scalar(_CHANGE_COUNT, {"workspace": workspace_id}) or 0)
+
+
+def remember(
+    workspace_id: int, question: Sequence[Any], work_out: Callable[[], Any], *, changes: int | None = None
+) -> Any:
+    """The answer to `question` (anything JSON can say), from memory or `work_out`. Both answer what JSON can hold.
+
+    `changes` is what count_changes said a moment ago, for a caller with several questions.
+    """
+    if changes is None:
+        changes = count_changes(workspace_id)
+    key = f"wotnot:contact-answers:{workspace_id}:{changes}:{_digest(question)}"
     try:
         kept: Any = redis.client.get(key)
     except RedisError as error:
@@ -35,17 +53,6 @@ def remember(workspace_id: int, question: Sequence[Any], work_out: Callable[[], 
     answer = work_out()
     _keep(key, answer)
     return answer
-
-
-_CHANGES = -2
-_CHANGE_COUNT = select(func.sum(ContactTally.delta)).where(
-    ContactTally.workspace_id == bindparam("workspace"), ContactTally.tag_id == _CHANGES
-)
-
-
-def _count_changes(workspace_id: int) -> int:
-    """How many statements have changed the workspace's contacts or their tags: while it stays, so do the contacts."""
-    return int(db.session.scalar(_CHANGE_COUNT, {"workspace": workspace_id}) or 0)
 
 
 def _keep(key: str, answer: Any) -> None:
