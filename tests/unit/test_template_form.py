@@ -5,6 +5,7 @@ from dataclasses import replace
 from werkzeug.datastructures import MultiDict
 
 from wotnot.blueprints.template_form import ButtonValues, TemplateValues, read_form
+from wotnot.blueprints.template_form.changing import with_button, with_header, without_button
 
 
 def test_a_form_becomes_components_with_samples_where_meta_wants_them() -> None:
@@ -46,40 +47,42 @@ def test_named_variables_have_named_samples() -> None:
 def test_new_buttons_keep_quick_replies_together() -> None:
     values = TemplateValues()
     for kind in ("QUICK_REPLY", "URL", "QUICK_REPLY", "PHONE_NUMBER", "EVIL"):
-        values = values.with_button(kind)
+        values = with_button(values, kind)
     assert [b.type for b in values.buttons] == ["QUICK_REPLY", "QUICK_REPLY", "URL", "PHONE_NUMBER"]
-    other = TemplateValues().with_button("URL").with_button("QUICK_REPLY").with_button("PHONE_NUMBER")
+    other = TemplateValues()
+    for kind in ("URL", "QUICK_REPLY", "PHONE_NUMBER"):
+        other = with_button(other, kind)
     assert [b.type for b in other.buttons] == ["URL", "PHONE_NUMBER", "QUICK_REPLY"]
 
 
 def test_ten_buttons_are_the_most() -> None:
     values = TemplateValues()
     for _ in range(12):
-        values = values.with_button("QUICK_REPLY")
+        values = with_button(values, "QUICK_REPLY")
     assert len(values.buttons) == 10
 
 
 def test_a_sample_stays_with_its_button() -> None:
     rows = (ButtonValues("QUICK_REPLY", "Yes"), ButtonValues("URL", "Shop", "https://s.example/{{1}}"))
     values = TemplateValues(buttons=rows, samples={"button.1": "abc", "1": "Ana"})
-    assert values.without_button(0).samples == {"button.0": "abc", "1": "Ana"}
-    assert values.without_button(1).samples == {"1": "Ana"}
+    assert without_button(values, 0).samples == {"button.0": "abc", "1": "Ana"}
+    assert without_button(values, 1).samples == {"1": "Ana"}
 
 
 def test_a_header_of_another_kind_loses_nothing_that_was_typed() -> None:
     typed = TemplateValues(header="Hello {{1}}", body="Hi there", samples={"header.1": "you"})
     assert typed.components[0]["format"] == "TEXT"
-    picture = replace(typed.with_header("IMAGE"), header_file_id="12")
+    picture = replace(with_header(typed, "IMAGE"), header_file_id="12")
     assert picture.components[0] == {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["12"]}}
     assert picture.variables == []
-    video = picture.with_header("VIDEO")
+    video = with_header(picture, "VIDEO")
     assert video.components[0] == {"type": "HEADER", "format": "VIDEO"}
     assert [finding.field for finding in video.findings() if finding.text.startswith("The video")] == [
         "sample-header.video"
     ]
-    assert video.with_header("NONE").components == [{"type": "BODY", "text": "Hi there"}]
-    assert video.with_header("TEXT").components == typed.components
-    assert typed.with_header("EVIL") == typed
+    assert with_header(video, "NONE").components == [{"type": "BODY", "text": "Hi there"}]
+    assert with_header(video, "TEXT").components == typed.components
+    assert with_header(typed, "EVIL") == typed
 
 
 def test_an_id_that_is_none_is_no_file() -> None:

@@ -1,4 +1,4 @@
-// The phone preview: WhatsApp's own marks are drawn, the arrow keys walk from person to person.
+// The phone preview: WhatsApp's own marks are drawn, the arrow keys walk from person to person, the phone is light or dark.
 
 // https://faq.whatsapp.com/539178204879377: *bold* _italic_ ~strikethrough~ ```monospace```; a mark touches its word and no letter outside.
 const MARKS = /(^|[^\p{L}\p{N}])(?:```([\s\S]+?)```|([*_~])(?=\S)([^\n]*?\S)\3)(?![\p{L}\p{N}])/u;
@@ -50,10 +50,52 @@ function restorePress(event) {
   pressed = "";
 }
 
+// --- Light or dark, whatever the product is ---
+
+const THEME = "wn-phone-theme";
+let phoneTheme = "";
+
+function chosenTheme() {
+  try {
+    return phoneTheme || localStorage.getItem(THEME) || document.documentElement.dataset.bsTheme;
+  } catch {
+    return phoneTheme || document.documentElement.dataset.bsTheme; // storage may be forbidden
+  }
+}
+
+// Only where there is a switch: elsewhere the phone is as the product.
+function dressPhones() {
+  const buttons = document.querySelectorAll("[data-phone-theme]");
+  if (!buttons.length) return;
+  const theme = chosenTheme();
+  for (const phone of document.querySelectorAll(".wn-phone")) phone.dataset.bsTheme = theme;
+  for (const button of buttons) {
+    const isOn = button.dataset.phoneTheme === theme;
+    button.classList.toggle("on", isOn);
+    button.setAttribute("aria-pressed", String(isOn));
+  }
+}
+
+function onThemePress(event) {
+  const button = event.target.closest?.("[data-phone-theme]");
+  if (!button) return;
+  phoneTheme = button.dataset.phoneTheme;
+  try {
+    localStorage.setItem(THEME, phoneTheme);
+  } catch {
+    // for this page only
+  }
+  dressPhones();
+}
+
 /** Draw what is on the page and what comes later; bind the keys. */
 export function startPreview() {
   drawMarks(document);
+  dressPhones();
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onThemePress);
+  document.addEventListener("wn:theme", dressPhones);
+  for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) document.addEventListener(swapped, dressPhones);
   document.addEventListener("htmx:beforeRequest", rememberPress);
   document.addEventListener("htmx:afterSettle", (event) => {
     drawMarks(document);
