@@ -70,11 +70,11 @@ WORDS: dict[str, object] = {
     "body_hint": "*bold*, _italic_, ~strike~. Variables are {{1}}, {{2}} or {{first_name}}, {{city}}.",
     "body_example": "Hi {{1}}, your order {{2}} is on its way.",
     "message_kinds": [
-        ("USUAL", "Usual message", "Words, with a picture and buttons if you like"),
-        ("CAROUSEL", "Carousel", "Two to ten cards to swipe through"),
-        ("OFFER", "Limited-time offer", "A code and a clock that runs out"),
-        ("CATALOG", "Catalogue", "A button that opens your products"),
-        ("CODE", "One-time code", "For signing in; Meta writes the words"),
+        ("USUAL", "Usual message", "Words, a picture, buttons"),
+        ("CAROUSEL", "Carousel", "2 to 10 cards to swipe"),
+        ("OFFER", "Limited-time offer", "A code, and a clock"),
+        ("CATALOG", "Catalogue", "Opens your products"),
+        ("CODE", "One-time code", "To sign in with"),
     ],
     "header_words": {
         "NONE": ("ban", "None"),

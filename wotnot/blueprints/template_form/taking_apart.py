@@ -49,7 +49,7 @@ def take_apart(components: Sequence[Component], parameter_format: str) -> dict[s
     if otp is not None:
         return {"kind": CODE, "code": _code(components, otp)}
     header = find(components, "HEADER")
-    samples = samples_of(components, parameter_format)
+    samples = samples_of(_arranged(components), parameter_format)
     common = {
         "header_kind": _header_kind(header),
         "header": text_of(header, "text"),
@@ -66,9 +66,18 @@ def left_out(components: Sequence[Component], rebuilt: Sequence[Component], para
     if "add_security_recommendation" in find(rebuilt, "BODY"):
         return files + _missing(_code_facts(components), _code_facts(rebuilt))
     missing = _missing(dict(_facts(components)), dict(_facts(rebuilt)))
-    before, after = samples_of(components, parameter_format), samples_of(rebuilt, parameter_format)
+    before, after = samples_of(_arranged(components), parameter_format), samples_of(rebuilt, parameter_format)
     samples = [f"the sample of {key}" for key in before.keys() - after.keys() if not key.endswith(_FILE_SAMPLES)]
     return files + missing + sorted(samples)
+
+
+def _arranged(components: Sequence[Component]) -> list[Component]:
+    """The components with the buttons that the form has, in its order, so that their samples go by its places."""
+    buttons = [button for button in buttons_of(components) if _type_of(button) in BUTTON_TYPES]
+    if find(components, "LIMITED_TIME_OFFER"):
+        offered = (next((one for one in buttons if _type_of(one) == kind), None) for kind in ("COPY_CODE", "URL"))
+        buttons = [button for button in offered if button is not None]
+    return [{**part, "buttons": buttons} if text_of(part, "type").upper() == "BUTTONS" else part for part in components]
 
 
 def _kind(components: Sequence[Component]) -> dict[str, Any]:
@@ -170,7 +179,9 @@ def _files(components: Sequence[Component]) -> list[str]:
 
 
 def _missing(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    return list(dict.fromkeys(place for place, fact in before.items() if place not in after or after[place] != fact))
+    """The places that are gone or hold something else; of a part that is gone, only itself."""
+    gone = [place for place, fact in before.items() if place not in after or after[place] != fact]
+    return [place for place in gone if place.partition(" of ")[2] not in gone]
 
 
 def _facts(components: Sequence[Component], where: str = "") -> Iterator[tuple[str, object]]:

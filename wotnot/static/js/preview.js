@@ -4,24 +4,47 @@
 const MARKS = /(^|[^\p{L}\p{N}])(?:```([\s\S]+?)```|([*_~])(?=\S)([^\n]*?\S)\3)(?![\p{L}\p{N}])/u;
 const TAGS = { "*": "b", _: "em", "~": "s" };
 
-function drawIn(node) {
-  const found = MARKS.exec(node.data);
+// Takes away and answers everything in `root` from the letter at `offset` on; a mark may begin in one node and end in another,
+// because variables have an element of their own.
+function cut(root, offset) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  let left = offset;
+  let node = walker.nextNode();
+  while (node && left > node.length) {
+    left -= node.length;
+    node = walker.nextNode();
+  }
+  const range = document.createRange();
+  range.setStart(node, left);
+  range.setEndAfter(root.lastChild);
+  return range.extractContents();
+}
+
+// The marks themselves, at both ends of what they mark.
+function trim(root, size) {
+  cut(root, root.textContent.length - size);
+  const rest = cut(root, size);
+  root.replaceChildren(rest);
+}
+
+function drawIn(root) {
+  const found = MARKS.exec(root.textContent);
   if (!found) return;
-  const marked = node.splitText(found.index + found[1].length);
-  const rest = marked.splitText(found[0].length - found[1].length);
+  const start = found.index + found[1].length;
+  const rest = cut(root, found.index + found[0].length);
   const drawn = document.createElement(found[3] ? TAGS[found[3]] : "code");
-  drawn.textContent = found[4] ?? found[2];
-  marked.replaceWith(drawn);
-  if (drawn.localName !== "code") drawIn(drawn.firstChild);
+  drawn.append(cut(root, start));
+  trim(drawn, found[3] ? 1 : 3);
+  if (drawn.localName !== "code") drawIn(drawn);
   drawIn(rest);
+  root.append(drawn, rest);
 }
 
 /** Draw the marks inside every .wa-tx below `root`; a second call changes nothing. */
 export function drawMarks(root) {
   for (const block of root.querySelectorAll(".wa-tx:not([data-drawn])")) {
     block.dataset.drawn = "";
-    block.normalize();
-    for (const node of [...block.childNodes]) if (node.nodeType === Node.TEXT_NODE) drawIn(node);
+    drawIn(block);
   }
 }
 
@@ -95,10 +118,12 @@ export function startPreview() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onThemePress);
   document.addEventListener("wn:theme", dressPhones);
+  // At once, so that nothing flashes, and again when htmx has put the attributes of the answer in their places.
   for (const swapped of ["htmx:afterSwap", "htmx:oobAfterSwap"]) document.addEventListener(swapped, dressPhones);
   document.addEventListener("htmx:beforeRequest", rememberPress);
   document.addEventListener("htmx:afterSettle", (event) => {
     drawMarks(document);
+    dressPhones();
     restorePress(event);
   });
 }
