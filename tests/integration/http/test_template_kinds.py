@@ -197,7 +197,7 @@ def test_cards_come_and_go_with_and_without_scripts(alice: Client, channel_id: i
     typed = form(channel_id, csrf_token=alice.csrf_token("/app/templates/new"), **carousel("", ""))
     fragment = alice.post("/app/templates/edit", data=typed | {"act": "card-add"}, headers=HTMX).text
     assert "Text of card 3" in fragment
-    assert 'data-focus="f-card-2"' in fragment
+    assert 'data-focus="f-sample-card.2.header.image"' in fragment
     page = alice.post("/app/templates/edit", data=typed | {"act": "card-add"}).text
     assert "Text of card 3" in page
     moved = alice.post("/app/templates/edit", data=typed | {"act": "card-down:0"}, headers=HTMX).text

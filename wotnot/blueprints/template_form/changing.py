@@ -140,7 +140,8 @@ def _add_card(values: TemplateValues, _: str) -> Change:
     if len(values.cards) >= MOST_CARDS:
         return Change(values, "cards")
     new = CardValues(buttons=tuple(ButtonValues(kind) for kind in values.card_buttons))
-    return Change(with_cards(values, [*values.cards, new]), "cards", f"f-card-{len(values.cards)}")
+    file_field = f"f-sample-card.{len(values.cards)}.header.{values.card_header.lower()}"
+    return Change(with_cards(values, [*values.cards, new]), "cards", file_field)
 
 
 def _remove_card(values: TemplateValues, index: str) -> Change:

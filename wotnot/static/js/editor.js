@@ -1,5 +1,6 @@
 // The template editor: variables are written where the cursor is, words run as their language does, the focus stays with what
-// was moved, and a preview never overtakes a change of the form.
+// was moved. How the form's changes keep out of each other's way is in changes.js.
+import { startChanges } from "./changes.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -66,35 +67,13 @@ function focusOn(part) {
   (wanted.matches(CONTROLS) ? wanted : wanted.querySelector(CONTROLS) || wanted).focus();
 }
 
-// --- A preview and a change of the form ---
-
-// What was typed before the change is part of it, and its answer shows the preview too: one that is asked for meanwhile would
-// show the form as it was, and one on its way is of no use any more.
-let changing = 0;
-const isChange = (event) => event.detail.requestConfig.elt.matches("[data-edit]");
-
-function onBefore(event) {
-  const { elt } = event.detail.requestConfig;
-  if (elt.matches("[data-edit]")) {
-    changing += 1;
-    htmx.trigger(byId("template"), "htmx:abort");
-  } else if (elt.id === "template" && changing) {
-    event.preventDefault();
-  }
-}
-
-function onAfter(event) {
-  if (isChange(event)) changing = Math.max(0, changing - 1);
-}
-
 /** Bind everything once, on the document; pages without the editor have nothing to bind. */
 export function startEditor() {
   if (!byId("template")) return;
   document.addEventListener("click", onInsert);
   document.addEventListener("keydown", onMenuKey);
   document.addEventListener("change", onLanguage);
-  document.addEventListener("htmx:beforeRequest", onBefore);
-  document.addEventListener("htmx:afterRequest", onAfter);
   document.addEventListener("htmx:afterSettle", (event) => focusOn(event.detail.elt));
   focusOn(document);
+  startChanges("template");
 }
