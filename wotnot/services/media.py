@@ -209,21 +209,17 @@ def media_id_for(channel: Channel, file: MediaFile) -> str:
     return _record(workspace_id, channel_id, file_id, meta_id)
 
 
-def header_handle_for(channel: Channel, file: MediaFile) -> str:
+def header_handle_for(channel: Channel, file: MediaFile, *, field: str = "header_file_id") -> str:
     """A handle of the file to show to Meta's reviewers as the sample of a template's header; each is used once.
 
-    Goes out on the network, so call it outside a transaction. Raises NotFound, Invalid (`header_file_id`), Unavailable.
+    Goes out on the network, so call it outside a transaction. Raises NotFound, Invalid (by `field`), Unavailable.
     """
     _refuse_stranger(channel, file)
     if file.mime_type not in SAMPLE_TYPES.get(file.kind, ()):
-        raise Invalid(
-            {"header_file_id": "Meta's reviewers take JPEG, PNG, MP4 and PDF samples only. Choose another file."}
-        )
+        raise Invalid({field: "Meta's reviewers take JPEG, PNG, MP4 and PDF samples only. Choose another file."})
     app_id = _config().facebook_app_id
     if not app_id:
-        raise Invalid(
-            {"header_file_id": "Samples are uploaded in the name of your Meta app: set FACEBOOK_APP_ID first."}
-        )
+        raise Invalid({field: "Samples are uploaded in the name of your Meta app: set FACEBOOK_APP_ID first."})
     name, mime, size, path = file.filename, file.mime_type, file.size_bytes, path_of(file)
     client = channels.client_for(channel)
     release_connection()
@@ -231,7 +227,7 @@ def header_handle_for(channel: Channel, file: MediaFile) -> str:
         with client, path.open("rb") as stream:
             return client.upload_sample(app_id, stream, name, mime, size)
     except GraphError as error:
-        raise domain_error(error.fault, "header_file_id") from error
+        raise domain_error(error.fault, field) from error
 
 
 # ---------------------------------------------------------------- parts

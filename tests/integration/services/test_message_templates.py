@@ -246,6 +246,18 @@ def test_webhooks_find_a_template_by_name_and_normalised_language(cast: Cast, se
     assert template_sync.apply_status("700000000000001", event="SOMETHING_NEW", **which) == 0
 
 
+def test_a_rejection_says_why_in_words_with_metas_advice(cast: Cast, session: Any) -> None:
+    template = factories.make_template(cast.workspace, name="news", language="en", meta_id=None)
+    for reason, said in (
+        ("INVALID_FORMAT", "Variables or formatting are not as Meta wants them."),
+        ("INVALID_FORMAT Mend it.", "Variables or formatting are not as Meta wants them. Mend it."),
+        ("Something new at Meta", "Something new at Meta"),
+    ):
+        template_sync.apply_status(template.waba_id, event="REJECTED", name="news", language="en", reason=reason)
+        session.refresh(template)
+        assert template.reason == said
+
+
 def test_a_status_of_a_template_made_elsewhere_brings_a_sync(channel: Channel, run_jobs: Any) -> None:
     assert template_sync.apply_status(channel.waba_id, event="APPROVED", meta_id="611000000000001") == 0
     assert run_jobs("default") == ["sync_templates"]

@@ -2,6 +2,7 @@
 import { startCharts } from "./charts.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
+import { startEditor } from "./editor.js";
 import { startForms } from "./forms.js";
 import { startHere } from "./here.js";
 import { startLive } from "./live.js";
@@ -16,6 +17,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startCharts, startHere, startLive]) {
+for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startCharts, startHere, startLive]) {
   start();
 }
