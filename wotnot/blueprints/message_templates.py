@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, MediaFile, MediaKind, Role
-from wotnot.services import channels, media, message_templates, template_bin
+from wotnot.services import channels, media, message_templates, template_bin, template_edits, template_history
 from wotnot.services.media_rules import SAMPLE_TYPES, size_words
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
@@ -25,6 +25,7 @@ guard_pages(blueprint)
 Answer = str | Response | tuple[str, int]
 
 PAGE_SIZE = 25
+HISTORY_SIZE = 6
 LINE_LENGTH = 90
 _TABS = (
     ("approved", "Approved"),
@@ -65,6 +66,9 @@ def editor_words() -> dict[str, object]:
         "body_hint": _BODY_HINT,
         "body_example": _BODY_EXAMPLE,
         "leaves_bin_at": template_bin.leaves_bin_at,
+        "edit_words": edit_words,
+        "name_free_at": template_bin.name_free_at,
+        "name_blocked_days": template_bin.NAME_BLOCKED_DAYS,
         **time_words(page_timezone()),
     }
 
@@ -74,6 +78,25 @@ def body_line(components: list[dict[str, object]]) -> str:
     """The body of a template as one short line, for lists."""
     text = " ".join(text_of(find(components, "BODY"), "text").split())
     return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + "…"
+
+
+@blueprint.app_template_filter("variable_words")
+def variable_words(key: str) -> str:
+    """What a variable is called where no text is around it: "2", "image of the header", "value of button 1"."""
+    *where, name = key.split(".")
+    if where[:1] == ["card"]:
+        return f"{variable_words('.'.join([*where[2:], name]))} of card {int(where[1]) + 1}"
+    if where == ["button"]:
+        return f"value of button {int(name) + 1}"
+    return f"{name} of the {where[0]}" if where else name
+
+
+def edit_words(obstacle: str, limits: template_edits.EditLimits) -> str:
+    """Whether a template can be edited, and how often still."""
+    if obstacle or limits.left is None:
+        return obstacle or "Any time; Meta reviews it again"
+    edits = f"{limits.left} edit{'' if limits.left == 1 else 's'}"
+    return f"Once in 24 hours; {edits} left this month"
 
 
 @blueprint.app_template_filter("braced")
@@ -102,6 +125,7 @@ def index() -> str:
         counts=message_templates.count_templates(workspace_id()),
         status_tabs=_TABS,
         has_channel=bool(channels.list_channels(workspace_id())),
+        category_notices=template_history.list_category_notices(workspace_id()),
     )
 
 
@@ -159,11 +183,12 @@ def create() -> Answer:
             components=values.components,
             parameter_format=values.parameter_format,
             header_file_id=int(values.header_file_id) if values.has_media_header and values.header_file_id else None,
+            user_id=actor().user.id,
         )
     except NotFound:
         return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return editor_page(values, _form_errors(error)), 422
+        return editor_page(values, form_errors(error)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
     return go_to(f"/app/templates/{template.id}")
 
@@ -174,13 +199,12 @@ def edit() -> str:
     """The editor with another kind of header, or with a button more or fewer."""
     values = read_form(request.form)
     if request.form.get("header_as"):
-        values = values.with_header(request.form["header_as"])
-        return render("message_templates/new.html", "message_templates/_header_changed.html", **_editor_context(values))
+        return _changed(values.with_header(request.form["header_as"]), "message_templates/_header_changed.html")
     if request.form.get("remove", "").isdecimal():
         values = values.without_button(int(request.form["remove"]))
     elif request.form.get("add"):
         values = values.with_button(request.form["add"])
-    return render("message_templates/new.html", "message_templates/_buttons_changed.html", **_editor_context(values))
+    return _changed(values, "message_templates/_buttons_changed.html")
 
 
 @blueprint.post("/preview")
@@ -211,6 +235,9 @@ def show(template_id: int) -> str:
         variables=list_variables(template.components, template.parameter_format),
         business=_business(template.waba_id),
         obstacle=message_templates.why_not_sendable(template),
+        edit_obstacle=template_edits.why_not_editable(template),
+        edit_limits=template_edits.limits_of(template),
+        history=template_history.list_history(workspace_id(), template_id, limit=HISTORY_SIZE),
     )
 
 
@@ -244,7 +271,7 @@ def restore(template_id: int) -> Answer:
 def delete_at_meta(template_id: int) -> Answer:
     """Delete it at Meta as well, for good."""
     try:
-        template_bin.delete_at_meta(workspace_id(), template_id)
+        template_bin.delete_at_meta(workspace_id(), template_id, user_id=actor().user.id)
         flash("Deleted at Meta as well.", "success")
     except (Conflict, Invalid, Unavailable) as error:
         flash(error.detail, "error")
@@ -253,9 +280,20 @@ def delete_at_meta(template_id: int) -> Answer:
 
 def editor_page(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
     """The editor with `values` in it. `more` says where they come from: `is_empty`, `start` (of the library), `ai_said`
-    (written with AI, with what they replaced).
+    (written with AI, with what they replaced), `restored` (the number of an earlier version).
+
+    Raises NotFound when they name a template to edit that is not there.
     """
-    return render_template("message_templates/new.html", **_editor_context(values, errors), **more)
+    context = _editor_context(values, errors) | more
+    if not values.template_id:
+        return render_template("message_templates/new.html", **context)
+    edited = template_edits.get_editing(workspace_id(), int(values.template_id))
+    return render_template("message_templates/edit.html", **context, edited=edited)
+
+
+def _changed(values: TemplateValues, partial: str) -> str:
+    """The part of the editor that changed, or without scripts all of it."""
+    return render_template(partial, **_editor_context(values)) if is_htmx() else editor_page(values)
 
 
 def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
@@ -304,7 +342,8 @@ def _label_of(field: str) -> str:
     return _LABELS.get(field, field.replace("_", " ").capitalize())
 
 
-def _form_errors(error: DomainError) -> dict[str, list[str]]:
+def form_errors(error: DomainError) -> dict[str, list[str]]:
+    """What went wrong by field of the editor."""
     taken = isinstance(error, Conflict) and error.code in {"template_exists", "template_in_bin"}
     return {"name": [error.detail]} if taken else errors_of(error)
 

@@ -33,8 +33,12 @@ class ButtonValues:
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
-    """What is in the form, just as it was typed. `samples` is by variable key, `header_file_id` a file of the library."""
+    """What is in the form, just as it was typed. `samples` is by variable key, `header_file_id` a file of the library.
 
+    `template_id` is the template that is being edited, nothing for a new one.
+    """
+
+    template_id: str = ""
     channel_id: str = ""
     name: str = ""
     language: str = "en"
@@ -181,17 +185,22 @@ def read_form(form: MultiDict[str, str]) -> TemplateValues:
     """The posted form as values; rows of buttons beyond Meta's ten and kinds we do not know are left out."""
     rows = zip(form.getlist("button_type"), form.getlist("button_text"), form.getlist("button_value"), strict=False)
     buttons = tuple(ButtonValues(type_, text, value) for type_, text, value in rows if type_ in BUTTON_TYPES)
-    kind, file_id = form.get("header_kind", ""), form.get("header_file_id", "")
+    kind = form.get("header_kind", "")
     return TemplateValues(
+        template_id=_id_in(form.get("template_id", "")),
         channel_id=form.get("channel_id", ""),
         name=form.get("name", "").strip(),
         language=form.get("language", "").strip(),
         category=form.get("category", "").strip().upper(),
         header_kind=kind if kind in HEADER_KINDS else "TEXT",
         header=form.get("header", ""),
-        header_file_id=file_id if file_id.isdecimal() and len(file_id) <= _LONGEST_ID else "",
+        header_file_id=_id_in(form.get("header_file_id", "")),
         body=form.get("body", "").replace("\r\n", "\n"),
         footer=form.get("footer", ""),
         buttons=buttons[:MAX_BUTTONS],
         samples={key.removeprefix(_SAMPLE): value for key, value in form.items() if key.startswith(_SAMPLE)},
     )
+
+
+def _id_in(typed: str) -> str:
+    return typed if typed.isascii() and typed.isdecimal() and len(typed) <= _LONGEST_ID else ""

@@ -1,6 +1,7 @@
 """WhatsApp message templates: made here, reviewed by Meta, listed. Owns the `templates` table.
 
-`services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them.
+`services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them,
+`services/template_edits.py` changes their words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from sqlalchemy import Select, Text, cast, func, or_, select
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import MediaFile, Template, TemplateStatus
+from wotnot.models import MediaFile, Template, TemplateOrigin, TemplateStatus
 from wotnot.services import channels, events, media, template_rules
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.keyset import Keyset
@@ -28,6 +29,7 @@ from wotnot.services.template_sync import (
     read_status,
     sync_templates,
 )
+from wotnot.services.template_versions import adopt_words, begin_history, change_template
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.components import find, text_of, with_header_sample
 from wotnot.services.whatsapp.errors import GraphError, GraphFault
@@ -39,11 +41,14 @@ __all__ = [
     "apply_quality",
     "apply_status",
     "bin_begins",
+    "check_draft",
     "count_templates",
     "create_template",
+    "field_of",
     "find_template",
     "get_template",
     "list_templates",
+    "sample_file",
     "sync_templates",
     "why_not_sendable",
 ]
@@ -83,17 +88,18 @@ def create_template(
     components: Sequence[Mapping[str, Any]],
     parameter_format: str | None = None,
     header_file_id: int | None = None,
+    user_id: int | None = None,
 ) -> Template:
     """Submit a template to Meta for review and keep it. `components` are Meta's component objects.
 
     `header_file_id` is a file of the library; it is uploaded as the sample of the header, which then needs none of its own.
+    `user_id` is who submits it, for its history.
 
     Raises Invalid by field (our rules first, then Meta's refusal in its own words), Conflict (the name is taken in this
     language), NotFound (channel), Unavailable (Meta is away; nothing was kept).
     """
-    file = _sample_file(workspace_id, components, header_file_id)
-    sampled = with_header_sample(components, _SOME_SAMPLE) if file else components
-    draft = _checked(name, language, category, sampled, parameter_format)
+    file = sample_file(workspace_id, components, header_file_id)
+    draft = check_draft(name, language, category, components, parameter_format, has_sample=file is not None)
     channel = channels.get_channel(workspace_id, channel_id)
     waba_id, client = channel.waba_id, channels.client_for(channel)
     _refuse_taken(workspace_id, waba_id, draft["name"], draft["language"])
@@ -101,12 +107,13 @@ def create_template(
         # Only now: what we or Meta refuse anyway is not worth an upload.
         draft["components"] = with_header_sample(components, media.header_handle_for(channel, file))
     release_connection()
+    began_at = clock.now()
     try:
         with client:
             answer = client.create_template(waba_id, draft)
     except GraphError as error:
-        raise domain_error(error.fault, _field_of(error.fault)) from error
-    return _keep(workspace_id, waba_id, draft, answer)
+        raise domain_error(error.fault, field_of(error.fault)) from error
+    return _keep(workspace_id, waba_id, draft, answer, began_at=began_at, user_id=user_id)
 
 
 def get_template(workspace_id: int, template_id: int) -> Template:
@@ -203,13 +210,19 @@ def why_not_sendable(template: Template) -> str:
     return f"“{template.name}” {words}. Choose an approved template."
 
 
-def _checked(
+def check_draft(
     name: str,
     language: str,
     category: str,
     components: Sequence[Mapping[str, Any]],
     parameter_format: str | None,
+    *,
+    has_sample: bool = False,
 ) -> dict[str, Any]:
+    """What is about to be submitted, tidied, as Meta's JSON. `has_sample`: a file is chosen as the sample of the header.
+
+    Raises Invalid by field.
+    """
     problem = template_rules.shape_problem(components)
     if problem:
         raise Invalid({"components": problem})
@@ -217,7 +230,7 @@ def _checked(
         "name": name.strip(),
         "language": normalise_language(language),
         "category": category.strip().upper(),
-        "components": list(components),
+        "components": with_header_sample(components, _SOME_SAMPLE) if has_sample else list(components),
         "parameter_format": (parameter_format or template_rules.infer_format(components)).upper(),
     }
     errors = template_rules.errors_of(template_rules.check_template(**draft))
@@ -226,7 +239,8 @@ def _checked(
     return draft
 
 
-def _sample_file(workspace_id: int, components: Sequence[Mapping[str, Any]], file_id: int | None) -> MediaFile | None:
+def sample_file(workspace_id: int, components: Sequence[Mapping[str, Any]], file_id: int | None) -> MediaFile | None:
+    """The file of the library that is chosen as the sample of the header, if one is. Raises Invalid if it does not fit."""
     if file_id is None:
         return None
     shape = text_of(find(components, "HEADER"), "format").upper()
@@ -239,7 +253,20 @@ def _sample_file(workspace_id: int, components: Sequence[Mapping[str, Any]], fil
     return file
 
 
-def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Mapping[str, Any]) -> Template:
+def field_of(fault: GraphFault) -> str:
+    """Where in the form a refusal of Meta's belongs."""
+    return _FIELDS_BY_SUBCODE.get(fault.subcode or fault.code or 0, "template")
+
+
+def _keep(
+    workspace_id: int,
+    waba_id: str,
+    draft: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    *,
+    began_at: datetime,
+    user_id: int | None,
+) -> Template:
     values = {
         **draft,
         "meta_id": str(answer.get("id") or "") or None,
@@ -250,10 +277,13 @@ def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Map
         # A sync that ran meanwhile may have brought it already; then that row is the one.
         template = session.scalar(_live(workspace_id, waba_id, draft["name"], draft["language"]).with_for_update())
         if template is None:
-            template = Template(workspace_id=workspace_id, waba_id=waba_id)
+            template = Template(workspace_id=workspace_id, waba_id=waba_id, **values)
             session.add(template)
-        for column, value in values.items():
-            setattr(template, column, value)
+            begin_history([template], TemplateOrigin.SUBMITTED, user_id)
+        else:
+            del values["status"]  # the sync asked later than we were answered
+            change_template(template, values, origin=TemplateOrigin.SUBMITTED, user_id=user_id)
+            adopt_words(template, began_at, TemplateOrigin.SUBMITTED, user_id)
         session.flush()
         events.publish(workspace_id, TOPIC)
     return template
@@ -299,7 +329,3 @@ def _known_status(status: str) -> TemplateStatus:
         return TemplateStatus(status.strip().lower())
     except ValueError as error:
         raise Invalid({"status": f"There is no state “{status}”."}) from error
-
-
-def _field_of(fault: GraphFault) -> str:
-    return _FIELDS_BY_SUBCODE.get(fault.subcode or fault.code or 0, "template")

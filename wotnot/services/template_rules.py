@@ -72,7 +72,7 @@ def check_template(
     findings = [*_check_name(name), *_check_language(language), *_check_category(category)]
     if category.upper() == "AUTHENTICATION":
         return [*findings, *_check_authentication(components)]
-    findings += _check_header(find(components, "HEADER"))
+    findings += _check_header(find(components, "HEADER"), parameter_format)
     findings += _check_body(text_of(find(components, "BODY"), "text"), parameter_format)
     findings += _check_footer(text_of(find(components, "FOOTER"), "text"))
     findings += _check_buttons(buttons_of(components))
@@ -137,7 +137,7 @@ def _check_authentication(components: Sequence[Component]) -> Iterator[Finding]:
         )
 
 
-def _check_header(header: Component) -> Iterator[Finding]:
+def _check_header(header: Component, parameter_format: str) -> Iterator[Finding]:
     shape = text_of(header, "format").upper()
     if not header or shape in {*MEDIA_FORMATS, "LOCATION", "PRODUCT"}:
         return
@@ -148,8 +148,11 @@ def _check_header(header: Component) -> Iterator[Finding]:
         yield Finding("header", "The header is empty", "Write a line or leave the header out.")
     elif len(text) > MAX_HEADER:
         yield Finding("header", "The header is too long", f"{len(text)} of {MAX_HEADER} characters.")
-    if len(variable_names(text)) > 1:
+    names = variable_names(text)
+    if len(names) > 1:
         yield Finding("header", "The header has more than one variable", "Meta allows one.")
+    elif names:
+        yield from _check_numbering("header", names, parameter_format)
     if _HEADER_FORMATTING.search(VARIABLE.sub("", text)):
         yield Finding("header", "The header is formatted", "No line breaks, emoji, *, _, ~ or ` there.")
     yield from _check_braces("header", text)
@@ -164,7 +167,7 @@ def _check_body(text: str, parameter_format: str) -> Iterator[Finding]:
     yield from _check_braces("body", text)
     names = variable_names(text)
     if names:
-        yield from _check_numbering(names, parameter_format)
+        yield from _check_numbering("body", names, parameter_format)
         yield from _check_surroundings(text, len(names))
 
 
@@ -173,19 +176,20 @@ def _check_braces(field: str, text: str) -> Iterator[Finding]:
         yield Finding(field, "A variable is not closed properly", "Write it as {{1}} or {{first_name}}.")
 
 
-def _check_numbering(names: list[str], parameter_format: str) -> Iterator[Finding]:
+def _check_numbering(field: str, names: list[str], parameter_format: str) -> Iterator[Finding]:
     numbers = [name for name in names if name.isdecimal()]
-    if numbers and len(numbers) < len(names):
-        yield Finding("body", "Numbers and names are mixed", "Use {{1}}, {{2}} or {{first_name}}, {{city}}, not both.")
-    elif parameter_format.upper() == "NAMED" or not numbers:
+    is_named = parameter_format.upper() == "NAMED"
+    if numbers and (is_named or len(numbers) < len(names)):
+        yield Finding(field, "Numbers and names are mixed", "Use {{1}}, {{2}} or {{first_name}}, {{city}}, not both.")
+    elif is_named or not numbers:
         wrong = next((name for name in names if not _VARIABLE_NAME.fullmatch(name)), None)
         if wrong:
             yield Finding(
-                "body", f"“{wrong}” cannot be a variable's name", "Small letters, digits and _, such as first_name."
+                field, f"“{wrong}” cannot be a variable's name", "Small letters, digits and _, such as first_name."
             )
     elif sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
         yield Finding(
-            "body", "The variables are not numbered in order", "They must be {{1}}, {{2}}, {{3}} without a gap."
+            field, "The variables are not numbered in order", "They must be {{1}}, {{2}}, {{3}} without a gap."
         )
 
 

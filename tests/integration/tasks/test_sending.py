@@ -155,3 +155,51 @@ def test_a_single_message_goes_out(app: Flask, committed_cast: Cast, committed: 
     committed.refresh(message)
     assert message.state is MessageState.ACCEPTED
     assert sandbox.sends()["to"] == {contact.phone: 1}
+
+
+def test_each_message_names_the_words_it_went_out_with(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    template = broadcast.template
+    with transaction():
+        change_template(template, {"components": [BODY | {"text": "Hi {{1}}, the shop opens at ten."}]})
+    send(app, 3)
+    assert set(committed.scalars(select(Message.template_version))) == {2}
+
+
+def test_words_that_change_while_it_sends_are_taken_up(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    """It asks for a value that only the new words need, or Meta would refuse everybody from then on."""
+    broadcast.variables = {"1": {"text": "you"}, "2": {"text": "the shop"}}
+    broadcast.channel.rate_per_second = 4
+    committed.commit()
+    sender = Sender(app, threads=4, idle_seconds=0.2, max_seconds=10)
+    thread = Thread(target=sender.run)
+    thread.start()
+    wait_until(lambda: bool(sandbox.sends()["to"]), 5, "the first message")
+    parts = [BODY | {"text": "Hi {{1}}, {{2}} opens at ten.", "example": {"body_text": [["Ann", "the shop"]]}}]
+    edit_at_meta(sandbox, "opening", parts)
+    with transaction():
+        change_template(broadcast.template, {"components": parts})
+    thread.join(15)
+    committed.expire_all()
+    if broadcast.state is BroadcastState.PAUSED:  # some were posted between the two changes
+        broadcasts.resume_broadcast(broadcast.workspace_id, broadcast.id)
+        send(app, 5)
+    assert states(committed) == ["accepted"] * PEOPLE
+    assert set(sandbox.sends()["to"].values()) == {1}
+    assert set(committed.scalars(select(Message.template_version))) == {1, 2}
+
+
+def test_a_template_that_asks_for_more_pauses_the_broadcast_and_fails_nobody(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    with transaction():
+        change_template(broadcast.template, {"components": [BODY | {"text": "Hi {{1}}, {{2}} opens at ten."}]})
+    send(app, 2)
+    committed.refresh(broadcast)
+    assert broadcast.state is BroadcastState.PAUSED
+    assert "needs a value for {{2}}" in broadcast.reason
+    assert states(committed) == ["queued"] * PEOPLE
+    assert sandbox.sends()["to"] == {}
