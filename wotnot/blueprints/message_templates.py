@@ -82,13 +82,13 @@ def body_line(components: list[dict[str, object]]) -> str:
 
 @blueprint.app_template_filter("variable_words")
 def variable_words(key: str) -> str:
-    """What a variable is called where no text is around it: "2", "image of the header", "value of button 1"."""
+    """What a variable is called where no text is around it: "{{2}}", "image of the header", "value of button 1"."""
     *where, name = key.split(".")
     if where[:1] == ["card"]:
         return f"{variable_words('.'.join([*where[2:], name]))} of card {int(where[1]) + 1}"
     if where == ["button"]:
         return f"value of button {int(name) + 1}"
-    return f"{name} of the {where[0]}" if where else name
+    return f"{name} of the {where[0]}" if where else braced(name)
 
 
 def edit_words(obstacle: str, limits: template_edits.EditLimits) -> str:
@@ -229,11 +229,11 @@ def show(template_id: int) -> str:
     samples = samples_of(template.components, template.parameter_format)
     return render(
         "message_templates/show.html",
-        "message_templates/_facts.html",
+        "message_templates/_changed.html",
         template=template,
         message=fill_text(template.components, samples),
         variables=list_variables(template.components, template.parameter_format),
-        business=_business(template.waba_id),
+        business=business_of(template.waba_id),
         obstacle=message_templates.why_not_sendable(template),
         edit_obstacle=template_edits.why_not_editable(template),
         edit_limits=template_edits.limits_of(template),
@@ -314,7 +314,7 @@ def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | No
         "header_files": files,
         "header_newest": files[0].id if files else 0,
         "message": message,
-        "business": _business(waba_ids.get(values.channel_id, "")),
+        "business": business_of(waba_ids.get(values.channel_id, "")),
         "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
         "to_write": [word for word, text in (("a name", values.name), ("the body", values.body)) if not text.strip()],
     }
@@ -352,7 +352,7 @@ def _one_an_account(found: list[Channel]) -> list[Channel]:
     return list({channel.waba_id: channel for channel in reversed(found)}.values())
 
 
-def _business(waba_id: str) -> str:
+def business_of(waba_id: str) -> str:
     """Whose name stands above the chat: the number's, else the workspace's."""
     channel = next((one for one in channels.list_channels(workspace_id()) if one.waba_id == waba_id), None)
     return (channel.verified_name if channel else "") or actor().workspace.name

@@ -6,16 +6,16 @@ from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, is_htmx, render
+from wotnot.blueprints.htmx import go_to
 from wotnot.blueprints.marks import CHIPS
-from wotnot.blueprints.message_templates import HISTORY_SIZE, editor_page, editor_words, form_errors
+from wotnot.blueprints.message_templates import business_of, editor_page, editor_words, form_errors
 from wotnot.blueprints.template_form import BUTTON_TYPES, HEADER_KINDS, ButtonValues, TemplateValues, read_form
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import Role, Template, TemplateFact, TemplateOrigin, TemplateStatus, TemplateVersion
 from wotnot.services import message_templates, template_edits, template_history
 from wotnot.services.template_history import HistoryEntry
 from wotnot.services.template_words import has_same_words
-from wotnot.services.whatsapp.components import buttons_of, find, samples_of, text_of
+from wotnot.services.whatsapp.components import buttons_of, fill_text, find, samples_of, text_of
 
 blueprint = Blueprint("template_edits", __name__, url_prefix="/app/templates")
 guard_pages(blueprint)
@@ -79,8 +79,14 @@ def submit(template_id: int) -> Answer:
     is_sure = bool(request.form.get("confirmed"))
     has_errors = any(finding.level == "error" for finding in values.findings())
     if plan.change.is_breaking and not is_sure and not has_errors and not template_edits.why_not_editable(template):
-        typed = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
-        return render_template("message_templates/confirm_edit.html", template=template, plan=plan, typed=typed)
+        return render_template(
+            "message_templates/confirm_edit.html",
+            template=template,
+            plan=plan,
+            typed=[(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"],
+            message=fill_text(values.components, values.given_samples),
+            business=business_of(template.waba_id),
+        )
     try:
         template_edits.edit_template(
             workspace_id(),
@@ -100,17 +106,16 @@ def submit(template_id: int) -> Answer:
 
 @blueprint.get("/<int:template_id>/history")
 def history(template_id: int) -> str:
-    """Everything that changed, newest first; for htmx the last changes, as the template's page shows them."""
+    """Everything that changed, newest first."""
     template = message_templates.get_template(workspace_id(), template_id)
-    size = HISTORY_SIZE if is_htmx() else PAGE_SIZE
-    return render(
+    page = template_history.list_history(
+        workspace_id(), template_id, cursor=request.args.get("cursor"), limit=PAGE_SIZE
+    )
+    return render_template(
         "message_templates/history.html",
-        "message_templates/_history.html",
         template=template,
-        history=template_history.list_history(
-            workspace_id(), template_id, cursor=request.args.get("cursor"), limit=size
-        ),
-        is_whole=not is_htmx(),
+        history=page,
+        is_whole=True,
         edit_obstacle=template_edits.why_not_editable(template),
     )
 

@@ -267,10 +267,11 @@ def _keep(
     began_at: datetime,
     user_id: int | None,
 ) -> Template:
+    given = {"category": read_category(str(answer.get("category") or draft["category"]))}
     values = {
         **draft,
         "meta_id": str(answer.get("id") or "") or None,
-        "category": read_category(str(answer.get("category") or draft["category"])),
+        "category": read_category(draft["category"]),
         "status": read_status(str(answer.get("status") or "")) or TemplateStatus.PENDING,
     }
     with transaction() as session:
@@ -281,9 +282,10 @@ def _keep(
             session.add(template)
             begin_history([template], TemplateOrigin.SUBMITTED, user_id)
         else:
-            del values["status"]  # the sync asked later than we were answered
+            del values["status"], values["category"]  # the sync asked later than we were answered
             change_template(template, values, origin=TemplateOrigin.SUBMITTED, user_id=user_id)
             adopt_words(template, began_at, TemplateOrigin.SUBMITTED, user_id)
+        change_template(template, given)  # Meta's choice, when it is another one than ours
         session.flush()
         events.publish(workspace_id, TOPIC)
     return template

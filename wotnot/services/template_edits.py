@@ -18,6 +18,7 @@ from wotnot.models import (
     Channel,
     MediaFile,
     Template,
+    TemplateCategory,
     TemplateOrigin,
     TemplateStatus,
     TemplateVersion,
@@ -88,6 +89,17 @@ class Editing:
     template: Template
     limits: EditLimits
     affected: list[tuple[int, str, BroadcastState]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """An edit that Meta has taken: the columns as they were submitted, and the category that Meta gave it."""
+
+    values: dict[str, Any]
+    given_category: TemplateCategory
+    began_at: datetime
+    user_id: int | None
+    was_approved: bool
 
 
 def get_editing(workspace_id: int, template_id: int) -> Editing:
@@ -205,27 +217,24 @@ def _submit(
     values = {
         "components": changes["components"],
         "parameter_format": draft["parameter_format"],
-        "category": read_category(str(answer.get("category") or draft["category"])),
+        "category": read_category(draft["category"]),
     }
-    return _keep(workspace_id, template_id, values, began_at, user_id, was_approved=was_approved)
+    given = read_category(str(answer.get("category") or draft["category"]))
+    edit = _Edit(values, given, began_at, user_id, was_approved)
+    return _keep(workspace_id, template_id, edit)
 
 
-def _keep(
-    workspace_id: int,
-    template_id: int,
-    values: dict[str, Any],
-    began_at: datetime,
-    user_id: int | None,
-    *,
-    was_approved: bool,
-) -> Template:
+def _keep(workspace_id: int, template_id: int, edit: _Edit) -> Template:
+    who: dict[str, Any] = {"origin": TemplateOrigin.EDITED, "user_id": edit.user_id, "was_approved": edit.was_approved}
     with transaction() as session:
         template = get_template(workspace_id, template_id)
         session.refresh(template, with_for_update=True)
-        if not was_told_status(template_id, began_at):
+        values = dict(edit.values)
+        if not was_told_status(template_id, edit.began_at):
             values |= {"status": TemplateStatus.PENDING, "reason": ""}
-        change_template(template, values, origin=TemplateOrigin.EDITED, user_id=user_id, was_approved=was_approved)
-        adopt_words(template, began_at, TemplateOrigin.EDITED, user_id, was_approved=was_approved)
+        change_template(template, values, **who)
+        adopt_words(template, edit.began_at, **who)
+        change_template(template, {"category": edit.given_category})
         if template.status is TemplateStatus.PENDING:
             broadcasts.pause_for_review(template_id)
         events.publish(workspace_id, TOPIC)

@@ -265,25 +265,35 @@ def test_a_sync_brings_words_that_changed_at_meta(
     assert len(versions(session, template)) == 2
 
 
-def test_metas_word_on_our_own_edit_may_come_before_our_commit(template: Template, cast: Cast, session: Any) -> None:
+def told_first(template: Template, user_id: int | None) -> template_edits._Edit:
+    """Our edit with the other words, answered by Meta, while its webhooks of it are applied already."""
+    values = {"components": [OTHER], "parameter_format": "POSITIONAL"}
     began_at = clock.now() - timedelta(minutes=5)
+    return template_edits._Edit(values, template.category, began_at, user_id, was_approved=True)
+
+
+def test_metas_word_on_our_own_edit_may_come_before_our_commit(template: Template, cast: Cast, session: Any) -> None:
     told = ToldWords("", OTHER["text"], "")
     template_sync.apply_words(template.waba_id, words=told, meta_id=template.meta_id)
-    values = {"components": [OTHER], "parameter_format": "POSITIONAL"}
-    kept = template_edits._keep(cast.workspace.id, template.id, values, began_at, cast.alice.id, was_approved=True)
+    kept = template_edits._keep(cast.workspace.id, template.id, told_first(template, cast.alice.id))
     second = versions(session, kept)[1]
     assert kept.version == 2
     assert (second.origin, second.user_id, second.was_approved) == (TemplateOrigin.EDITED, cast.alice.id, True)
 
 
 def test_an_approval_that_overtakes_our_commit_is_kept(template: Template, cast: Cast) -> None:
-    began_at = clock.now() - timedelta(minutes=5)
     template_sync.apply_status(template.waba_id, event="PENDING", meta_id=template.meta_id)
     approve(template)
-    kept = template_edits._keep(
-        cast.workspace.id, template.id, {"components": [OTHER]}, began_at, None, was_approved=True
-    )
+    kept = template_edits._keep(cast.workspace.id, template.id, told_first(template, None))
     assert kept.status is TemplateStatus.APPROVED
+
+
+def test_a_category_that_meta_chose_at_once_is_noticed(channel: Channel, cast: Cast) -> None:
+    body = {"type": "BODY", "text": "Get 20% off everything today, all day long."}
+    draft = DRAFT | {"category": "UTILITY", "components": [body]}
+    made = templates.create_template(cast.workspace.id, channel_id=channel.id, user_id=cast.alice.id, **draft)
+    (notice,) = template_history.list_category_notices(made.workspace_id)
+    assert (notice.before, notice.after) == ("utility", "marketing")
 
 
 def test_meta_moving_a_category_is_noticed(stranger_id: int, template: Template, session: Any) -> None:
