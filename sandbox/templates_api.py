@@ -24,6 +24,7 @@ _EXTRAS = (
     "message_send_ttl_seconds", "cta_url_link_tracking_opted_out", "degrees_of_freedom_spec", "sub_category",
     "library_template_name", "display_format",
 )  # fmt: skip
+_TOLD_BUTTONS = ("URL", "PHONE_NUMBER", "QUICK_REPLY")
 _EDITABLE = ("APPROVED", "REJECTED", "PAUSED")
 _SCAMS = ("lottery", "casino", "free money")
 
@@ -188,12 +189,40 @@ class TemplatesApi:
             )
             self._count_edit(template, now)
             template.components = tidy(components, category)
+            self._tell_words(template)
         if "parameter_format" in data:
             template.parameter_format = "NAMED" if is_named(data) else "POSITIONAL"
         template.category = category
         template.extra |= {key: data[key] for key in _EXTRAS if key in data}
         self._send_to_review(template)
         return {"success": True, "id": template.id, "name": template.name, "category": template.category}
+
+    def _tell_words(self, template: Template) -> None:
+        """Tell the account what the template says now. Parts that it does not have are left out."""
+        parts = {part["type"]: part for part in template.components}
+        buttons = parts.get("BUTTONS", {}).get("buttons", [])
+        told = [
+            {
+                f"message_template_button_{name}": button[name]
+                for name in ("type", "text", "url", "phone_number")
+                if name in button
+            }
+            for button in buttons
+            if button["type"] in _TOLD_BUTTONS
+        ]
+        words: Json = {
+            "message_template_title": parts.get("HEADER", {}).get("text"),
+            "message_template_element": parts["BODY"].get("text", ""),
+            "message_template_footer": parts.get("FOOTER", {}).get("text"),
+            "message_template_buttons": told if len(told) == len(buttons) else None,
+        }
+        facts: Json = {
+            "message_template_id": int(template.id),
+            "message_template_name": template.name,
+            "message_template_language": template.language,
+        }
+        facts |= {name: value for name, value in words.items() if value}
+        self.outbox.tell_account(template.waba_id, "message_template_components_update", facts)
 
     def _count_edit(self, template: Template, now: float) -> None:
         if template.status != "APPROVED":

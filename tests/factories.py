@@ -36,12 +36,13 @@ from wotnot.models import (
     Tag,
     Template,
     TemplateCategory,
+    TemplateOrigin,
     TemplateStatus,
     User,
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import crypto, media
+from wotnot.services import crypto, media, template_versions
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -111,7 +112,9 @@ def make_template(workspace: Workspace, **fields: Any) -> Template:
         "status": TemplateStatus.APPROVED,
         "components": [body],
     }
-    return save(Template(workspace_id=workspace.id, **defaults | fields))
+    template = save(Template(workspace_id=workspace.id, **defaults | fields))
+    template_versions.begin_history([template], TemplateOrigin.META)
+    return template
 
 
 def png(seed: int = 0, padding: int = 0) -> bytes:

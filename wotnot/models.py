@@ -4,7 +4,7 @@ Contents
     1. Column helpers
     2. Enums
     3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
-    4. Channels and templates: Channel, Template, MediaFile, MediaUpload
+    4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, WebhookEvent
@@ -109,6 +109,23 @@ class TemplateCategory(StrEnum):
     MARKETING = "marketing"
     UTILITY = "utility"
     AUTHENTICATION = "authentication"
+
+
+class TemplateOrigin(StrEnum):
+    """How a template came to its words: submitted or edited here, or found at Meta, where somebody wrote them."""
+
+    SUBMITTED = "submitted"
+    EDITED = "edited"
+    META = "meta"
+
+
+class TemplateFact(StrEnum):
+    """What about a template changed."""
+
+    WORDS = "words"
+    STATUS = "status"
+    CATEGORY = "category"
+    QUALITY = "quality"
 
 
 class MediaKind(StrEnum):
@@ -349,7 +366,10 @@ class Channel(Base):
 
 
 class Template(Base):
-    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`)."""
+    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`).
+
+    `version` is the number of the TemplateVersion whose words these are.
+    """
 
     __tablename__ = "templates"
 
@@ -365,6 +385,7 @@ class Template(Base):
     quality: Mapped[str] = mapped_column(String(20), server_default="UNKNOWN")
     parameter_format: Mapped[str] = mapped_column(String(12), server_default="POSITIONAL")
     components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    version: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     synced_at: Mapped[Moment | None]
@@ -380,6 +401,51 @@ class Template(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+    )
+
+
+class TemplateVersion(Base):
+    """The words that a template has or had. Never changed once another one followed; messages name theirs.
+
+    `was_approved`: an approved template was edited, which Meta allows only so often.
+    """
+
+    __tablename__ = "template_versions"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    template_id: Mapped[int] = mapped_column(ForeignKey("templates.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    category: Mapped[TemplateCategory] = mapped_column(_enum(TemplateCategory, "category"))
+    parameter_format: Mapped[str] = mapped_column(String(12))
+    components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    origin: Mapped[TemplateOrigin] = mapped_column(_enum(TemplateOrigin, "origin"))
+    was_approved: Mapped[Flag]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("template_id", "number"),)
+
+
+class TemplateEvent(Base):
+    """One change of a template: what it was `before` and is `after`, as words or, for its words, as version numbers."""
+
+    __tablename__ = "template_events"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    template_id: Mapped[int] = mapped_column(ForeignKey("templates.id", ondelete="CASCADE"))
+    fact: Mapped[TemplateFact] = mapped_column(_enum(TemplateFact, "fact"))
+    before: Mapped[str] = mapped_column(String(20), server_default="")
+    after: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("ix_template_events_template_id_id", "template_id", "id"),
+        # What Meta moved to another category lately, for the notice above the list.
+        Index("ix_template_events_category", "workspace_id", "created_at", postgresql_where=text("fact = 'category'")),
     )
 
 
@@ -644,7 +710,8 @@ class Message(Base):
 
     `state` is where it is now, `reached` how far it ever got (see `services/messages.py`). `claimed_by` names the
     sender process that holds it. `content` is what was or will be sent: for a broadcast the filled values, else the
-    message body by type. `day` is the calendar day in the workspace's time zone, for reports.
+    message body by type. `template_version` is the version of the template's words that it was sent with. `day` is the
+    calendar day in the workspace's time zone, for reports.
     """
 
     __tablename__ = "messages"
@@ -655,6 +722,7 @@ class Message(Base):
     broadcast_id: Mapped[int | None] = mapped_column(ForeignKey("broadcasts.id", ondelete="CASCADE"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))
     template_id: Mapped[int | None] = mapped_column(BigInteger)
+    template_version: Mapped[int | None] = mapped_column(SmallInteger)
     user_id: Mapped[int | None] = mapped_column(BigInteger)
     direction: Mapped[Direction] = mapped_column(_enum(Direction, "direction"), server_default="out")
     type: Mapped[str] = mapped_column(String(20), server_default="template")

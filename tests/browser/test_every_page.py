@@ -133,6 +133,12 @@ def _walk(page: Page, product: Product) -> Iterator[str]:
     for address, row in FIRST_OF:
         _open_first(page, address, row)
         yield page.url
+    _open_first(page, "/app/templates", "spring_offer")
+    template = page.url
+    for part in ("edit", "history"):
+        page.goto(f"{template}/{part}")
+        expect(page).to_have_url(f"{template}/{part}")
+        yield page.url
 
 
 def _open_first(page: Page, address: str, row: str) -> None:

@@ -89,6 +89,8 @@ def test_what_meta_takes_is_let_through(draft: dict[str, Any]) -> None:
         (body("Hello dear {{1}} and {{3}}, welcome here!", "a", "b"), "body", "in order"),
         (body("Hello dear {{1}} and {{name}}, welcome here!", "a", "b"), "body", "mixed"),
         (body("Hello dear {{1}, welcome"), "body", "not closed"),
+        (header("Order {{2}}", example={"header_text": ["7"]}), "header", "in order"),
+        (header("Order {{1}}") | {"parameter_format": "NAMED"}, "header", "mixed"),
         (named("Hello dear {{First Name}}, welcome!", **{"First Name": "x"}), "body", "cannot be a variable's name"),
         (body("Hello dear {{1}}, welcome!"), "sample-1", "no sample"),
         (header("x" * 61), "header", "61 of 60"),

@@ -102,6 +102,35 @@ def test_rejection_carries_metas_reason() -> None:
     assert found.reason == "Variables are next to each other. Put words between."
 
 
+def test_new_words_of_a_template() -> None:
+    button = {
+        "message_template_button_type": "URL",
+        "message_template_button_text": "Shop",
+        "message_template_button_url": "https://shop.example",
+    }
+    change = {
+        "message_template_id": 611,
+        "message_template_name": "spring",
+        "message_template_language": "en_US",
+        "message_template_element": "Hi {{1}}, the shop is open.",
+        "message_template_footer": "Reply STOP",
+        "message_template_buttons": [button],
+    }
+    field = "message_template_components_update"
+    (found,) = parse_delivery(delivery(change, field)).template_changes
+    row = {"type": "URL", "text": "Shop", "url": "https://shop.example", "phone_number": ""}
+    assert found.kind == "words"
+    assert found.words == {
+        "header": "",
+        "body": "Hi {{1}}, the shop is open.",
+        "footer": "Reply STOP",
+        "buttons": (row,),
+    }
+    del change["message_template_buttons"]
+    (found,) = parse_delivery(delivery(change, field)).template_changes
+    assert "buttons" not in found.words, "nothing said about buttons is not the same as none"
+
+
 def test_unknown_fields_are_counted_not_refused() -> None:
     assert parse_delivery(delivery({"anything": 1}, "flows")).unknown == ["flows"]
 

@@ -21,6 +21,7 @@ MODULES = (
     "contacts",
     "imports",
     "message_templates",
+    "template_edits",
     "template_library",
     "media",
     "template_writing",

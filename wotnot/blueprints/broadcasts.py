@@ -25,7 +25,7 @@ from wotnot.blueprints.guards import guard_pages, page_timezone, requires, works
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
-from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
+from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients, template_history
 from wotnot.services.broadcast_messages import MessageTexts
 from wotnot.services.tallies import BroadcastCounts
 
@@ -252,7 +252,7 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         cursor=request.args.get("cursor"),
         limit=PAGE,
     )
-    texts = MessageTexts(broadcast)
+    texts = MessageTexts(broadcast, template_history.list_versions(broadcast.template))
     return {
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],

@@ -7,12 +7,12 @@ from werkzeug.wrappers import Response
 
 from wotnot.blueprints import template_views as views
 from wotnot.blueprints.broadcast_views import time_words
-from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
+from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.blueprints.template_form import TemplateValues, change, read_form
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
-from wotnot.models import Channel, Role, Template
-from wotnot.services import channels, message_templates, template_bin
+from wotnot.models import Role, Template
+from wotnot.services import channels, message_templates, template_bin, template_edits, template_history
 from wotnot.services.media_rules import size_words
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import MAX_NAME, direction_of
@@ -31,6 +31,7 @@ guard_pages(blueprint)
 Answer = str | Response | tuple[str, int]
 
 PAGE_SIZE = 25
+HISTORY_SIZE = 6
 LINE_LENGTH = 90
 _TABS = (
     ("approved", "Approved"),
@@ -40,6 +41,14 @@ _TABS = (
     ("disabled", "Disabled"),
 )
 _COPY = "_copy"
+# Variables that are no words in the text.
+_FACT_WORDS = {
+    "header.latitude": "latitude of the place",
+    "header.longitude": "longitude of the place",
+    "header.place": "name of the place",
+    "header.address": "address of the place",
+    "offer.expires_at": "end of the offer",
+}
 
 
 def register(app: Flask) -> None:
@@ -50,7 +59,13 @@ def register(app: Flask) -> None:
 @blueprint.context_processor
 def editor_words() -> dict[str, object]:
     """What the editor's partials say on every page that shows them."""
-    return views.WORDS | {"leaves_bin_at": template_bin.leaves_bin_at, **time_words(page_timezone())}
+    return views.WORDS | {
+        "leaves_bin_at": template_bin.leaves_bin_at,
+        "edit_words": edit_words,
+        "name_free_at": template_bin.name_free_at,
+        "name_blocked_days": template_bin.NAME_BLOCKED_DAYS,
+        **time_words(page_timezone()),
+    }
 
 
 @blueprint.app_template_filter("body_line")
@@ -58,6 +73,27 @@ def body_line(components: list[dict[str, object]]) -> str:
     """The body of a template as one short line, for lists."""
     text = " ".join(text_of(find(components, "BODY"), "text").split())
     return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH].rstrip() + "…"
+
+
+@blueprint.app_template_filter("variable_words")
+def variable_words(key: str) -> str:
+    """What a variable is called where no text is around it: "{{2}}", "image of the header", "value of button 1"."""
+    *where, name = key.split(".")
+    if where[:1] == ["card"]:
+        return f"{variable_words('.'.join([*where[2:], name]))} of card {int(where[1]) + 1}"
+    if where == ["button"]:
+        return f"value of button {int(name) + 1}"
+    if key in _FACT_WORDS:
+        return _FACT_WORDS[key]
+    return f"{name} of the {where[0]}" if where else braced(name)
+
+
+def edit_words(obstacle: str, limits: template_edits.EditLimits) -> str:
+    """Whether a template can be edited, and how often still."""
+    if obstacle or limits.left is None:
+        return obstacle or "Any time; Meta reviews it again"
+    edits = f"{limits.left} edit{'' if limits.left == 1 else 's'}"
+    return f"Once in 24 hours; {edits} left this month"
 
 
 @blueprint.app_template_filter("braced")
@@ -101,6 +137,7 @@ def index() -> str:
         counts=message_templates.count_templates(workspace_id()),
         status_tabs=_TABS,
         has_channel=bool(channels.list_channels(workspace_id())),
+        category_notices=template_history.list_category_notices(workspace_id()),
     )
 
 
@@ -133,11 +170,11 @@ def new() -> Answer:
     """The editor: empty, or with the message of the library that `from` names, or with a copy of the template `copy`.
     Nothing is saved yet.
     """
-    found = channels.list_channels(workspace_id())
     if request.args.get("copy", "").isdecimal():
         template = message_templates.get_template(workspace_id(), int(request.args["copy"]))
-        return editor_page(_copy_of(template, found), copied=template)
+        return editor_page(_copy_of(template), copied=template)
     start = get_from_library(request.args["from"]) if request.args.get("from") else None
+    found = channels.list_channels(workspace_id())
     if not found:
         flash("Connect a number first: a template belongs to its account.", "warning")
         return go_to("/app/channels")
@@ -164,6 +201,7 @@ def create() -> Answer:
             parameter_format=values.parameter_format,
             header_file_id=values.header_file,
             card_file_ids=values.card_files,
+            user_id=actor().user.id,
         )
     except NotFound:
         return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
@@ -178,12 +216,10 @@ def create() -> Answer:
 def edit() -> str:
     """The editor after one of its buttons (`act`): another kind of message or header, a button or a card more or fewer."""
     changed = change(read_form(request.form), request.form.get("act", ""))
-    return render(
-        "message_templates/new.html",
-        "message_templates/_changed.html",
-        part=changed.part,
-        focus=changed.focus,
-        **views.editor_context(changed.values),
+    if not is_htmx():
+        return editor_page(changed.values)
+    return render_template(
+        "message_templates/_changed.html", part=changed.part, focus=changed.focus, **_context(changed.values)
     )
 
 
@@ -210,13 +246,16 @@ def show(template_id: int) -> str:
     samples = samples_of(template.components, template.parameter_format)
     return render(
         "message_templates/show.html",
-        "message_templates/_facts.html",
+        "message_templates/_state_changed.html",
         template=template,
         message=fill_text(template.components, samples),
         variables=list_variables(template.components, template.parameter_format),
         business=views.business_of(template.waba_id),
         direction=direction_of(template.language),
         obstacle=message_templates.why_not_sendable(template),
+        edit_obstacle=template_edits.why_not_editable(template),
+        edit_limits=template_edits.limits_of(template),
+        history=template_history.list_history(workspace_id(), template_id, limit=HISTORY_SIZE),
     )
 
 
@@ -250,7 +289,7 @@ def restore(template_id: int) -> Answer:
 def delete_at_meta(template_id: int) -> Answer:
     """Delete it at Meta as well, for good."""
     try:
-        template_bin.delete_at_meta(workspace_id(), template_id)
+        template_bin.delete_at_meta(workspace_id(), template_id, user_id=actor().user.id)
         flash("Deleted at Meta as well.", "success")
     except (Conflict, Invalid, Unavailable) as error:
         flash(error.detail, "error")
@@ -259,18 +298,29 @@ def delete_at_meta(template_id: int) -> Answer:
 
 def editor_page(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
     """The editor with `values` in it. `more` says where they come from: `is_empty`, `start` (of the library), `copied`
-    (the template they are a copy of), `ai_said` (written with AI, with what they replaced).
+    (the template they are a copy of), `ai_said` (written with AI, with what they replaced), `restored` (the number of an
+    earlier version).
+
+    Raises NotFound when they name a template to edit that is not there.
     """
-    return render_template("message_templates/new.html", **views.editor_context(values, errors), **more)
+    page = "edit" if values.template_id else "new"
+    return render_template(f"message_templates/{page}.html", **_context(values, errors), **more)
 
 
-def _copy_of(template: Template, found: list[Channel]) -> TemplateValues:
+def _context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
+    context = views.editor_context(values, errors)
+    if not values.template_id:
+        return context
+    edited = template_edits.get_editing(workspace_id(), int(values.template_id))
+    return context | {"edited": edited, "message_kinds": views.kinds_for(edited.template, values.kind)}
+
+
+def _copy_of(template: Template) -> TemplateValues:
     """The template under another name, for the account that it is of, where a number of it is still connected."""
-    mine = [channel for channel in found if channel.waba_id == template.waba_id] or found
     return TemplateValues.from_components(
         template.components,
         parameter_format=template.parameter_format,
-        channel_id=str(mine[0].id) if mine else "",
+        channel_id=views.channel_of(template.waba_id),
         name=template.name[: MAX_NAME - len(_COPY)] + _COPY,
         language=template.language,
         category=template.category,

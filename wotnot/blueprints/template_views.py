@@ -10,12 +10,13 @@ from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.blueprints.template_form import (
     BUTTON_TYPES,
     TemplateValues,
+    categories_of,
     kept_fields,
     kept_samples,
 )
 from wotnot.blueprints.template_form.parts import CARD_BUTTON_TYPES, CAROUSEL, CODE, OFFER
 from wotnot.errors import Conflict, DomainError
-from wotnot.models import Channel, MediaFile, MediaKind
+from wotnot.models import Channel, MediaFile, MediaKind, Template, TemplateStatus
 from wotnot.services import channels, contacts, media
 from wotnot.services.media_rules import SAMPLE_TYPES
 from wotnot.services.personalise import BUILT_IN_FIELDS
@@ -59,6 +60,13 @@ _LIMITS = {
     "cards": MOST_CARDS,
     "minutes": MOST_CODE_MINUTES,
 }
+_KINDS = [
+    ("USUAL", "Usual message", "Words, a picture, buttons"),
+    ("CAROUSEL", "Carousel", "2 to 10 cards to swipe"),
+    ("OFFER", "Limited-time offer", "A code, and a clock"),
+    ("CATALOG", "Catalogue", "Opens your products"),
+    ("CODE", "One-time code", "To sign in with"),
+]
 # What the editor's partials say on every page that shows them.
 WORDS: dict[str, object] = {
     "languages": LANGUAGES,
@@ -69,13 +77,7 @@ WORDS: dict[str, object] = {
     "card_button_types": CARD_BUTTON_TYPES,
     "body_hint": "*bold*, _italic_, ~strike~. Variables are {{1}}, {{2}} or {{first_name}}, {{city}}.",
     "body_example": "Hi {{1}}, your order {{2}} is on its way.",
-    "message_kinds": [
-        ("USUAL", "Usual message", "Words, a picture, buttons"),
-        ("CAROUSEL", "Carousel", "2 to 10 cards to swipe"),
-        ("OFFER", "Limited-time offer", "A code, and a clock"),
-        ("CATALOG", "Catalogue", "Opens your products"),
-        ("CODE", "One-time code", "To sign in with"),
-    ],
+    "message_kinds": _KINDS,
     "header_words": {
         "NONE": ("ban", "None"),
         "TEXT": ("typography", "Text"),
@@ -133,6 +135,20 @@ def business_of(waba_id: str) -> str:
     """Whose name stands above the chat: the number's, else the workspace's."""
     channel = next((one for one in channels.list_channels(workspace_id()) if one.waba_id == waba_id), None)
     return (channel.verified_name if channel else "") or actor().workspace.name
+
+
+def channel_of(waba_id: str) -> str:
+    """The id of a number of this account, else of any that is connected; nothing without one."""
+    found = channels.list_channels(workspace_id())
+    mine = [channel for channel in found if channel.waba_id == waba_id] or found
+    return str(mine[0].id) if mine else ""
+
+
+def kinds_for(template: Template, kind: str) -> list[tuple[str, str, str]]:
+    """The kinds of message that a template may become, among them `kind`: once it is approved, those of its category."""
+    category = template.category.upper()
+    is_fixed = template.status is TemplateStatus.APPROVED
+    return [one for one in _KINDS if one[0] == kind or not is_fixed or category in categories_of(one[0])]
 
 
 def form_errors(error: DomainError) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """What stands between a broadcast and its start, in words that say what to do first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ from wotnot.models import Broadcast, Channel, ChannelState, Template
 from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
+
+_VARIABLE = "variables."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,28 @@ def list_blockers(broadcast: Broadcast) -> list[Blocker]:
     return found
 
 
+def say_blockers(blockers: Sequence[Blocker]) -> str:
+    """All of them in one line, for a broadcast that was ready once and is not any more."""
+    missing = [blocker.field.removeprefix(_VARIABLE) for blocker in blockers if blocker.field.startswith(_VARIABLE)]
+    words = [blocker.words for blocker in blockers if not blocker.field.startswith(_VARIABLE)]
+    if missing:
+        words.append(f"Its template has changed: say what {say_keys(missing)} {_stand(missing)} for.")
+    return " ".join(words)
+
+
+def say_keys(keys: Sequence[str]) -> str:
+    """Variables as they are written: {{2}}, {{3}} and {{city}}."""
+    braced = [f"{{{{{key}}}}}" for key in keys]
+    return " and ".join(part for part in (", ".join(braced[:-1]), braced[-1]) if part)
+
+
 def variables_of(template: Template) -> list[TemplateVariable]:
     """The variables that a broadcast with this template must fill."""
     return list_variables(template.components, template.parameter_format)
+
+
+def _stand(keys: Sequence[str]) -> str:
+    return "stands" if len(keys) == 1 else "stand"
 
 
 def _channel_blockers(channel: Channel | None) -> list[Blocker]:
@@ -62,7 +84,7 @@ def _content_blockers(template: Template, variables: dict[str, Any]) -> list[Blo
     except UnsupportedTemplate as error:
         return [Blocker("message", "template_id", str(error))]
     return [
-        Blocker("message", f"variables.{variable.key}", f"Say what {{{{{variable.key}}}}} stands for.")
+        Blocker("message", f"{_VARIABLE}{variable.key}", f"Say what {{{{{variable.key}}}}} stands for.")
         for variable in compiled.variables
         if variable.key not in variables
     ]

@@ -14,7 +14,7 @@ from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Temp
 from wotnot.services import broadcast_rows, events, messages, queue
 from wotnot.services import broadcast_states as states
 from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
-from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.broadcast_readiness import list_blockers, say_blockers
 from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
@@ -166,7 +166,7 @@ def start_due_broadcast(broadcast_id: int) -> bool:
             return False
         blockers = list_blockers(broadcast)
         move = states.FAIL if blockers else states.START
-        reason = f"It did not start. {blockers[0].words}" if blockers else ""
+        reason = f"It did not start. {say_blockers(blockers)}" if blockers else ""
         _move(session, broadcast.workspace_id, broadcast_id, move, reason=reason)
         if not blockers:
             queue.enqueue("expand_broadcast", broadcast_id)
@@ -184,7 +184,7 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     with transaction() as session:
         broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
         if blockers := list_blockers(broadcast):
-            raise Conflict(f"It cannot go on yet. {blockers[0].words}", code="not_ready")
+            raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         messages.wake_sender()
         return broadcast
 
@@ -237,6 +237,24 @@ def stop_broadcast(broadcast_id: int, reason: str) -> bool:
         if workspace_id is not None:
             _tell(workspace_id, broadcast_id)
         return workspace_id is not None
+
+
+def pause_for_review(template_id: int) -> None:
+    """Pause what is being sent with a template that Meta reviews again: it takes none of it until then.
+
+    Joins the caller's transaction.
+    """
+    reason = "Its template was edited and is in review at Meta. Resume it once the template is approved."
+    with transaction() as session:
+        paused = session.execute(
+            update(Broadcast)
+            .where(Broadcast.template_id == template_id, Broadcast.state.in_(states.STOP.sources))
+            .values(state=states.STOP.target, reason=reason, updated_at=func.now())
+            .returning(Broadcast.workspace_id, Broadcast.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        for workspace_id, broadcast_id in paused:
+            _tell(workspace_id, broadcast_id)
 
 
 def _move(session: Session, workspace_id: int, broadcast_id: int, move: Move, **values: Any) -> Broadcast:
@@ -366,6 +384,7 @@ __all__ = [
     "delete_broadcast",
     "get_broadcast",
     "pause_broadcast",
+    "pause_for_review",
     "plan_broadcast",
     "rename_broadcast",
     "reopen_broadcast",

@@ -1,6 +1,7 @@
 """WhatsApp message templates: made here, reviewed by Meta, listed. Owns the `templates` table.
 
-`services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them.
+`services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them,
+`services/template_edits.py` changes their words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from sqlalchemy import Select, Text, cast, func, or_, select
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Template, TemplateStatus
+from wotnot.models import Template, TemplateOrigin, TemplateStatus
 from wotnot.services import channels, events, template_rules
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.keyset import Keyset
@@ -29,9 +30,10 @@ from wotnot.services.template_sync import (
     read_status,
     sync_templates,
 )
+from wotnot.services.template_versions import adopt_words, begin_history, change_template
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError, GraphFault
-from wotnot.services.whatsapp.one_time_code import is_without_words, with_words
+from wotnot.services.whatsapp.one_time_code import as_shown
 
 __all__ = [
     "BIN_DAYS",
@@ -40,8 +42,10 @@ __all__ = [
     "apply_quality",
     "apply_status",
     "bin_begins",
+    "check_draft",
     "count_templates",
     "create_template",
+    "field_of",
     "find_template",
     "get_template",
     "list_templates",
@@ -84,32 +88,31 @@ def create_template(
     parameter_format: str | None = None,
     header_file_id: int | None = None,
     card_file_ids: Sequence[int | None] = (),
+    user_id: int | None = None,
 ) -> Template:
     """Submit a template to Meta for review and keep it. `components` are Meta's component objects.
 
     `header_file_id` and, by the cards' places, `card_file_ids` are files of the library; they are uploaded as the samples of
-    the headers, which then need none of their own.
+    the headers, which then need none of their own. `user_id` is who submits it, for its history.
 
     Raises Invalid by field (our rules first, then Meta's refusal in its own words), Conflict (the name is taken in this
     language), NotFound (channel), Unavailable (Meta is away; nothing was kept).
     """
-    problem = template_rules.shape_problem(components)
-    if problem:
-        raise Invalid({"components": problem})
     files = find_sample_files(workspace_id, components, header_file_id, card_file_ids)
-    draft = _checked(name, language, category, files.stand_in(components), parameter_format)
+    draft = check_draft(name, language, category, files.stand_in(components), parameter_format)
     channel = channels.get_channel(workspace_id, channel_id)
     waba_id, client = channel.waba_id, channels.client_for(channel)
     _refuse_taken(workspace_id, waba_id, draft["name"], draft["language"])
     # Only now: what we or Meta refuse anyway is not worth an upload.
     draft["components"] = files.upload(channel, components)
     release_connection()
+    began_at = clock.now()
     try:
         with client:
             answer = client.create_template(waba_id, draft)
     except GraphError as error:
-        raise domain_error(error.fault, _field_of(error.fault)) from error
-    return _keep(workspace_id, waba_id, draft, answer)
+        raise domain_error(error.fault, field_of(error.fault)) from error
+    return _keep(workspace_id, waba_id, draft, answer, began_at=began_at, user_id=user_id)
 
 
 def get_template(workspace_id: int, template_id: int) -> Template:
@@ -206,13 +209,14 @@ def why_not_sendable(template: Template) -> str:
     return f"“{template.name}” {words}. Choose an approved template."
 
 
-def _checked(
+def check_draft(
     name: str,
     language: str,
     category: str,
     components: Sequence[Mapping[str, Any]],
     parameter_format: str | None,
 ) -> dict[str, Any]:
+    """What is about to be submitted, tidied, as Meta's JSON. Raises Invalid by field."""
     draft: dict[str, Any] = {
         "name": name.strip(),
         "language": normalise_language(language),
@@ -226,24 +230,41 @@ def _checked(
     return draft
 
 
-def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Mapping[str, Any]) -> Template:
-    components = draft["components"]
+def field_of(fault: GraphFault) -> str:
+    """Where in the form a refusal of Meta's belongs."""
+    return _FIELDS_BY_SUBCODE.get(fault.subcode or fault.code or 0, "template")
+
+
+def _keep(
+    workspace_id: int,
+    waba_id: str,
+    draft: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    *,
+    began_at: datetime,
+    user_id: int | None,
+) -> Template:
+    given = {"category": read_category(str(answer.get("category") or draft["category"]))}
     values = {
         **draft,
         # Meta writes the words of a code itself; ours stand for them until the next sync.
-        "components": with_words(components) if is_without_words(components) else components,
+        "components": as_shown(draft["components"]),
         "meta_id": str(answer.get("id") or "") or None,
-        "category": read_category(str(answer.get("category") or draft["category"])),
+        "category": read_category(draft["category"]),
         "status": read_status(str(answer.get("status") or "")) or TemplateStatus.PENDING,
     }
     with transaction() as session:
         # A sync that ran meanwhile may have brought it already; then that row is the one.
         template = session.scalar(_live(workspace_id, waba_id, draft["name"], draft["language"]).with_for_update())
         if template is None:
-            template = Template(workspace_id=workspace_id, waba_id=waba_id)
+            template = Template(workspace_id=workspace_id, waba_id=waba_id, **values)
             session.add(template)
-        for column, value in values.items():
-            setattr(template, column, value)
+            begin_history([template], TemplateOrigin.SUBMITTED, user_id)
+        else:
+            del values["status"], values["category"]  # the sync asked later than we were answered
+            change_template(template, values, origin=TemplateOrigin.SUBMITTED, user_id=user_id)
+            adopt_words(template, began_at, TemplateOrigin.SUBMITTED, user_id)
+        change_template(template, given)  # Meta's choice, when it is another one than ours
         session.flush()
         events.publish(workspace_id, TOPIC)
     return template
@@ -289,7 +310,3 @@ def _known_status(status: str) -> TemplateStatus:
         return TemplateStatus(status.strip().lower())
     except ValueError as error:
         raise Invalid({"status": f"There is no state “{status}”."}) from error
-
-
-def _field_of(fault: GraphFault) -> str:
-    return _FIELDS_BY_SUBCODE.get(fault.subcode or fault.code or 0, "template")

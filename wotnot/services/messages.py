@@ -54,6 +54,7 @@ def create_message(
     type: str,  # noqa: A002 — Meta's and the API's word
     content: dict[str, Any],
     template_id: int | None = None,
+    template_version: int | None = None,
     user_id: int | None = None,
 ) -> Message:
     """Write a single message into the ledger and wake the sender.
@@ -69,6 +70,7 @@ def create_message(
             type=type,
             content=content,
             template_id=template_id,
+            template_version=template_version,
             user_id=user_id,
             day=today_of(workspace_id),
         )

@@ -68,7 +68,8 @@ class Release:
 def claim_for_broadcasts(wishes: Sequence[tuple[int, int]], sender_id: str) -> list[Claim]:
     """Claim up to n due messages of each (broadcast id, n), oldest first; nobody else can claim them then.
 
-    The consent check is here, in the statement that decides: who opted out a moment ago is skipped, not sent.
+    The consent check is here, in the statement that decides: who opted out a moment ago is skipped, not sent. So is the
+    note of which version of its template's words a message goes out with.
     """
     ids, counts = [wish[0] for wish in wishes], [wish[1] for wish in wishes]
     return _claim(_PICK_FOR_BROADCASTS, {"ids": ids, "counts": counts, "sender": sender_id})
@@ -198,7 +199,7 @@ _PICK_FOR_CHANNELS = """
 _CLAIM = """
 WITH picked AS MATERIALIZED ({picking}),
 people AS (
-    SELECT p.id, c.name, c.email, c.attributes,
+    SELECT p.id, p.in_broadcast, c.name, c.email, c.attributes,
            CASE WHEN c.consent = 'opted_out' THEN 'opted_out'
                 WHEN c.id IS NULL AND p.in_broadcast THEN 'contact_deleted' END AS skip_reason
     FROM picked p LEFT JOIN contacts c ON c.id = p.contact_id
@@ -207,6 +208,10 @@ UPDATE messages m
 SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' ELSE 'skipped' END,
     skip_reason = p.skip_reason,
     claimed_by = CASE WHEN p.skip_reason IS NULL THEN :sender END,
+    template_version = coalesce(
+        CASE WHEN p.in_broadcast AND p.skip_reason IS NULL
+             THEN (SELECT t.version FROM templates t WHERE t.id = m.template_id) END,
+        m.template_version),
     claimed_at = :now,
     changed_at = :now
 FROM people p

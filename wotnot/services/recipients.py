@@ -18,7 +18,9 @@ STREAM_BATCH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One ledger row with its person. `values` are what was sent, None until then; times are aware or None."""
+    """One ledger row with its person. `values` are what was sent, and `template_version` the words it was sent with, None
+    until then; times are aware or None.
+    """
 
     id: int
     contact_id: int | None
@@ -32,6 +34,7 @@ class Recipient:
     attempt: int
     wamid: str | None
     values: dict[str, str] | None
+    template_version: int | None
     skip_reason: str | None
     error_code: int | None
     error_title: str | None
@@ -95,7 +98,7 @@ def stream_recipients(broadcast_id: int) -> Iterator[Recipient]:
 _SELECT = """
 SELECT m.id, m.contact_id, coalesce(c.name, '') AS name, m.phone, m.wa_user_id, coalesce(c.email, '') AS email,
        coalesce(c.attributes, '{}'::jsonb) AS attributes, m.state, m.replied, m.attempt, m.wamid, m.content -> 'values',
-       m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
+       m.template_version, m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
        m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at
 FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
 """

@@ -26,19 +26,27 @@ class ChannelFacts:
 
 @dataclass(slots=True, eq=False)
 class BroadcastStream:
-    """A broadcast that is sending, its template taken apart once. `quiet_until` spares empty claims (monotonic)."""
+    """A broadcast that is sending, its template taken apart once. `quiet_until` spares empty claims (monotonic).
+
+    `version` is that of the template's words; once they change, the stream ends and is opened anew.
+    """
 
     id: int
     workspace_id: int
     channel_id: int
     template: CompiledTemplate
     variables: dict[str, dict[str, str]]
+    version: int
     active: bool = True
     quiet_until: float = 0.0
 
     def stopped(self) -> bool:
         """Whether claimed messages must go back instead of out."""
         return not self.active
+
+    def lacking(self) -> list[str]:
+        """Variables of the template that the broadcast says nothing about, so that nobody could get it."""
+        return [variable.key for variable in self.template.variables if variable.key not in self.variables]
 
     def body_for(self, claim: Claim) -> tuple[bytes, dict[str, str]]:
         """The request body for one person, and the values in it. Raises MissingVariable."""
@@ -49,11 +57,15 @@ class BroadcastStream:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What there is to send at one moment: channels by id, sending broadcasts as (id, channel id), waiting channels."""
+    """What there is to send at one moment: channels by id, sending broadcasts as (id, channel id), waiting channels.
+
+    `versions` are those of the words of each sending broadcast's template, None without a template.
+    """
 
     channels: dict[int, ChannelFacts] = field(default_factory=dict)
     broadcasts: list[tuple[int, int]] = field(default_factory=list)
     waiting: set[int] = field(default_factory=set)
+    versions: dict[int, int | None] = field(default_factory=dict)
 
 
 def read_snapshot() -> Snapshot:
@@ -63,6 +75,7 @@ def read_snapshot() -> Snapshot:
         for row in session.execute(text(_BROADCASTS)):
             snapshot.channels[row.channel_id] = _facts(row)
             snapshot.broadcasts.append((row.broadcast_id, row.channel_id))
+            snapshot.versions[row.broadcast_id] = row.version
         for row in session.execute(text(_WAITING)):
             snapshot.channels[row.channel_id] = _facts(row)
             snapshot.waiting.add(row.channel_id)
@@ -76,7 +89,7 @@ def load_stream(broadcast_id: int) -> BroadcastStream | None:
     if row is None:
         return None
     compiled = compile_template(row.name, row.language, row.components, row.parameter_format)
-    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables)
+    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables, row.version)
 
 
 def single_body(claim: Claim) -> bytes:
@@ -105,8 +118,9 @@ def _facts(row: Any) -> ChannelFacts:
 
 
 _BROADCASTS = """
-SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second
-FROM broadcasts b JOIN channels c ON c.id = b.channel_id
+SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second,
+       t.version
+FROM broadcasts b JOIN channels c ON c.id = b.channel_id LEFT JOIN templates t ON t.id = b.template_id
 WHERE b.state = 'sending' AND c.state = 'connected' ORDER BY b.id
 """
 
@@ -118,6 +132,6 @@ FROM channels c WHERE c.state = 'connected' AND EXISTS (
 """
 
 _TEMPLATE = """
-SELECT b.workspace_id, b.channel_id, b.variables, t.name, t.language, t.components, t.parameter_format
+SELECT b.workspace_id, b.channel_id, b.variables, t.name, t.language, t.components, t.parameter_format, t.version
 FROM broadcasts b JOIN templates t ON t.id = b.template_id WHERE b.id = :id
 """

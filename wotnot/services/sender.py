@@ -22,6 +22,7 @@ from wotnot import clock
 from wotnot.config import Config
 from wotnot.extensions import db, redis
 from wotnot.services import broadcast_sweeps, broadcasts, crypto, outbox
+from wotnot.services.broadcast_readiness import say_keys
 from wotnot.services.outbox import Claim, Outcome
 from wotnot.services.rate_limit import HORIZON_SECONDS, Grant, LeakyBucket, Pace, Wish
 from wotnot.services.send_journal import SendJournal
@@ -47,6 +48,7 @@ FINISH_SECONDS = 1.0
 QUIET_SECONDS = 0.5
 THREADS = 256
 SHUTDOWN_SECONDS = 10.0
+_NEW_BROADCAST = "Cancel it, and send to those who wait with a new broadcast."
 
 
 class Sender:
@@ -115,7 +117,7 @@ class Sender:
         self._snapshot = read_snapshot()
         active = {broadcast_id for broadcast_id, _ in self._snapshot.broadcasts}
         for stream in self._streams.values():
-            stream.active = stream.id in active
+            stream.active = stream.id in active and self._snapshot.versions[stream.id] == stream.version
         for gone in [key for key, stream in self._streams.items() if not stream.active]:
             del self._streams[gone]
         for broadcast_id in active - self._streams.keys():
@@ -132,6 +134,10 @@ class Sender:
             return
         if stream is None:
             broadcasts.stop_broadcast(broadcast_id, "Its template was deleted. Choose another one in a new broadcast.")
+            return
+        if lacking := stream.lacking():
+            words = f"Its template has changed and needs a value for {say_keys(lacking)}. {_NEW_BROADCAST}"
+            broadcasts.stop_broadcast(broadcast_id, words)
             return
         self._streams[broadcast_id] = stream
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wotnot.errors import Conflict, Invalid, NotFound
-from wotnot.models import Channel, ChannelState, Contact, Message
+from wotnot.models import Channel, ChannelState, Contact, Message, Template
 from wotnot.services import channels, consent, contacts, media, message_templates, messages
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 from wotnot.services.whatsapp.payloads import (
@@ -41,9 +41,9 @@ def send_message(
     contact = _contact_of(workspace_id, to)
     if not consent.may_message(contact):
         raise Conflict("This person opted out of your messages.", code="opted_out")
-    template_id = None
+    template = None
     if type == "template":
-        template_id, body = _template_content(workspace_id, channel_id, content)
+        template, body = _template_content(workspace_id, channel_id, content)
     else:
         _refuse_closed_window(channel_id, contact)
         body = _free_content(type, _with_meta_id(channel, type, content))
@@ -54,7 +54,8 @@ def send_message(
         phone=contact.phone or "",
         type=type,
         content=body,
-        template_id=template_id,
+        template_id=template.id if template else None,
+        template_version=template.version if template else None,
         user_id=user_id,
     )
 
@@ -72,7 +73,9 @@ def _contact_of(workspace_id: int, to: str) -> Contact:
     return contacts.get_contact(workspace_id, contacts.ensure_contacts(workspace_id, [digits])[digits])
 
 
-def _template_content(workspace_id: int, channel_id: int, content: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def _template_content(
+    workspace_id: int, channel_id: int, content: Mapping[str, Any]
+) -> tuple[Template, dict[str, Any]]:
     name = str(content.get("name") or "")
     template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"))
     if template is None:
@@ -83,7 +86,7 @@ def _template_content(workspace_id: int, channel_id: int, content: Mapping[str, 
     values = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
     try:
         compiled = compile_template(template.name, template.language, template.components, template.parameter_format)
-        return template.id, compiled.payload(values)
+        return template, compiled.payload(values)
     except UnsupportedTemplate as error:
         raise Invalid({"template.name": str(error)}) from error
     except MissingVariable as error:

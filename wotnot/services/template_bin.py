@@ -18,8 +18,12 @@ from wotnot.services import channels, events
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.message_templates import BIN_DAYS, bin_begins, get_template
 from wotnot.services.template_sync import TOPIC
+from wotnot.services.template_versions import change_template
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError
+
+NAME_BLOCKED_DAYS = 30
+"""So long Meta keeps the name of a deleted template from being used again. Source: Meta's template management reference."""
 
 _BUSY = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
 
@@ -71,7 +75,14 @@ def leaves_bin_at(template: Template) -> datetime | None:
     return template.deleted_at + timedelta(days=BIN_DAYS) if template.deleted_at else None
 
 
-def delete_at_meta(workspace_id: int, template_id: int) -> Template:
+def name_free_at(template: Template) -> datetime | None:
+    """When the name of a template that is deleted at Meta may be used again; None for any other."""
+    # Nothing changes a template after its deletion, so that is when it was changed last.
+    is_deleted = template.status is TemplateStatus.DELETED
+    return template.updated_at + timedelta(days=NAME_BLOCKED_DAYS) if is_deleted else None
+
+
+def delete_at_meta(workspace_id: int, template_id: int, *, user_id: int | None = None) -> Template:
     """Delete a template at Meta for good; its row stays in the bin as a record. Cannot be undone.
 
     Raises NotFound, Conflict (not in the bin, or in use), Invalid in Meta's words, Unavailable.
@@ -94,8 +105,7 @@ def delete_at_meta(workspace_id: int, template_id: int) -> Template:
             raise domain_error(error.fault, "template") from error
     with transaction():
         template = get_template(workspace_id, template_id)
-        template.status = TemplateStatus.DELETED
-        template.updated_at = clock.now()
+        change_template(template, {"status": TemplateStatus.DELETED, "reason": ""}, user_id=user_id)
         events.publish(workspace_id, TOPIC)
     return template
 

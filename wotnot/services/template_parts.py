@@ -59,7 +59,7 @@ def check_text(field: str, text: str, parameter_format: str) -> Iterator[Finding
     yield from check_braces(field, text)
     names = variable_names(text)
     if names:
-        yield from _check_numbering(field, names, parameter_format)
+        yield from check_numbering(field, names, parameter_format)
         yield from _check_surroundings(field, text, len(names))
 
 
@@ -67,6 +67,24 @@ def check_braces(field: str, text: str) -> Iterator[Finding]:
     """Whether every variable is closed."""
     if _BRACES.search(VARIABLE.sub("", text)):
         yield Finding(field, "A variable is not closed properly", "Write it as {{1}} or {{first_name}}.")
+
+
+def check_numbering(field: str, names: list[str], parameter_format: str) -> Iterator[Finding]:
+    """Whether the variables (`names`) are all numbered without a gap, or all named as Meta wants names."""
+    numbers = [name for name in names if name.isdecimal()]
+    is_named = parameter_format.upper() == "NAMED"
+    if numbers and (is_named or len(numbers) < len(names)):
+        yield Finding(field, "Numbers and names are mixed", "Use {{1}}, {{2}} or {{first_name}}, {{city}}, not both.")
+    elif is_named or not numbers:
+        wrong = next((name for name in names if not _VARIABLE_NAME.fullmatch(name)), None)
+        if wrong:
+            yield Finding(
+                field, f"“{wrong}” cannot be a variable's name", "Small letters, digits and _, such as first_name."
+            )
+    elif sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
+        yield Finding(
+            field, "The variables are not numbered in order", "They must be {{1}}, {{2}}, {{3}} without a gap."
+        )
 
 
 def check_buttons(buttons: Sequence[Component]) -> Iterator[Finding]:
@@ -111,22 +129,6 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     return parts.netloc if parts.scheme in {"http", "https"} else ""
-
-
-def _check_numbering(field: str, names: list[str], parameter_format: str) -> Iterator[Finding]:
-    numbers = [name for name in names if name.isdecimal()]
-    if numbers and len(numbers) < len(names):
-        yield Finding(field, "Numbers and names are mixed", "Use {{1}}, {{2}} or {{first_name}}, {{city}}, not both.")
-    elif parameter_format.upper() == "NAMED" or not numbers:
-        wrong = next((name for name in names if not _VARIABLE_NAME.fullmatch(name)), None)
-        if wrong:
-            yield Finding(
-                field, f"“{wrong}” cannot be a variable's name", "Small letters, digits and _, such as first_name."
-            )
-    elif sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
-        yield Finding(
-            field, "The variables are not numbered in order", "They must be {{1}}, {{2}}, {{3}} without a gap."
-        )
 
 
 def _check_surroundings(field: str, text: str, variable_count: int) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from wotnot.services.template_parts import (
     Finding,
     check_braces,
     check_buttons,
+    check_numbering,
     check_text,
 )
 from wotnot.services.whatsapp.components import (
@@ -77,7 +78,7 @@ def check_template(
     findings = [*_check_name(name), *_check_language(language), *_check_category(category)]
     if category.upper() == "AUTHENTICATION":
         return [*findings, *check_code(components)]
-    findings += _check_header(find(components, "HEADER"))
+    findings += _check_header(find(components, "HEADER"), parameter_format)
     findings += _check_body(text_of(find(components, "BODY"), "text"), parameter_format)
     findings += _check_footer(text_of(find(components, "FOOTER"), "text"))
     findings += check_buttons(buttons_of(components))
@@ -139,7 +140,7 @@ def _check_category(category: str) -> Iterator[Finding]:
         yield Finding("category", "The category is missing", "Choose marketing, utility or authentication.")
 
 
-def _check_header(header: Component) -> Iterator[Finding]:
+def _check_header(header: Component, parameter_format: str) -> Iterator[Finding]:
     shape = text_of(header, "format").upper()
     if not header or shape in {*MEDIA_FORMATS, "LOCATION", "PRODUCT"}:
         return
@@ -150,8 +151,11 @@ def _check_header(header: Component) -> Iterator[Finding]:
         yield Finding("header", "The header is empty", "Write a line or leave the header out.")
     elif len(text) > MAX_HEADER:
         yield Finding("header", "The header is too long", f"{len(text)} of {MAX_HEADER} characters.")
-    if len(variable_names(text)) > 1:
+    names = variable_names(text)
+    if len(names) > 1:
         yield Finding("header", "The header has more than one variable", "Meta allows one.")
+    elif names:
+        yield from check_numbering("header", names, parameter_format)
     if _HEADER_FORMATTING.search(VARIABLE.sub("", text)):
         yield Finding("header", "The header is formatted", "No line breaks, emoji, *, _, ~ or ` there.")
     yield from check_braces("header", text)

@@ -7,6 +7,7 @@ from typing import Any
 from wotnot.errors import Invalid, NotFound
 from wotnot.models import Channel, MediaFile
 from wotnot.services import media
+from wotnot.services.template_rules import shape_problem
 from wotnot.services.whatsapp.components import (
     Component,
     cards_of,
@@ -25,6 +26,11 @@ class SampleFiles:
 
     header: MediaFile | None = None
     cards: Mapping[int, MediaFile] = field(default_factory=dict)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether any file is chosen."""
+        return bool(self.header or self.cards)
 
     def stand_in(self, components: Sequence[Component]) -> list[dict[str, Any]]:
         """The components as if the files were uploaded, to check the rest of them."""
@@ -48,8 +54,11 @@ def find_sample_files(
 ) -> SampleFiles:
     """The files that stand for samples of these components; `card_file_ids` go by the cards' places.
 
-    Raises Invalid for a file that is not in the library (any more) or is of another kind than its header.
+    Raises Invalid for components that are none at all, and for a file that is not in the library (any more) or is of another
+    kind than its header.
     """
+    if problem := shape_problem(components):
+        raise Invalid({"components": problem})
     header = None
     if header_file_id is not None:
         header = _file(workspace_id, find(components, "HEADER"), header_file_id, "header_file_id")

@@ -1,6 +1,7 @@
 """Templates as Meta knows them: fetched page by page, and kept current by its webhooks. Writes `templates` rows.
 
-Meta is the truth about status, category, quality and text; ours is the recycle bin, which Meta knows nothing of.
+Meta is the truth about status, category, quality and text; ours is the recycle bin, which Meta knows nothing of, and what
+a template was before (`services/template_versions.py`).
 """
 
 import logging
@@ -10,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 
 from wotnot import clock
 from wotnot.extensions import db
-from wotnot.models import Channel, ChannelState, Template, TemplateCategory, TemplateStatus
+from wotnot.models import Channel, ChannelState, Template, TemplateCategory, TemplateOrigin, TemplateStatus
 from wotnot.services import channels, events, queue
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.template_rules import infer_format
+from wotnot.services.template_versions import begin_history, change_template
+from wotnot.services.template_words import ToldWords, with_told_words
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError
 
@@ -135,6 +138,21 @@ def apply_category(
     return _update_known(waba_id, meta_id, name, language, {"category": read_category(category)})
 
 
+def apply_words(
+    waba_id: str, *, words: ToldWords, meta_id: str | None = None, name: str | None = None, language: str | None = None
+) -> int:
+    """Take Meta's word on a template's text (webhook `message_template_components_update`); answer the rows changed.
+
+    The webhook leaves out samples, pictures and cards, so the account is synced in the background as well.
+    """
+    with transaction():
+        found = _known(waba_id, meta_id, name, language)
+        for template in found:
+            _change(template, {"components": with_told_words(template.components, words)})
+        _sync_soon(waba_id)
+    return len(found)
+
+
 def read_remote(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """One of Meta's template objects as column values; None when it has no name or language."""
     name, language = row.get("name"), row.get("language")
@@ -198,10 +216,12 @@ def _merge(workspace_id: int, waba_id: str, remote: Sequence[dict[str, Any]], st
         .where(Template.workspace_id == workspace_id, Template.waba_id == waba_id)
         # Live rows last, so that one of them wins over a binned one of the same name.
         .order_by(Template.deleted_at.is_(None), Template.id)
+        .with_for_update()
     )
     for row in rows:
         known[row.name, row.language] = row
-    created = updated = 0
+    new: list[Template] = []
+    updated = 0
     seen: set[tuple[str, str]] = set()
     # Meta lists the newest first; ours are listed by falling id, so the newest must be written last.
     for values in reversed(remote):
@@ -211,22 +231,20 @@ def _merge(workspace_id: int, waba_id: str, remote: Sequence[dict[str, Any]], st
             updated += _change(known[key], values)
         else:
             known[key] = Template(workspace_id=workspace_id, waba_id=waba_id, synced_at=clock.now(), **values)
-            db.session.add(known[key])
-            created += 1
+            new.append(known[key])
+    db.session.add_all(new)
+    begin_history(new, TemplateOrigin.META)
     gone = [row for key, row in known.items() if key not in seen and _is_gone(row, started_at)]
     for row in gone:
-        row.deleted_at, row.status, row.updated_at = clock.now(), TemplateStatus.DELETED, clock.now()
-    return SyncResult(created, updated, len(gone))
+        row.deleted_at = clock.now()
+        change_template(row, {"status": TemplateStatus.DELETED, "reason": ""})
+    return SyncResult(len(new), updated, len(gone))
 
 
 def _change(row: Template, values: Mapping[str, Any]) -> int:
-    changed = [name for name, value in values.items() if getattr(row, name) != value]
-    for name in changed:
-        setattr(row, name, values[name])
-    if changed:
-        row.updated_at = clock.now()
+    is_changed = change_template(row, values)
     row.synced_at = clock.now()
-    return int(bool(changed) and row.deleted_at is None)
+    return int(is_changed and row.deleted_at is None)
 
 
 def _is_gone(row: Template, started_at: datetime) -> bool:
@@ -237,24 +255,32 @@ def _is_gone(row: Template, started_at: datetime) -> bool:
 def _update_known(
     waba_id: str, meta_id: str | None, name: str | None, language: str | None, values: dict[str, Any]
 ) -> int:
+    with transaction():
+        found = _known(waba_id, meta_id, name, language)
+        for template in found:
+            change_template(template, values)
+    return len(found)
+
+
+def _known(waba_id: str, meta_id: str | None, name: str | None, language: str | None) -> Sequence[Template]:
+    """The rows of a template in every workspace that has its account, locked; open pages are told. Needs a transaction."""
     which: list[ColumnElement[bool]] = []
     if meta_id:
         which.append(Template.meta_id == meta_id)
     if name and language:
         which.append((Template.name == name) & (Template.language == normalise_language(language)))
     if not which:
-        return 0
-    with transaction() as session:
-        touched = session.scalars(
-            update(Template)
-            .where(Template.waba_id == waba_id, or_(*which), Template.status != TemplateStatus.DELETED)
-            .values(**values, updated_at=func.now())
-            .returning(Template.workspace_id)
-            .execution_options(synchronize_session=False)
-        ).all()
-        for workspace_id in set(touched):
-            events.publish(workspace_id, TOPIC)
-    return len(touched)
+        return []
+    found = db.session.scalars(
+        select(Template)
+        .where(Template.waba_id == waba_id, or_(*which), Template.status != TemplateStatus.DELETED)
+        .order_by(Template.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for workspace_id in {template.workspace_id for template in found}:
+        events.publish(workspace_id, TOPIC)
+    return found
 
 
 def _sync_soon(waba_id: str) -> None:

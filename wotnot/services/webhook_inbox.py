@@ -21,6 +21,7 @@ from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
 from wotnot.services import broadcasts, consent, inbound, queue, receipts, tallies, template_sync
 from wotnot.services.group_commit import GroupCommit
+from wotnot.services.template_words import ToldWords
 from wotnot.services.transaction import on_commit, transaction
 from wotnot.services.whatsapp.errors import plain_words
 from wotnot.services.whatsapp.parse import Facts, Malformed, Preference, TemplateChange, parse_delivery
@@ -200,6 +201,8 @@ def _apply_template_change(change: TemplateChange) -> None:
         template_sync.apply_status(change.waba_id, event=change.value, reason=change.reason, **which)
     elif change.kind == "quality":
         template_sync.apply_quality(change.waba_id, quality=change.value, **which)
+    elif change.kind == "words":
+        template_sync.apply_words(change.waba_id, words=ToldWords(**change.words), **which)
     else:
         template_sync.apply_category(change.waba_id, category=change.value, **which)
 

@@ -145,6 +145,30 @@ def test_edit_goes_back_to_review(api: Api) -> None:
     assert (shown["status"], shown["components"][0]["text"]) == ("PENDING", "Changed text")
 
 
+def test_an_edit_tells_the_new_words(api: Api, receiver: Receiver) -> None:
+    template_id = api.post(PATH, draft()).json()["id"]
+    wait_for(lambda: api.get(f"/{template_id}").json()["status"] == "APPROVED")
+    shop = {"type": "URL", "text": "Shop", "url": "https://shop.example"}
+    footer = {"type": "FOOTER", "text": "Reply STOP"}
+    api.post(f"/{template_id}", {"components": [text("Changed text"), footer, buttons(shop)]})
+    (value,) = wait_for(lambda: receiver.of_field("message_template_components_update"))
+    assert value == {
+        "message_template_id": int(template_id),
+        "message_template_name": "autumn_news",
+        "message_template_language": "en_US",
+        "message_template_element": "Changed text",
+        "message_template_footer": "Reply STOP",
+        "message_template_buttons": [
+            {
+                "message_template_button_type": "URL",
+                "message_template_button_text": "Shop",
+                "message_template_button_url": "https://shop.example",
+            }
+        ],
+    }
+    wait_for(lambda: api.get(f"/{template_id}").json()["status"] == "APPROVED")
+
+
 def test_approved_templates_are_edited_once_a_day(api: Api) -> None:
     template_id = api.post(PATH, draft()).json()["id"]
     for expected in (200, 400):

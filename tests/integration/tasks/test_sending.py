@@ -1,5 +1,6 @@
 """The sender against the sandbox: each thing that Meta or the network may do, and what the ledger says afterwards."""
 
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from sqlalchemy import select
 from tests.cast import Cast
 from tests.factories import make_broadcast, make_channel, make_contact, make_contacts, make_message, make_template
 from tests.sandbox_control import SandboxControl
+from tests.servers import wait_until
 from wotnot.models import BroadcastState, ChannelState, Message, MessageState
 from wotnot.services import broadcasts, messages
 from wotnot.services.sender import Sender
 from wotnot.services.sender_recovery import recover_orphans
+from wotnot.services.template_versions import change_template
+from wotnot.services.transaction import transaction
 
 BODY = {"type": "BODY", "text": "Hi {{1}}, the shop opens at nine.", "example": {"body_text": [["Ann"]]}}
 PEOPLE = 12
@@ -35,6 +39,17 @@ def broadcast(committed_cast: Cast, sandbox: SandboxControl) -> Any:
 
 def send(app: Flask, seconds: float = 0.4) -> dict[str, int]:
     return Sender(app, threads=16, idle_seconds=0.2, max_seconds=seconds).run()
+
+
+def run_in_context(app: Flask, sender: Sender) -> None:
+    with app.app_context():
+        sender.run()
+
+
+def state_of(committed: Any, broadcast: Any) -> BroadcastState:
+    committed.expire_all()
+    state: BroadcastState = broadcast.state
+    return state
 
 
 def states(committed: Any) -> list[str]:
@@ -155,3 +170,44 @@ def test_a_single_message_goes_out(app: Flask, committed_cast: Cast, committed: 
     committed.refresh(message)
     assert message.state is MessageState.ACCEPTED
     assert sandbox.sends()["to"] == {contact.phone: 1}
+
+
+def test_each_message_names_the_words_it_went_out_with(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    template = broadcast.template
+    with transaction():
+        change_template(template, {"components": [BODY | {"text": "Hi {{1}}, the shop opens at ten."}]})
+    send(app, 3)
+    assert set(committed.scalars(select(Message.template_version))) == {2}
+
+
+def test_words_that_change_while_it_sends_are_noticed(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    """The new words need a value that nobody has, so the rest waits; with the old ones in mind all of it would fail."""
+    broadcast.channel.rate_per_second = 4
+    committed.commit()
+    sender = Sender(app, threads=4, idle_seconds=0.2, max_seconds=8)
+    thread = Thread(target=run_in_context, args=(app, sender))
+    thread.start()
+    wait_until(lambda: bool(sandbox.sends()["to"]), 5, "the first message")
+    with transaction():
+        change_template(broadcast.template, {"components": [BODY | {"text": "Hi {{1}}, {{2}} opens at ten."}]})
+    wait_until(lambda: state_of(committed, broadcast) is BroadcastState.PAUSED, 5, "the pause")
+    thread.join(12)
+    assert set(states(committed)) == {"accepted", "queued"}
+    assert set(sandbox.sends()["to"].values()) == {1}
+
+
+def test_a_template_that_asks_for_more_pauses_the_broadcast_and_fails_nobody(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl
+) -> None:
+    with transaction():
+        change_template(broadcast.template, {"components": [BODY | {"text": "Hi {{1}}, {{2}} opens at ten."}]})
+    send(app, 2)
+    committed.refresh(broadcast)
+    assert broadcast.state is BroadcastState.PAUSED
+    assert "needs a value for {{2}}" in broadcast.reason
+    assert states(committed) == ["queued"] * PEOPLE
+    assert sandbox.sends()["to"] == {}

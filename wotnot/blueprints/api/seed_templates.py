@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from wotnot.blueprints.api.schemas.seed import SeedTemplateSchema, check
 from wotnot.blueprints.api.seed_input import default_channel, read_body
-from wotnot.blueprints.guards import workspace_id
+from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.models import Template
 from wotnot.services import message_templates, template_bin
 from wotnot.services.pages import MAX_LIMIT
@@ -23,7 +23,7 @@ def create() -> ResponseReturnValue:
     """Submit a template to Meta."""
     body = check(SeedTemplateSchema, read_body())
     channel = default_channel(body.pop("channel_id"))
-    template = message_templates.create_template(workspace_id(), channel_id=channel.id, **body)
+    template = message_templates.create_template(workspace_id(), channel_id=channel.id, **body, user_id=actor().user.id)
     dumped = _dump(template)
     return jsonify({name: dumped[name] for name in ("id", "status", "category")})
 

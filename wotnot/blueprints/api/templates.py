@@ -7,14 +7,15 @@ from flask_smorest import Blueprint
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.templates import (
     CreateTemplateSchema,
+    EditTemplateSchema,
     SyncResultSchema,
     SyncSchema,
     TemplateArgs,
     TemplateSchema,
 )
-from wotnot.blueprints.guards import requires, workspace_id
+from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.models import Role, Template
-from wotnot.services import message_templates, template_bin
+from wotnot.services import message_templates, template_bin, template_edits
 from wotnot.services.message_templates import SyncResult
 from wotnot.services.pages import Page
 
@@ -31,7 +32,7 @@ blueprint = Blueprint(
 @blueprint.alt_response(422, description="Our rules or Meta refuse it; `errors` names the part.")
 def create(body: dict[str, Any]) -> Template:
     """Submit a template to Meta for review."""
-    return message_templates.create_template(workspace_id(), **body)
+    return message_templates.create_template(workspace_id(), **body, user_id=actor().user.id)
 
 
 @blueprint.get("")
@@ -56,6 +57,17 @@ def sync(body: dict[str, Any]) -> SyncResult:
 def show(template_id: int) -> Template:
     """Get one template, also from the recycle bin."""
     return message_templates.get_template(workspace_id(), template_id)
+
+
+@blueprint.patch("/<int:template_id>")
+@requires(Role.ADMIN)
+@blueprint.arguments(EditTemplateSchema)
+@blueprint.response(200, TemplateSchema)
+@blueprint.alt_response(409, description="Meta does not take an edit now, or broadcasts would lack a value.")
+@blueprint.alt_response(422, description="Our rules or Meta refuse it; `errors` names the part.")
+def edit(body: dict[str, Any], template_id: int) -> Template:
+    """Change the words of a template; Meta reviews it again. Name and language stay, the category too once it is approved."""
+    return template_edits.edit_template(workspace_id(), template_id, **body, user_id=actor().user.id)
 
 
 @blueprint.delete("/<int:template_id>")

@@ -13,7 +13,7 @@ from wotnot.blueprints.template_form.parts import (
     OfferValues,
 )
 from wotnot.blueprints.template_form.reading import kept_fields, kept_samples, read_form
-from wotnot.blueprints.template_form.values import HEADER_KINDS, TemplateValues
+from wotnot.blueprints.template_form.values import HEADER_KINDS, TemplateValues, categories_of
 
 __all__ = [
     "BUTTON_TYPES",
@@ -24,6 +24,7 @@ __all__ = [
     "CodeValues",
     "OfferValues",
     "TemplateValues",
+    "categories_of",
     "change",
     "kept_fields",
     "kept_samples",

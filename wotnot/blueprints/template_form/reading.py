@@ -37,6 +37,7 @@ def read_form(form: Form) -> TemplateValues:
     types = tuple(one for one in form.getlist("card_button") if one in CARD_BUTTON_TYPES)[:MAX_CARD_BUTTONS] or ("URL",)
     cards = _cards(form, types)
     return TemplateValues(
+        template_id=_id(form.get("template_id", "")),
         kind=kind,
         channel_id=form.get("channel_id", ""),
         name=form.get("name", "").strip(),
@@ -88,7 +89,7 @@ def _one_of(value: str, known: Sequence[str], default: str = "") -> str:
 
 
 def _id(value: str) -> str:
-    return value if value.isdecimal() and len(value) <= _LONGEST_ID else ""
+    return value if value.isascii() and value.isdecimal() and len(value) <= _LONGEST_ID else ""
 
 
 def _lines(text: str) -> str:

@@ -5,7 +5,6 @@ Components may come from Meta with parts that we do not know; nothing here raise
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from wotnot.blueprints.template_form.parts import (
     BUTTON_TYPES,
@@ -35,6 +34,7 @@ from wotnot.services.whatsapp.components import (
     samples_of,
     text_of,
 )
+from wotnot.services.whatsapp.one_time_code import is_code, told_by
 
 _PLACES = {"HEADER": "the header", "BODY": "the body", "FOOTER": "the footer", "LIMITED_TIME_OFFER": "the offer"}
 _MEDIA_WORDS = {"IMAGE": "picture", "VIDEO": "video", "DOCUMENT": "document"}
@@ -60,15 +60,20 @@ def take_apart(components: Sequence[Component], parameter_format: str) -> dict[s
     return common | _kind(components)
 
 
-def left_out(components: Sequence[Component], rebuilt: Sequence[Component], parameter_format: str) -> list[str]:
+def left_out(components: Sequence[Component], rebuilt: Sequence[Component]) -> list[str]:
     """What of `components` is not in what the form makes of them, each as a few words such as "the header (PRODUCT)"."""
-    files = _files(components)
     if "add_security_recommendation" in find(rebuilt, "BODY"):
-        return files + _missing(_code_facts(components), _code_facts(rebuilt))
-    missing = _missing(dict(_facts(components)), dict(_facts(rebuilt)))
+        return _missing(_code_facts(components), _code_facts(rebuilt))
+    return _missing(dict(_facts(components)), dict(_facts(rebuilt)))
+
+
+def asked_again(components: Sequence[Component], rebuilt: Sequence[Component], parameter_format: str) -> list[str]:
+    """The samples that do not come along, each in a few words; the form has a place for them."""
+    if is_code(components):
+        return []
     before, after = samples_of(_arranged(components), parameter_format), samples_of(rebuilt, parameter_format)
-    samples = [f"the sample of {key}" for key in before.keys() - after.keys() if not key.endswith(_FILE_SAMPLES)]
-    return files + missing + sorted(samples)
+    gone = [key for key in before.keys() - after.keys() if not key.endswith(_FILE_SAMPLES)]
+    return _files(components) + sorted(f"the sample of {key}" for key in gone)
 
 
 def _arranged(components: Sequence[Component]) -> list[Component]:
@@ -142,29 +147,18 @@ def _card(card: Sequence[Component], types: Sequence[str]) -> CardValues:
 
 
 def _code(components: Sequence[Component], button: Component) -> CodeValues:
-    told = _told_by(button)
+    told = told_by(button)
     minutes = find(components, "FOOTER").get("code_expiration_minutes")
     return CodeValues(
-        type=told.get("otp_type", "").upper() or "COPY_CODE",
+        type=told["otp_type"] or "COPY_CODE",
         text=text_of(button, "text"),
-        autofill=told.get("autofill_text", ""),
-        package=told.get("package_name", ""),
-        signature=told.get("signature_hash", ""),
+        autofill=told["autofill_text"],
+        package=told["package_name"],
+        signature=told["signature_hash"],
         advice=bool(find(components, "BODY").get("add_security_recommendation")),
         minutes="" if minutes is None else str(minutes),
         terms=button.get("zero_tap_terms_accepted") is True,
     )
-
-
-def _told_by(button: Component) -> dict[str, str]:
-    """What a code's button says of its app. One that was read back from Meta is a link, which says it in its address."""
-    if _type_of(button) == "OTP":
-        apps = button.get("supported_apps")
-        app = apps[0] if isinstance(apps, list) and apps else {}
-        named = {name: text_of(app, name) for name in ("package_name", "signature_hash")}
-        return named | {name: text_of(button, name) for name in ("otp_type", "autofill_text")}
-    query = {name: values[0] for name, values in parse_qs(urlsplit(text_of(button, "url")).query).items()}
-    return query | {"autofill_text": query.get("cta_display_name", "")}
 
 
 # ---------------------------------------------------------------- what is left out

@@ -16,7 +16,7 @@ from wotnot.blueprints.template_form.parts import (
     CodeValues,
     OfferValues,
 )
-from wotnot.blueprints.template_form.taking_apart import left_out, take_apart
+from wotnot.blueprints.template_form.taking_apart import asked_again, left_out, take_apart
 from wotnot.services.template_library import LibraryTemplate
 from wotnot.services.template_rules import Finding, check_template, direction_of
 from wotnot.services.whatsapp.components import MEDIA_FORMATS, TemplateVariable, list_variables, variable_names
@@ -29,14 +29,21 @@ _CATEGORY_OF = {OFFER: "MARKETING", CATALOG: "MARKETING", CODE: "AUTHENTICATION"
 _NOT_ASKED = ("header.image", "header.video", "header.document")
 
 
+def categories_of(kind: str) -> tuple[str, ...]:
+    """The categories in which Meta takes this kind of message."""
+    return (_CATEGORY_OF[kind],) if kind in _CATEGORY_OF else ("MARKETING", "UTILITY")
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
     """What is in the form, just as it was typed; of every kind of message, also of those that are not shown.
 
     `samples` is by variable key, `header_file_id` a file of the library. `card_buttons` are the types of the buttons that each
-    card has. `left_out` says in words what of a template the form cannot show.
+    card has. `template_id` is the template that is being edited, nothing for a new one. `left_out` says in words what of a
+    template the form cannot show, `asked_again` which of its samples have to be chosen or written again.
     """
 
+    template_id: str = ""
     kind: str = USUAL
     channel_id: str = ""
     name: str = ""
@@ -55,6 +62,7 @@ class TemplateValues:
     code: CodeValues = field(default_factory=CodeValues)
     samples: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    asked_again: tuple[str, ...] = ()
 
     @classmethod
     def from_library(cls, template: LibraryTemplate, channel_id: str = "") -> "TemplateValues":
@@ -82,11 +90,19 @@ class TemplateValues:
         language: str = "en",
         category: str = "MARKETING",
     ) -> "TemplateValues":
-        """Any template, as if somebody had typed it. What the form cannot show is said in `left_out`."""
+        """Any template, as if somebody had typed it. What the form cannot show is said in `left_out`, and what does
+        not come along in `asked_again`.
+        """
         components = [part for part in components if isinstance(part, Mapping)]
         parts = take_apart(components, parameter_format)
-        values = cls(channel_id=channel_id, name=name, language=language, category=category.upper(), **parts)
-        return replace(values, left_out=tuple(left_out(components, values.components, parameter_format)))
+        if parts["kind"] != CODE:  # its category is no choice, and none for the other kinds
+            parts["category"] = category.upper()
+        values = cls(channel_id=channel_id, name=name, language=language, **parts)
+        return replace(
+            values,
+            left_out=tuple(left_out(components, values.components)),
+            asked_again=tuple(asked_again(components, values.components, parameter_format)),
+        )
 
     @property
     def components(self) -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
-"""The words of a one-time code. Meta writes them, in every language; here they are in English, for what is shown until
-Meta's own have been fetched. Source: Meta's reference for authentication templates.
+"""One-time codes. Meta writes their words, in every language; here they are in English, for what is shown until Meta's own
+have been fetched. What a business says of a code is only how it is handed over. Source: Meta's reference for
+authentication templates.
 """
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from wotnot.services.whatsapp.components import Component, find, text_of
+from wotnot.services.whatsapp.components import Component, buttons_of, find, is_otp, text_of
 
 CODE = "123456"
 _BODY = "*{{1}}* is your verification code."
@@ -17,10 +19,42 @@ def with_words(components: Sequence[Component]) -> list[dict[str, Any]]:
     return [_with_words(part) for part in components]
 
 
-def is_without_words(components: Sequence[Component]) -> bool:
-    """Whether these are the components of a one-time code as they are submitted, without the text that Meta adds."""
+def as_shown(components: Sequence[Component]) -> list[dict[str, Any]]:
+    """Any template as people see it: a one-time code that is as it was submitted, with Meta's words in it."""
+    return with_words(components) if _is_without_words(components) else [dict(part) for part in components]
+
+
+def is_code(components: Sequence[Component]) -> bool:
+    """Whether this is a one-time code, as it is submitted or as it is read back."""
+    return any(is_otp(button) for button in buttons_of(components))
+
+
+def told_by(button: Component) -> dict[str, str]:
+    """What a code's button says: `otp_type`, `autofill_text`, and `package_name` and `signature_hash` of its first app.
+
+    One that was read back from Meta is a link, which says it in its address.
+    """
+    app = next(iter(apps_of(button)), ("", ""))
+    own = _told_in(button)
+    return {
+        "otp_type": text_of(own, "otp_type").upper(),
+        "autofill_text": text_of(own, "autofill_text") or text_of(own, "cta_display_name"),
+        "package_name": app[0],
+        "signature_hash": app[1],
+    }
+
+
+def apps_of(button: Component) -> list[tuple[str, str]]:
+    """The apps that take the code from a code's button, as (package name, signature hash)."""
+    listed = button.get("supported_apps")
+    named = listed if isinstance(listed, list) else [_told_in(button)]
+    pairs = [(text_of(app, "package_name"), text_of(app, "signature_hash")) for app in named]
+    return [pair for pair in pairs if any(pair)]
+
+
+def _is_without_words(components: Sequence[Component]) -> bool:
     body = find(components, "BODY")
-    return bool(body) and not text_of(body, "text")
+    return is_code(components) and bool(body) and not text_of(body, "text")
 
 
 def _with_words(part: Component) -> dict[str, Any]:
@@ -35,3 +69,10 @@ def _with_words(part: Component) -> dict[str, Any]:
 
 def _expiry(minutes: object) -> str:
     return f"This code expires in {minutes} {'minute' if minutes == 1 else 'minutes'}."
+
+
+def _told_in(button: Component) -> Component:
+    """Where a code's button says what it does: in itself, or in its address."""
+    if text_of(button, "type").upper() == "OTP":
+        return button
+    return {name: values[0] for name, values in parse_qs(urlsplit(text_of(button, "url")).query).items()}

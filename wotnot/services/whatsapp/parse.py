@@ -59,7 +59,10 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class TemplateChange:
-    """Meta changed a template: `kind` is status, quality or category, `value` the new one, `reason` Meta's."""
+    """Meta changed a template: `kind` is status, quality, category or words, `value` the new one, `reason` Meta's.
+
+    `words` are the new text when the kind is words: header, body and footer, and the buttons if they were told.
+    """
 
     waba_id: str
     kind: str
@@ -68,6 +71,7 @@ class TemplateChange:
     language: str
     value: str
     reason: str = ""
+    words: Json = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -234,6 +238,8 @@ def _read_template(facts: Facts, waba_id: str, name: str, value: Json) -> None:
         new = str(value["new_category"])
     elif "event" in value:
         kind, new = "status", str(value["event"])
+    elif "message_template_element" in value:
+        kind, new = "words", ""
     else:
         facts.unknown.append(name)
         return
@@ -246,8 +252,27 @@ def _read_template(facts: Facts, waba_id: str, name: str, value: Json) -> None:
             language=str(value.get("message_template_language") or "").replace("-", "_"),
             value=new,
             reason=_reason(value),
+            words=_words(value) if kind == "words" else {},
         )
     )
+
+
+def _words(value: Json) -> Json:
+    """The text of a template. Parts that it does not have are left out by Meta, and so are buttons of most kinds."""
+    told = value.get("message_template_buttons")
+    words: Json = {
+        "header": str(value.get("message_template_title") or ""),
+        "body": str(value["message_template_element"]),
+        "footer": str(value.get("message_template_footer") or ""),
+    }
+    if told is not None:
+        words["buttons"] = tuple(_button(button) for button in told)
+    return words
+
+
+def _button(told: Json) -> dict[str, str]:
+    names = ("type", "text", "url", "phone_number")
+    return {name: str(told.get(f"message_template_button_{name}") or "") for name in names}
 
 
 def _reason(value: Json) -> str:

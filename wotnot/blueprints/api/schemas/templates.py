@@ -26,6 +26,7 @@ class TemplateSchema(Schema):
     status = fields.String(metadata={"example": "approved", "description": "Only an approved one can be sent."})
     reason = fields.String(metadata={"description": "Why Meta rejected or paused it."})
     quality = fields.String(metadata={"example": "GREEN"})
+    version = fields.Integer(metadata={"description": "Counts the changes of its words, from 1."})
     meta_id = fields.String(allow_none=True)
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
@@ -53,6 +54,32 @@ class CreateTemplateSchema(RequestSchema):
         metadata={"description": "Files of `/media` by the cards' places: the samples of a carousel's headers."},
     )
     parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
+
+
+class EditTemplateSchema(RequestSchema):
+    """Other words for a template that Meta has."""
+
+    components = fields.List(
+        fields.Dict(keys=fields.String()),
+        required=True,
+        metadata={"description": "All of them: they replace the old ones.", "example": _COMPONENTS},
+    )
+    category = fields.String(
+        load_default=None, allow_none=True, metadata={"description": "Fixed once the template is approved."}
+    )
+    header_file_id = fields.Integer(
+        load_default=None, allow_none=True, metadata={"description": "As when creating; a new sample each time."}
+    )
+    card_file_ids = fields.List(
+        fields.Integer(allow_none=True), load_default=list, metadata={"description": "As when creating."}
+    )
+    parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
+    confirmed = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "Change it although drafts or scheduled broadcasts will lack a value for new variables."
+        },
+    )
 
 
 class TemplateArgs(CursorArgs):

@@ -1,0 +1,59 @@
+"""Migration 0005 on a database that is in use: today's words become the first version, and the way back loses nothing."""
+
+import subprocess
+
+import psycopg2
+import pytest
+
+from launcher.paths import ROOT
+from tests.servers import VENV_BIN, Stores
+
+BEFORE = "0004"
+A_TEMPLATE = """
+    INSERT INTO workspaces (name) VALUES ('Casa Verde');
+    INSERT INTO templates (workspace_id, waba_id, name, language, category, status, components, created_at)
+    SELECT id, '7', 'news', 'en', 'utility', 'approved', '[{"type": "BODY", "text": "Hello."}]', '2026-01-02 03:04Z'
+    FROM workspaces;
+"""
+A_VERSION = """
+    SELECT v.number, v.origin, v.category, v.components -> 0 ->> 'text', v.created_at = t.created_at, t.version, e.after
+    FROM template_versions v JOIN templates t ON t.id = v.template_id JOIN template_events e ON e.template_id = t.id
+"""
+
+
+@pytest.fixture
+def url(stores: Stores, environment: dict[str, str]) -> str:
+    """A database as it was before, with a template in it."""
+    url = stores.create_database("wotnot_before_versions")
+    migrate(environment, url, "upgrade", BEFORE)
+    run(url, A_TEMPLATE)
+    return url
+
+
+def migrate(environment: dict[str, str], url: str, way: str, revision: str) -> None:
+    command = [str(VENV_BIN / "flask"), "--app", "wsgi", "db", way, revision]
+    env = environment | {"DATABASE_URL": url}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(url: str, statement: str) -> list[tuple[object, ...]]:
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()
+
+
+def test_words_become_the_first_version_and_survive_the_way_back(url: str, environment: dict[str, str]) -> None:
+    for _ in range(2):
+        migrate(environment, url, "upgrade", "0005")
+        assert run(url, A_VERSION) == [(1, "meta", "utility", "Hello.", True, 1, "1")]
+        migrate(environment, url, "downgrade", BEFORE)
+    assert run(url, "SELECT name, components -> 0 ->> 'text' FROM templates") == [("news", "Hello.")]
+    columns = (
+        "SELECT 1 FROM information_schema.columns WHERE table_name = 'messages' AND column_name = 'template_version'"
+    )
+    assert run(url, columns) == []
