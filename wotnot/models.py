@@ -7,7 +7,7 @@ Contents
     4. Channels and templates: Channel, Template, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
-    7. Talking: Conversation, WebhookEvent
+    7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent
     8. Writing with AI: AiSetting, AiCall
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
@@ -38,7 +38,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wotnot.extensions import Base
@@ -211,6 +211,15 @@ class ConversationState(StrEnum):
     CLOSED = "closed"
 
 
+class EventKind(StrEnum):
+    """What happened in a conversation beside its messages; `note` is a member's private word."""
+
+    NOTE = "note"
+    ASSIGNED = "assigned"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
 class WebhookState(StrEnum):
     """A raw delivery: waiting, understood, or kept aside with its error."""
 
@@ -232,6 +241,7 @@ class Workspace(Base):
     default_country: Mapped[str] = mapped_column(String(2), server_default="US")
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     is_demo: Mapped[Flag]
+    auto_assign: Mapped[Flag]
     created_at: Mapped[Created]
 
 
@@ -256,7 +266,7 @@ class User(UserMixin, Base):
 
 
 class Member(Base):
-    """A user in a workspace, with a role."""
+    """A user in a workspace, with a role. `assigned_at` is when a conversation was last handed to them by turns."""
 
     __tablename__ = "members"
 
@@ -264,6 +274,7 @@ class Member(Base):
     workspace_id: Mapped[WorkspaceId]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[Role] = mapped_column(_enum(Role, "role"))
+    assigned_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
     user: Mapped[User] = relationship()
@@ -715,8 +726,8 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
-        # The thread with a contact.
-        Index("ix_messages_contact_id_id", "contact_id", "id"),
+        # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
+        Index("ix_messages_thread", "contact_id", "created_at", "id"),
         # Those that failed or were left out for one reason, and those that failed after Meta had taken them.
         Index(
             "ix_messages_causes",
@@ -763,7 +774,10 @@ class MessageTally(Base):
 
 
 class Conversation(Base):
-    """The thread between a channel and a contact, with the 24-hour window that their last message opened."""
+    """The thread between a channel and a contact, with the 24-hour window that their last message opened.
+
+    `read_through` is the newest message that a member has seen, `labels` the team's own words for the thread.
+    """
 
     __tablename__ = "conversations"
 
@@ -775,6 +789,8 @@ class Conversation(Base):
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"))
     window_expires_at: Mapped[Moment | None]
     unread_count: Mapped[Count]
+    read_through: Mapped[int | None] = mapped_column(BigInteger)
+    labels: Mapped[list[str]] = mapped_column(ARRAY(String(40)), server_default=text("'{}'"))
     last_message_id: Mapped[int | None] = mapped_column(BigInteger)
     last_message_at: Mapped[Moment | None]
     created_at: Mapped[Created]
@@ -783,9 +799,74 @@ class Conversation(Base):
 
     __table_args__ = (
         UniqueConstraint("channel_id", "contact_id"),
+        # Each view of the list is a walk along one of these, newest first.
         Index("ix_conversations_workspace_id_last_message_at_id", "workspace_id", "last_message_at", "id"),
+        Index("ix_conversations_by_state", "workspace_id", "state", "last_message_at", "id"),
+        Index("ix_conversations_by_assignee", "workspace_id", "assignee_id", "last_message_at", "id"),
+        Index(
+            "ix_conversations_unread",
+            "workspace_id",
+            "last_message_at",
+            "id",
+            postgresql_where=text("unread_count > 0"),
+        ),
+        Index("ix_conversations_labels", "labels", postgresql_using="gin", postgresql_where=text("labels <> '{}'")),
         Index("ix_conversations_window", "window_expires_at", postgresql_where=text("state = 'open'")),
+        # A contact's threads, also when the contact is deleted.
+        Index("ix_conversations_contact_id", "contact_id"),
     )
+
+
+class ConversationEvent(Base):
+    """A private note, or that somebody was assigned, closed the thread, or opened it again."""
+
+    __tablename__ = "conversation_events"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    kind: Mapped[EventKind] = mapped_column(_enum(EventKind, "kind"))
+    text: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[Created]
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),)
+
+
+class MessageText(Base):
+    """The words of a message in a conversation, for the search; broadcasts are not in it."""
+
+    __tablename__ = "message_texts"
+
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    workspace_id: Mapped[WorkspaceId]
+    words: Mapped[str] = mapped_column(Text)
+    lexemes: Mapped[str] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('simple', words)", persisted=True), deferred=True
+    )
+
+    __table_args__ = (
+        Index("ix_message_texts_workspace_id_message_id", "workspace_id", "message_id"),
+        Index("ix_message_texts_lexemes", "lexemes", postgresql_using="gin"),
+    )
+
+
+class CannedReply(Base):
+    """An answer that the team keeps ready; `/shortcut` in the composer brings it."""
+
+    __tablename__ = "canned_replies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shortcut: Mapped[str] = mapped_column(String(40))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("workspace_id", "shortcut"),)
 
 
 class WebhookEvent(Base):

@@ -34,6 +34,7 @@ FIELDS = {
     "broadcasts-api.change": {"name": "Mine now"},
     "broadcasts-api.retry": {"scope": "failed"},
     "channels-api.change": {"rate_per_second": 5},
+    "conversations-api.reply": {"type": "text", "text": {"body": "Hello"}},
     "contacts-api.replace": {"phone": "+27821112222", "name": "Mine now"},
 }
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")

@@ -32,6 +32,8 @@ JOBS: dict[str, Job] = {
     "sweep_broadcasts": Job("events", "wotnot.tasks.broadcasts.sweep_broadcasts", 60),
     "sweep_imports": Job("events", "wotnot.tasks.imports.sweep_imports", 60),
     "sweep_conversations": Job("events", "wotnot.tasks.webhooks.sweep_conversations", 60),
+    "tell_read": Job("events", "wotnot.tasks.webhooks.tell_read", 60),
+    "tell_typing": Job("events", "wotnot.tasks.webhooks.tell_typing", 60),
     "start_broadcast": Job("events", "wotnot.tasks.broadcasts.start_broadcast", 60),
     "send_mail": Job("default", "wotnot.tasks.mail.send_mail", 60),
     # default: may take minutes

@@ -176,3 +176,5 @@ class Recorder:
             if now - self._told.get(broadcast_id, 0.0) >= TELL_SECONDS:
                 self._told[broadcast_id] = now
                 events.publish_now(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
+        for workspace_id, contact_id in {(c.workspace_id, c.contact_id) for c, _ in judged if not c.broadcast_id}:
+            events.publish_now(workspace_id, f"contact:{contact_id}")

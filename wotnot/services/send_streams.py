@@ -89,6 +89,8 @@ def single_body(claim: Claim) -> bytes:
         claim.type: claim.content,
         "biz_opaque_callback_data": callback_of(claim.id),
     }
+    if claim.context_wamid:
+        message["context"] = {"message_id": claim.context_wamid}
     return _encode(message, claim)
 
 

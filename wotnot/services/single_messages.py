@@ -1,12 +1,15 @@
 """One message to one person, outside of any broadcast: checked here, then written to the ledger for the sender."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.models import Channel, ChannelState, Contact, Message
-from wotnot.services import channels, consent, contacts, media, message_templates, messages
+from wotnot.services import channels, consent, contacts, conversations, media, message_templates, messages
+from wotnot.services.interactive import interactive_body
 from wotnot.services.phone_numbers import PhoneError, parse_phone
+from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.payloads import (
     MissingVariable,
     UnsupportedTemplate,
@@ -15,9 +18,11 @@ from wotnot.services.whatsapp.payloads import (
     text_message,
 )
 
-MAX_TEXT, MAX_CAPTION = 4096, 1024
+MAX_TEXT, MAX_CAPTION, MAX_EMOJI = 4096, 1024, 16
 MEDIA_TYPES = ("image", "document", "audio", "video")
 TYPES = ("template", "text", *MEDIA_TYPES)
+REPLY_TYPES = (*TYPES, "reaction", "interactive")
+"""What may be sent within a conversation."""
 
 
 def send_message(
@@ -39,23 +44,73 @@ def send_message(
     channel = channels.get_channel(workspace_id, channel_id)
     _refuse_stopped(channel)
     contact = _contact_of(workspace_id, to)
-    if not consent.may_message(contact):
-        raise Conflict("This person opted out of your messages.", code="opted_out")
+    return queue_draft(draft_message(channel, contact, type=type, content=content), user_id=user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that was checked: `body` is the Cloud API's object for `type`."""
+
+    workspace_id: int
+    channel_id: int
+    contact_id: int
+    phone: str
+    wa_user_id: str | None
+    type: str
+    body: dict[str, Any]
+    template_id: int | None = None
+
+
+def draft_message(channel: Channel, contact: Contact, *, type: str, content: Mapping[str, Any]) -> Draft:  # noqa: A002
+    """Check a message to a contact and bring its file to Meta; nothing is written yet.
+
+    An opt-out is about what we send unasked, that is templates: within the window a person who asks gets an answer.
+    Raises as `send_message` does.
+    """
+    _refuse_stopped(channel)
     template_id = None
     if type == "template":
-        template_id, body = _template_content(workspace_id, channel_id, content)
+        if not consent.may_message(contact):
+            raise Conflict("This person opted out of your messages.", code="opted_out")
+        template_id, body = _template_content(channel.workspace_id, channel.id, content)
     else:
-        _refuse_closed_window(channel_id, contact)
+        _refuse_closed_window(channel.id, contact)
         body = _free_content(type, _with_meta_id(channel, type, content))
-    return messages.create_message(
-        workspace_id,
-        channel_id=channel_id,
-        contact_id=contact.id,
-        phone=contact.phone or "",
-        type=type,
-        content=body,
-        template_id=template_id,
-        user_id=user_id,
+    return _draft(channel, contact, type, body, template_id)
+
+
+def draft_again(channel: Channel, contact: Contact, failed: Message) -> Draft:
+    """The same message once more, checked anew. Raises Conflict."""
+    _refuse_stopped(channel)
+    if failed.type != "template":
+        _refuse_closed_window(channel.id, contact)
+    elif not consent.may_message(contact):
+        raise Conflict("This person opted out of your messages.", code="opted_out")
+    return _draft(channel, contact, failed.type, dict(failed.content or {}), failed.template_id)
+
+
+def queue_draft(draft: Draft, *, user_id: int | None = None, context_wamid: str | None = None) -> Message:
+    """Write a draft into the ledger for the sender, and move its conversation on. Joins the caller's transaction."""
+    with transaction():
+        message = messages.create_message(
+            draft.workspace_id,
+            channel_id=draft.channel_id,
+            contact_id=draft.contact_id,
+            phone=draft.phone,
+            wa_user_id=draft.wa_user_id,
+            type=draft.type,
+            content=draft.body,
+            template_id=draft.template_id,
+            user_id=user_id,
+            context_wamid=context_wamid,
+        )
+        conversations.note_outbound(message)
+    return message
+
+
+def _draft(channel: Channel, contact: Contact, type: str, body: dict[str, Any], template_id: int | None) -> Draft:  # noqa: A002
+    return Draft(
+        channel.workspace_id, channel.id, contact.id, contact.phone or "", contact.wa_user_id, type, body, template_id
     )
 
 
@@ -116,6 +171,10 @@ def _with_meta_id(channel: Channel, type: str, content: Mapping[str, Any]) -> Ma
 
 
 def _free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+    if type == "reaction":
+        return _reaction(content)
+    if type == "interactive":
+        return interactive_body(content)
     if type == "text":
         body = str(content.get("body") or "")
         if not body.strip() or len(body) > MAX_TEXT:
@@ -129,3 +188,11 @@ def _free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # n
     if len(caption) > MAX_CAPTION:
         raise Invalid({"media.caption": f"At most {MAX_CAPTION:,} characters."})
     return dict(media_message("", type, source, caption=caption, filename=str(content.get("filename") or ""))[type])
+
+
+def _reaction(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An emoji on a message; an empty one takes the earlier reaction back."""
+    emoji = str(content.get("emoji") or "").strip()
+    if len(emoji) > MAX_EMOJI or (emoji.isascii() and emoji):
+        raise Invalid({"reaction.emoji": "A reaction is one emoji."})
+    return {"message_id": str(content["message_id"]), "emoji": emoji}
