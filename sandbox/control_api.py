@@ -323,7 +323,16 @@ class ControlApi:
                 "last_inbound_at": chat.last_inbound_at,
                 "marketing_stopped": chat.marketing_stopped,
                 "messages": [
-                    {"id": m.wamid, "out": m.out, "type": m.type, "body": m.body, "state": m.state, "error": m.error}
+                    {
+                        "id": m.wamid,
+                        "out": m.out,
+                        "type": m.type,
+                        "body": m.body,
+                        "state": m.state,
+                        "error": m.error,
+                        "context": m.context,
+                        "reaction": m.reaction,
+                    }
                     for m in chat.messages
                 ],
             }

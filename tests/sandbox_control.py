@@ -33,6 +33,11 @@ class SandboxControl:
         """How often each recipient was reached from this number."""
         return self._get(f"/sandbox/sends?phone_number_id={phone_number_id}")
 
+    def chat(self, wa_id: str, phone_number_id: str = PHONE_NUMBER_ID) -> list[dict[str, Any]]:
+        """The messages between a customer and a number, the oldest first."""
+        messages: list[dict[str, Any]] = self._get(f"/sandbox/customers/{wa_id}")["chats"][phone_number_id]["messages"]
+        return messages
+
     def post(self, path: str, body: object | None = None) -> Any:
         """Any other control call."""
         return self._post(path, body)
