@@ -26,8 +26,8 @@ TELL_EVERY_SECONDS = 0.12
 
 MIMETYPE = "application/x-ndjson"
 Line = Mapping[str, Any] | None
-"""`{"target", "html"}` replaces an element, `{"url"}` and `{"fields"}` change the address and hidden fields, `{"done"}` is
-the last one and is read out. None only shows whether somebody still reads."""
+"""`{"target", "html"}` replaces an element, `{"url"}`, `{"title"}` and `{"fields"}` change the address, the window's title
+and hidden fields, `{"done"}` is the last one and is read out. None only shows whether somebody still reads."""
 
 _slots = threading.BoundedSemaphore(MAX_ANSWERS)
 

@@ -18,6 +18,7 @@ from wotnot.services import ai_settings, assistant, assistant_drafts, assistant_
 from wotnot.services.assistant import Said
 from wotnot.services.assistant_talks import LONGEST_QUESTION, LONGEST_TITLE
 from wotnot.services.message_writer import components_of
+from wotnot.services.template_rules import LANGUAGES
 from wotnot.services.whatsapp.components import fill_text
 
 blueprint = Blueprint("assistant", __name__, url_prefix="/app/assistant")
@@ -49,6 +50,7 @@ def _words() -> dict[str, object]:
         "longest_title": LONGEST_TITLE,
         "is_stale": assistant_talks.is_stale,
         "message_of": _message_of,
+        "languages": LANGUAGES,
     }
 
 
@@ -181,7 +183,8 @@ def _first_lines(opened: AiTurn, *, adds: bool, is_new: bool) -> list[Line]:
             {"target": "#starts", "html": ""},
             {"target": "#talk-head", "html": render_template("assistant/_head.html", talk=talk)},
             {"target": "#talks", "html": render_template("assistant/_talks.html", talk=talk, talks=_talks())},
-            {"fields": {"conversation": str(talk.id)}, "url": f"{_HOME}/{talk.id}"},
+            {"target": "#talk-title", "html": render_template("assistant/_title.html", talk=talk)},
+            {"fields": {"conversation": str(talk.id)}, "url": f"{_HOME}/{talk.id}", "title": f"{talk.title} · WotNot"},
         ]
     return lines
 

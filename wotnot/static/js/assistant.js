@@ -52,7 +52,7 @@ async function keepWhatIsThere() {
 export function startAssistant() {
   if (!composer()) return;
   fit(question());
-  toEnd();
+  if (document.querySelector(".wn-turn")) toEnd();
   addEventListener("scroll", notePlace, { passive: true });
   document.addEventListener("keydown", onKey);
   document.addEventListener("input", (event) => {

@@ -3,8 +3,8 @@
 //   <button type="submit" data-stream>Ask</button>     sends its form (its own formaction counts) and reads the lines
 //   <button type="button" data-stream-stop>Stop</button>
 //
-// A line is a JSON object: {target, html} replaces an element, {fields} and {url} change hidden fields and the address,
-// {go} leaves for another page, {done} is the last one and is read out. Empty lines only show that somebody still writes.
+// A line is a JSON object: {target, html} replaces an element, {fields}, {url} and {title} change hidden fields, the address and
+// the window's title, {go} leaves for another page, {done} is the last one and is read out. Empty lines only show that somebody still writes.
 // Without scripts the same form is answered with a whole page.
 
 import { drawMarks } from "./preview.js";
@@ -40,6 +40,7 @@ function follow(line, form) {
   if (line.accepted) tell(form, "wn:accepted");
   if (line.target) swapIn(line.target, line.html);
   for (const [name, value] of Object.entries(line.fields || {})) form.elements[name].value = value;
+  if (line.title) document.title = line.title;
   if (line.url) history.replaceState(history.state, "", line.url);
   if (line.go) location.assign(line.go);
   if (line.done) document.getElementById("say").textContent = line.done;
