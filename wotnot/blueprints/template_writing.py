@@ -74,8 +74,7 @@ def _words() -> dict[str, object]:
 def index() -> Answer:
     """The brief, for whoever comes by the address; with `?broadcast=` the message is for that draft."""
     writing = _read_writing()
-    found = channels.list_channels(workspace_id())
-    writing.editor["channel_id"] = str(found[0].id) if found else ""
+    writing.editor = _empty_editor()
     if broadcast_id := request.args.get("broadcast", type=int):
         broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
         writing.editor["broadcast"] = str(broadcast.id)
@@ -219,6 +218,14 @@ def _read_editor() -> MultiDict[str, str]:
         return MultiDict([(str(name), str(value)) for name, value in pairs])
     except (ValueError, TypeError):
         return MultiDict()
+
+
+def _empty_editor() -> MultiDict[str, str]:
+    """What the editor starts with when nobody was in it yet."""
+    found = channels.list_channels(workspace_id())
+    values = TemplateValues(channel_id=str(found[0].id) if found else "")
+    names = ("channel_id", "language", "category", "header_kind")
+    return MultiDict({name: getattr(values, name) for name in names})
 
 
 def _first_brief(values: TemplateValues) -> dict[str, str]:

@@ -28,6 +28,9 @@ BUDGET_SECONDS = 50.0
 MOST_ROUNDS = 6
 """Calls of the model for one answer; in the last one it has to answer in words."""
 
+SAVE_EVERY_SECONDS = 1.0
+"""How often what is there is kept while it is written: no more than that is lost to somebody who looks elsewhere."""
+
 _MOST_CALLS_A_ROUND = 6
 _ANSWER_TOKENS = 2_000
 _IN_CIRCLES = "The model kept looking things up and gave no answer. Ask in other words, or try again."
@@ -98,6 +101,7 @@ class _Job:
     text: str = ""
     lookups: list[str] = field(default_factory=list)
     draft_count: int = 0
+    save_at: float = 0.0
 
     @property
     def seconds_left(self) -> float:
@@ -116,6 +120,8 @@ def _write(job: _Job) -> Answering:
     except GeneratorExit:
         end(AiTurnState.STOPPED, answer=_storable(job.text), lookups=job.lookups)
         raise
+    except _Stopped:
+        end(AiTurnState.STOPPED, answer=_storable(job.text), lookups=job.lookups)
     except (Conflict, Invalid, Unavailable) as error:
         end(AiTurnState.FAILED, reason=error.detail, lookups=job.lookups)
     except BaseException:
@@ -167,12 +173,16 @@ def _look_up(job: _Job, call: ToolCall) -> ToolResult:
 # ---------------------------------------------------------------- one call
 
 
+class _Stopped(Exception):  # noqa: N818 — named for what it is
+    """Somebody stopped the answer, here or in another tab, or deleted its conversation."""
+
+
 class _ToolsRefused(Exception):  # noqa: N818 — named for what it is
     """The model, or its server, takes no tools."""
 
 
 def _ask(job: _Job, *, has_tools: bool, may_call: bool) -> Generator[Said, None, Written]:
-    """One call of the model, counted. Raises Conflict, Invalid, Unavailable, _ToolsRefused."""
+    """One call of the model, counted. Raises Conflict, Invalid, Unavailable, _ToolsRefused, _Stopped."""
     writer = ai_settings.get_writer(job.asker.workspace_id)
     facts = None if has_tools else assistant_facts.outline(job.asker.workspace_id, job.asker.timezone)
     release_connection()
@@ -189,7 +199,7 @@ def _ask(job: _Job, *, has_tools: bool, may_call: bool) -> Generator[Said, None,
     job.text = ""
     try:
         written = yield from _pass_on(job, ai.stream(writer.provider, request, seconds=max(1.0, job.seconds_left)))
-    except GeneratorExit:
+    except (GeneratorExit, _Stopped):
         _note(job, writer, ai.estimate(request, job.text), "stopped")
         raise
     except AiFault as fault:
@@ -207,12 +217,22 @@ def _pass_on(job: _Job, pieces: ai.Stream) -> Generator[Said, None, Written]:
     try:
         while True:
             job.text += next(pieces)
+            _save(job)
             yield job.said
     except StopIteration as end:
         written: Written = end.value
         return written
     finally:
         pieces.close()
+
+
+def _save(job: _Job) -> None:
+    """Keep what is there, now and then. Raises _Stopped."""
+    if time.monotonic() < job.save_at:
+        return
+    job.save_at = time.monotonic() + SAVE_EVERY_SECONDS
+    if not assistant_talks.save_progress(job.turn_id, _storable(job.text), job.lookups):
+        raise _Stopped
 
 
 def _note(job: _Job, writer: Writer, written: Written | None, outcome: str) -> None:

@@ -155,6 +155,17 @@ def finish_turn(
         )
 
 
+def save_progress(turn_id: int, answer: str, lookups: Sequence[str]) -> bool:
+    """Keep how far an answer is, for other tabs and for a stop; answers whether it is still wanted."""
+    with transaction() as session:
+        saved: Any = session.execute(
+            update(AiTurn)
+            .where(AiTurn.id == turn_id, AiTurn.state == _S.WRITING)
+            .values(answer=answer, lookups=list(lookups))
+        )
+    return bool(saved.rowcount)
+
+
 def add_draft(turn_id: int, draft: Mapping[str, Any]) -> int:
     """Keep a draft with its turn; answers its place there. Raises Conflict when the turn was deleted meanwhile."""
     with transaction() as session:

@@ -328,6 +328,7 @@ def test_from_the_wizard_to_the_model_and_back(alice: Client, broadcast_id: int)
     fields = {name: hidden(page, name) for name in ("editor", "variants")}
     page = alice.submit(f"{DRAWER}/use", page=SETTINGS, use="0", **fields).text
     assert hidden(page, "broadcast") == str(broadcast_id)
+    assert re.search(r'value="MARKETING"\s+checked', page), "it can be submitted as it is"
     channel_id = hidden(page, "channel_id")
     assert channel_id.isdecimal(), "there is one number, and it is known"
 

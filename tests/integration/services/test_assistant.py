@@ -348,6 +348,23 @@ def test_a_closed_tab_stops_the_answer_and_keeps_what_is_there(people: People, s
     assert (call.outcome, call.answer_tokens > 0) == ("stopped", True)
 
 
+def test_another_tab_sees_how_far_it_is_and_can_stop_it(people: People, session: Any, sandbox: SandboxControl) -> None:
+    sandbox.set(ai_piece_ms=100)
+    turn_id = assistant.ask(people.here, people.alice, "Hello").id
+    writing = assistant.write_answer(people.here, people.alice, turn_id)
+    said = next(one for one in writing if len(one.text) > 100)
+    seen = people.turn(turn_id).answer
+    assert seen
+    assert said.text.startswith(seen)
+    assistant_talks.stop_turn(people.here, people.alice, turn_id)
+    list(writing)
+    turn = people.turn(turn_id)
+    assert turn.state is S.STOPPED
+    assert turn.answer.startswith(said.text.strip())
+    assert "This is the sandbox" not in turn.answer
+    assert session.scalars(select(AiCall.outcome)).all() == ["stopped"]
+
+
 def test_stop_lets_the_next_question_in_and_the_text_is_added_later(people: People) -> None:
     turn = assistant.ask(people.here, people.alice, "Hello")
     turn_id, talk_id = turn.id, turn.conversation_id

@@ -4,6 +4,7 @@ import { swapIn } from "./stream.js";
 
 const NEAR_THE_END = 120; // pixels: who scrolled up further wants to read there
 const NOTICED_MS = 400; // the server sees a closed connection when it writes the next piece
+const LATE_MS = 2500;
 
 const composer = () => document.getElementById("composer");
 const question = () => document.getElementById("question");
@@ -38,14 +39,26 @@ function notePlace() {
   isNear = scrollHeight - clientHeight - scrollY < NEAR_THE_END;
 }
 
+const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+async function drawTurn(id, address, method) {
+  const token = document.querySelector('meta[name="csrf-token"]').content;
+  const headers = { "HX-Request": "true", "X-CSRFToken": token };
+  const answer = await fetch(address, { method, headers }).catch(() => null);
+  if (answer?.ok) swapIn(`#${id}`, await answer.text());
+}
+
 async function keepWhatIsThere() {
   const turn = document.querySelector("[data-stop]");
   if (!turn) return;
-  await new Promise((wait) => setTimeout(wait, NOTICED_MS));
-  const token = document.querySelector('meta[name="csrf-token"]').content;
-  const headers = { "HX-Request": "true", "X-CSRFToken": token };
-  const answer = await fetch(turn.dataset.stop, { method: "POST", headers }).catch(() => null);
-  if (answer?.ok) swapIn(`#${turn.id}`, await answer.text());
+  const { id } = turn;
+  const address = turn.dataset.stop;
+  await wait(NOTICED_MS);
+  await drawTurn(id, address, "POST");
+  // A slow model's last words may have come to the server only now.
+  const stopped = document.getElementById(id);
+  await wait(LATE_MS);
+  if (stopped?.isConnected && !stopped.contains(document.activeElement)) drawTurn(id, address.replace(/\/stop$/, ""), "GET");
 }
 
 /** Does nothing where there is no composer. */
