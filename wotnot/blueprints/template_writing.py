@@ -140,7 +140,7 @@ def _lines(writing: Writing) -> Iterator[Line]:
         writing.variants = yield from _look_on(writer)
     except (Invalid, Conflict, Unavailable) as error:
         writing.errors = _errors_of(error)
-    yield {"target": "#ai", "html": _show(writing)}
+    yield {"target": "#ai", "html": render_template("message_templates/_ai.html", **_shown(writing))}
     count = len(writing.variants)
     yield {"done": "Nothing new was written." if writing.errors else f"{count} messages to choose from."}
 
@@ -165,21 +165,23 @@ def _look_on(writer: Writer) -> Generator[Line, None, list[Variant]]:
 
 
 def _show(writing: Writing) -> str:
-    values = read_form(writing.editor)
-    messages = [fill_text(one.components, one.draft.samples) for one in writing.variants]
     is_opening = is_htmx() and request.headers.get("HX-Target") == _DRAWER
-    return render(
-        "message_templates/ai.html",
-        "message_templates/_ai_drawer.html" if is_opening else "message_templates/_ai.html",
-        writing=writing,
-        values=values,
-        shown=list(zip(writing.variants, messages, strict=True)),
-        setup=ai_settings.get_setup(workspace_id()),
-        usage=ai_settings.get_usage(workspace_id()),
-        opens=is_opening,
+    partial = "message_templates/_ai_drawer.html" if is_opening else "message_templates/_ai.html"
+    return render("message_templates/ai.html", partial, opens=is_opening, **_shown(writing))
+
+
+def _shown(writing: Writing) -> dict[str, object]:
+    """What the drawer shows, or the page in its stead."""
+    messages = [fill_text(one.components, one.draft.samples) for one in writing.variants]
+    return {
+        "writing": writing,
+        "values": read_form(writing.editor),
+        "shown": list(zip(writing.variants, messages, strict=True)),
+        "setup": ai_settings.get_setup(workspace_id()),
+        "usage": ai_settings.get_usage(workspace_id()),
         # On a page of its own there is no editor to put a message into: it goes there whole.
-        is_alone=not is_htmx(),
-    )
+        "is_alone": not is_htmx(),
+    }
 
 
 def _rewrite(writing: Writing, wish: str, which: str) -> None:

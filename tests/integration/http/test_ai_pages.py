@@ -258,9 +258,9 @@ def test_on_a_page_of_its_own_the_buttons_need_no_editor_beside_them(alice: Clie
 # ---------------------------------------------------------------- piece by piece
 
 
-def lines_of(alice: Client, **fields: Any) -> list[dict[str, Any]]:
+def lines_of(alice: Client, headers: dict[str, str] = HTMX, **fields: Any) -> list[dict[str, Any]]:
     accept = {"Accept": "application/x-ndjson, application/json"}
-    answer = alice.submit(DRAWER, page=SETTINGS, headers=HTMX | accept, editor="[]", **brief(**fields))
+    answer = alice.submit(DRAWER, page=SETTINGS, headers=headers | accept, editor="[]", **brief(**fields))
     assert answer.mimetype == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.get_data(as_text=True).split("\n") if line]
     answer.close()
@@ -278,6 +278,14 @@ def test_variants_appear_as_they_are_written(alice: Client, channel_id: int) -> 
     assert lines[-2]["target"] == "#ai"
     assert lines[-2]["html"].count("Use this one") == 3
     assert lines[-1] == {"done": "3 messages to choose from."}
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["drawer", "page"])
+def test_only_the_form_is_put_into_the_page(alice: Client, channel_id: int, headers: dict[str, str]) -> None:
+    form = lines_of(alice, headers)[-2]["html"]
+    assert form.strip().startswith('<div id="ai"')
+    assert "<html" not in form
+    assert ("hx-target" in form) == bool(headers), "on a page of its own its buttons need no editor beside them"
 
 
 def test_what_breaks_a_rule_is_mended_in_sight_and_never_offered(
