@@ -8,7 +8,7 @@ Contents
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, WebhookEvent
-    8. Writing with AI: AiSetting, AiCall
+    8. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -127,6 +127,15 @@ class AiProvider(StrEnum):
     GEMINI = "gemini"
     OPENROUTER = "openrouter"
     CUSTOM = "custom"
+
+
+class AiTurnState(StrEnum):
+    """Where an answer of the assistant stands. Only `done` is whole; what is there of the others is shown as what it is."""
+
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 class Consent(StrEnum):
@@ -846,3 +855,47 @@ class AiCall(Base):
     created_at: Mapped[Created]
 
     __table_args__ = (Index("ix_ai_calls_workspace_id_created_at", "workspace_id", "created_at"),)
+
+
+class AiConversation(Base):
+    """A person's talk with the assistant in one workspace. Nobody else sees it."""
+
+    __tablename__ = "ai_conversations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[Name]
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_ai_conversations_workspace_id_user_id_id", "workspace_id", "user_id", "id"),)
+
+
+class AiTurn(Base):
+    """A question to the assistant and what became of its answer; `reason` says why there is none.
+
+    `lookups` are the tools that were used, in words; `drafts` what was drafted for the person to look at: a
+    `{"kind": "template", …fields}` lives only here, a `{"kind": "broadcast", "id", "name"}` is a draft of its own.
+    """
+
+    __tablename__ = "ai_turns"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("ai_conversations.id", ondelete="CASCADE"))
+    question: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(Text, server_default="")
+    state: Mapped[AiTurnState] = mapped_column(_enum(AiTurnState, "state"), server_default="writing")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    lookups: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    drafts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[Created]
+    started_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("ix_ai_turns_workspace_id_conversation_id_id", "workspace_id", "conversation_id", "id"),
+        # Two tabs cannot have an answer written in one conversation at a time.
+        Index(
+            "uq_ai_turns_conversation_id", "conversation_id", unique=True, postgresql_where=text("state = 'writing'")
+        ),
+    )

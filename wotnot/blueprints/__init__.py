@@ -24,6 +24,8 @@ MODULES = (
     "template_library",
     "media",
     "template_writing",
+    "light_markdown",
+    "assistant",
     "broadcasts",
     "webhooks",
     "stream",

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.blueprints.wizard_checks import check_groups, steps_of
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
@@ -180,6 +180,17 @@ def save_message(broadcast_id: int) -> Answer:
     return go_to(_after(broadcast, "when"))
 
 
+@blueprint.get("/<int:broadcast_id>/submitted")
+@requires(Role.ADMIN)
+def submitted(broadcast_id: int) -> Answer:
+    """How far Meta is with the template `?template=` that was written for this draft; the message page shows it live."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    template = _template_of(request.args, None)
+    if template is None or not is_htmx():
+        return go_to(f"/app/broadcasts/{broadcast.id}/message")
+    return render_template("broadcasts/_submitted.html", broadcast=broadcast, submitted=template)
+
+
 @blueprint.get("/<int:broadcast_id>/preview")
 @requires(Role.ADMIN)
 def preview(broadcast_id: int) -> Answer:
@@ -217,6 +228,7 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
         templates=templates,
         template=template,
         search=search,
+        submitted=_submitted_for(sent),
         max_templates=broadcast_choices.MAX_TEMPLATES,
         pending_count=pending_count,
         fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
@@ -237,6 +249,12 @@ def _preview_of(
         "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
         "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,
     }
+
+
+def _submitted_for(sent: MultiDict[str, str]) -> Template | None:
+    """The template that was just submitted for this draft, when somebody comes from the editor."""
+    template_id = sent.get("submitted", type=int)
+    return message_templates.get_template(workspace_id(), template_id) if template_id else None
 
 
 def _channel_of(channels: Sequence[Channel], channel_id: int | None) -> Channel | None:

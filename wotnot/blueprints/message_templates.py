@@ -1,18 +1,27 @@
 """Templates: the list and its recycle bin, the editor with its live phone, and the page of each template."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import template_views as views
-from wotnot.blueprints.broadcast_views import time_words
-from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
+from wotnot.blueprints.broadcast_views import is_editable, time_words
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.template_drafts import values_of
 from wotnot.blueprints.template_form import TemplateValues, change, read_form
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, Role, Template
-from wotnot.services import channels, message_templates, template_bin
+from wotnot.services import (
+    assistant_drafts,
+    assistant_talks,
+    broadcasts,
+    channels,
+    message_templates,
+    template_bin,
+)
 from wotnot.services.media_rules import size_words
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import MAX_NAME, direction_of
@@ -130,8 +139,10 @@ def sync() -> Answer:
 @blueprint.get("/new")
 @requires(Role.ADMIN)
 def new() -> Answer:
-    """The editor: empty, or with the message of the library that `from` names, or with a copy of the template `copy`.
-    Nothing is saved yet.
+    """The editor: empty, or with the message of the library that `from` names, with a copy of the template `copy`, or with
+    the assistant's `draft`.
+
+    Nothing is saved yet. With `broadcast` the template is for that draft, and submitting leads back to it.
     """
     found = channels.list_channels(workspace_id())
     if request.args.get("copy", "").isdecimal():
@@ -142,6 +153,9 @@ def new() -> Answer:
         flash("Connect a number first: a template belongs to its account.", "warning")
         return go_to("/app/channels")
     channel_id = str(found[0].id)
+    if key := request.args.get("draft"):
+        row = assistant_talks.get_draft(workspace_id(), actor().user.id, key)
+        return editor_page(values_of(assistant_drafts.read_row(row), channel_id), ai_said={"before": ""})
     if start is None:
         return editor_page(TemplateValues(channel_id=channel_id), is_empty=True)
     return editor_page(TemplateValues.from_library(start, channel_id), start=start)
@@ -170,7 +184,7 @@ def create() -> Answer:
     except (Invalid, Conflict, Unavailable) as error:
         return editor_page(values, views.form_errors(error)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
-    return go_to(f"/app/templates/{template.id}")
+    return go_to(_after_submitting(template.id))
 
 
 @blueprint.post("/edit")
@@ -259,9 +273,19 @@ def delete_at_meta(template_id: int) -> Answer:
 
 def editor_page(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
     """The editor with `values` in it. `more` says where they come from: `is_empty`, `start` (of the library), `copied`
-    (the template they are a copy of), `ai_said` (written with AI, with what they replaced).
+    (the template they are a copy of), `ai_said` (written with AI, with what they replaced), `broadcast_id` (the draft they
+    are for).
     """
-    return render_template("message_templates/new.html", **views.editor_context(values, errors), **more)
+    return render_template("message_templates/new.html", **(views.editor_context(values, errors) | more))
+
+
+def _after_submitting(template_id: int) -> str:
+    """Back to the draft that the template was made for, while that waits for one; else the template's own page."""
+    if broadcast_id := request.form.get("broadcast", type=int):
+        with suppress(NotFound):
+            if is_editable(broadcasts.get_broadcast(workspace_id(), broadcast_id)):
+                return f"/app/broadcasts/{broadcast_id}/message?submitted={template_id}"
+    return f"/app/templates/{template_id}"
 
 
 def _copy_of(template: Template, found: list[Channel]) -> TemplateValues:

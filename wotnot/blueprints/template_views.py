@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from flask import request
+
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.blueprints.template_form import (
@@ -103,6 +105,7 @@ def editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | Non
     waba_ids = {str(channel.id): channel.waba_id for channel in found}
     return {
         "values": values,
+        "broadcast_id": request.values.get("broadcast", type=int),
         "errors": errors or {},
         "labels": {name: _label_of(name) for name in errors or {} if name not in _GENERAL},
         "channels": _one_an_account(found),

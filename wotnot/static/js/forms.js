@@ -27,7 +27,8 @@ function makeIdle(button) {
   button.removeAttribute("aria-disabled");
 }
 
-function release(form) {
+/** Let a form be sent again, its button idle. */
+export function release(form) {
   delete form.dataset.sent;
   for (const button of form.ownerDocument.querySelectorAll('[aria-busy="true"]')) {
     if (button.form === form) makeIdle(button);
