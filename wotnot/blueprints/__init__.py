@@ -24,6 +24,7 @@ MODULES = (
     "template_library",
     "media",
     "template_writing",
+    "template_translations",
     "broadcasts",
     "webhooks",
     "stream",

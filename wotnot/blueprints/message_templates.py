@@ -11,10 +11,13 @@ from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.template_form import BUTTON_TYPES, TemplateValues, read_form
+from wotnot.blueprints.translation_form import keep_in_family, translation_context
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, MediaFile, MediaKind, Role
-from wotnot.services import channels, media, message_templates, template_bin
+from wotnot.services import channels, media, message_templates, template_bin, template_families
+from wotnot.services.languages import language_name
 from wotnot.services.media_rules import SAMPLE_TYPES, size_words
+from wotnot.services.template_families import FamilyFilter, read_status
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import LANGUAGES, MAX_BODY, MAX_BUTTONS, MAX_FOOTER, MAX_HEADER, MAX_NAME, Finding
 from wotnot.services.whatsapp.components import fill_text, find, list_variables, samples_of, text_of
@@ -26,6 +29,7 @@ Answer = str | Response | tuple[str, int]
 
 PAGE_SIZE = 25
 LINE_LENGTH = 90
+_SHOWN_LANGUAGES = 6
 _TABS = (
     ("approved", "Approved"),
     ("pending", "In review"),
@@ -58,6 +62,8 @@ def editor_words() -> dict[str, object]:
     """What the editor's partials say on every page that shows them."""
     return {
         "languages": LANGUAGES,
+        "language_words": language_name,
+        "shown_languages": _SHOWN_LANGUAGES,
         "limits": _LIMITS,
         "button_types": BUTTON_TYPES,
         "header_choices": _HEADER_CHOICES,
@@ -84,22 +90,18 @@ def braced(name: str) -> str:
 
 @blueprint.get("")
 def index() -> str:
-    """The list, by state, words and number; with `bin` what was deleted."""
+    """The list, one row a name with its languages, by state and words; with `bin` what was deleted."""
     wanted = {name: request.args.get(name, "").strip() for name in ("status", "search", "bin", "cursor")}
-    page = message_templates.list_templates(
-        workspace_id(),
-        status=wanted["status"] or None,
-        search=wanted["search"],
-        deleted=bool(wanted["bin"]),
-        cursor=wanted["cursor"] or None,
-        limit=PAGE_SIZE,
+    families = FamilyFilter(
+        workspace_id(), read_status(wanted["status"]), wanted["search"], deleted=bool(wanted["bin"])
     )
+    page = template_families.list_families(families, cursor=wanted["cursor"] or None, limit=PAGE_SIZE)
     return render(
         "message_templates/index.html",
         "message_templates/_list.html",
         page=page,
         wanted=wanted,
-        counts=message_templates.count_templates(workspace_id()),
+        counts=template_families.count_families(workspace_id()),
         status_tabs=_TABS,
         has_channel=bool(channels.list_channels(workspace_id())),
     )
@@ -147,7 +149,7 @@ def new() -> Answer:
 @requires(Role.ADMIN)
 def create() -> Answer:
     """Submit to Meta. What is refused comes back with everything that was typed."""
-    values = read_form(request.form)
+    values = keep_in_family(read_form(request.form))
     try:
         channel_id = int(values.channel_id) if values.channel_id.isdecimal() else 0
         template = message_templates.create_template(
@@ -163,7 +165,7 @@ def create() -> Answer:
     except NotFound:
         return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return editor_page(values, _form_errors(error)), 422
+        return editor_page(values, _form_errors(error, values)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
     return go_to(f"/app/templates/{template.id}")
 
@@ -200,13 +202,20 @@ def preview() -> str:
 
 @blueprint.get("/<int:template_id>")
 def show(template_id: int) -> str:
-    """One template as the customer sees it, with what Meta says about it."""
+    """One template as the customer sees it, with what Meta says about it and the other languages of its family."""
     template = message_templates.get_template(workspace_id(), template_id)
+    family = template_families.family_of(template)
     samples = samples_of(template.components, template.parameter_format)
     return render(
         "message_templates/show.html",
         "message_templates/_facts.html",
         template=template,
+        family=family,
+        differences=[
+            (one, *template_families.variable_differences(family.main, one))
+            for one in family.translations
+            if template in {one, family.main}
+        ],
         message=fill_text(template.components, samples),
         variables=list_variables(template.components, template.parameter_format),
         business=_business(template.waba_id),
@@ -267,6 +276,7 @@ def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | No
         message = replace(
             message, header=replace(message.header, name=chosen.filename, url=f"/app/media/{chosen.id}/file")
         )
+    family = translation_context(values)
     waba_ids = {str(channel.id): channel.waba_id for channel in found}
     return {
         "values": values,
@@ -277,8 +287,16 @@ def _editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | No
         "header_newest": files[0].id if files else 0,
         "message": message,
         "business": _business(waba_ids.get(values.channel_id, "")),
-        "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
-        "to_write": [word for word, text in (("a name", values.name), ("the body", values.body)) if not text.strip()],
+        "findings": [
+            *(finding for finding in values.findings() if not _is_untouched(finding, values)),
+            *family.pop("family_findings"),
+        ],
+        "to_write": [
+            word
+            for word, text in (("a name", values.name), ("the language", values.language), ("the body", values.body))
+            if not text.strip()
+        ],
+        **family,
     }
 
 
@@ -292,7 +310,8 @@ def _header_files(values: TemplateValues) -> list[MediaFile]:
 
 def _is_untouched(finding: Finding, values: TemplateValues) -> bool:
     """Whether a finding only says that something is not written yet; that is no news while one writes."""
-    return (finding.field == "name" and not values.name) or (finding.field == "body" and not values.body.strip())
+    typed = {"name": values.name, "language": values.language, "body": values.body.strip()}
+    return not typed.get(finding.field, "typed")
 
 
 def _label_of(field: str) -> str:
@@ -304,9 +323,10 @@ def _label_of(field: str) -> str:
     return _LABELS.get(field, field.replace("_", " ").capitalize())
 
 
-def _form_errors(error: DomainError) -> dict[str, list[str]]:
+def _form_errors(error: DomainError, values: TemplateValues) -> dict[str, list[str]]:
     taken = isinstance(error, Conflict) and error.code in {"template_exists", "template_in_bin"}
-    return {"name": [error.detail]} if taken else errors_of(error)
+    field = "language" if values.translation_of else "name"
+    return {field: [error.detail]} if taken else errors_of(error)
 
 
 def _one_an_account(found: list[Channel]) -> list[Channel]:

@@ -33,7 +33,10 @@ class ButtonValues:
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
-    """What is in the form, just as it was typed. `samples` is by variable key, `header_file_id` a file of the library."""
+    """What is in the form, just as it was typed. `samples` is by variable key, `header_file_id` a file of the library.
+
+    `translation_of` is the template whose message this is in another language; it fixes the name and the account.
+    """
 
     channel_id: str = ""
     name: str = ""
@@ -46,6 +49,7 @@ class TemplateValues:
     footer: str = ""
     buttons: tuple[ButtonValues, ...] = ()
     samples: Mapping[str, str] = field(default_factory=dict)
+    translation_of: str = ""
 
     @classmethod
     def from_library(cls, template: LibraryTemplate, channel_id: str = "") -> "TemplateValues":
@@ -181,7 +185,7 @@ def read_form(form: MultiDict[str, str]) -> TemplateValues:
     """The posted form as values; rows of buttons beyond Meta's ten and kinds we do not know are left out."""
     rows = zip(form.getlist("button_type"), form.getlist("button_text"), form.getlist("button_value"), strict=False)
     buttons = tuple(ButtonValues(type_, text, value) for type_, text, value in rows if type_ in BUTTON_TYPES)
-    kind, file_id = form.get("header_kind", ""), form.get("header_file_id", "")
+    kind = form.get("header_kind", "")
     return TemplateValues(
         channel_id=form.get("channel_id", ""),
         name=form.get("name", "").strip(),
@@ -189,9 +193,15 @@ def read_form(form: MultiDict[str, str]) -> TemplateValues:
         category=form.get("category", "").strip().upper(),
         header_kind=kind if kind in HEADER_KINDS else "TEXT",
         header=form.get("header", ""),
-        header_file_id=file_id if file_id.isdecimal() and len(file_id) <= _LONGEST_ID else "",
+        header_file_id=_id_in(form, "header_file_id"),
         body=form.get("body", "").replace("\r\n", "\n"),
         footer=form.get("footer", ""),
         buttons=buttons[:MAX_BUTTONS],
         samples={key.removeprefix(_SAMPLE): value for key, value in form.items() if key.startswith(_SAMPLE)},
+        translation_of=_id_in(form, "translation_of"),
     )
+
+
+def _id_in(form: MultiDict[str, str], name: str) -> str:
+    value = form.get(name, "")
+    return value if value.isascii() and value.isdecimal() and len(value) <= _LONGEST_ID else ""

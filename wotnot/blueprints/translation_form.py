@@ -1,0 +1,144 @@
+"""The template editor's form while it holds a translation: the same message in another language, under the same name.
+
+The editor stays the same; it knows by one hidden field that what is in it belongs to a family.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from wotnot.blueprints.guards import workspace_id
+from wotnot.blueprints.template_form import BUTTON_TYPES, HEADER_KINDS, ButtonValues, TemplateValues
+from wotnot.errors import Invalid, NotFound
+from wotnot.models import Template
+from wotnot.services import channels, message_templates, template_families
+from wotnot.services.ai.prompts import Brief, Draft
+from wotnot.services.languages import LANGUAGES, language_name
+from wotnot.services.message_writer import rewrite
+from wotnot.services.template_rules import Finding
+from wotnot.services.whatsapp.components import MEDIA_FORMATS, buttons_of, find, is_otp, list_variables, text_of
+
+_SHOWN_PARTS = {"HEADER", "BODY", "FOOTER", "BUTTONS"}
+_VALUE_OF = {"URL": "url", "PHONE_NUMBER": "phone_number"}
+
+
+def translation_values(template: Template, language: str = "") -> TemplateValues | None:
+    """The editor's form with the message of `template`, to be written in `language`; None for parts it has no fields for."""
+    if not _is_editable(template):
+        return None
+    components = template.components
+    header = find(components, "HEADER")
+    kind = text_of(header, "format").upper() or ("TEXT" if header else "")
+    variables = list_variables(components, template.parameter_format)
+    return TemplateValues(
+        channel_id=_channel_id(template),
+        name=template.name,
+        language=language,
+        category=template.category.upper(),
+        header_kind=kind or "TEXT",
+        header=text_of(header, "text"),
+        body=text_of(find(components, "BODY"), "text"),
+        footer=text_of(find(components, "FOOTER"), "text"),
+        buttons=tuple(_button(button) for button in buttons_of(components)),
+        # A file's handle at Meta can be used once, so its sample is chosen anew.
+        samples={v.key: v.sample for v in variables if v.component != "header" or kind not in MEDIA_FORMATS},
+        translation_of=str(template.id),
+    )
+
+
+def keep_in_family(values: TemplateValues) -> TemplateValues:
+    """The form with the name and the account of the family it belongs to, whatever came back. Raises NotFound."""
+    if not values.translation_of:
+        return values
+    template = message_templates.get_template(workspace_id(), int(values.translation_of))
+    return replace(values, name=template.name, channel_id=_channel_id(template))
+
+
+def translated(values: TemplateValues, user_id: int) -> TemplateValues:
+    """The form with its words in its language, by the model. Addresses, numbers and variables stay as they are.
+
+    Raises Invalid, Conflict and Unavailable as `message_writer.rewrite` does.
+    """
+    if not values.language:
+        raise Invalid({"language": "Choose the language to translate into first."})
+    # To the model every button is only its words: where it leads is none of its business.
+    words = tuple(("QUICK_REPLY", button.text, "") for button in values.buttons)
+    draft = Draft(values.body.strip(), values.header_text.strip(), values.footer.strip(), words)
+    brief = Brief(category=values.category or "MARKETING")
+    wish = f"translate:{language_name(values.language)}"
+    anew = rewrite(workspace_id(), draft, wish, brief, user_id=user_id).draft
+    buttons = values.buttons
+    if len(anew.buttons) == len(buttons):
+        buttons = tuple(replace(old, text=new[1]) for old, new in zip(buttons, anew.buttons, strict=True))
+    return replace(
+        values,
+        header=anew.header if values.header_text and anew.header else values.header,
+        body=anew.body,
+        footer=anew.footer if values.footer and anew.footer else values.footer,
+        buttons=buttons,
+    )
+
+
+def translation_context(values: TemplateValues) -> dict[str, Any]:
+    """What the editor shows of the family: `original`, the languages that are still free, and how the variables differ."""
+    original = _original_of(values)
+    if original is None:
+        return {"original": None, "language_choices": list(LANGUAGES.items()), "family_findings": []}
+    taken = {one.language for one in template_families.family_of(original).translations}
+    free = [(code, name) for code, name in LANGUAGES.items() if code not in taken]
+    known = [code for code, _ in free]
+    if values.language and values.language not in known:
+        free.insert(0, (values.language, language_name(values.language)))
+    return {
+        "original": original,
+        "original_body": text_of(find(original.components, "BODY"), "text"),
+        "language_choices": [("", "Choose a language"), *free],
+        "family_findings": _differences(original, values),
+    }
+
+
+def _original_of(values: TemplateValues) -> Template | None:
+    if not values.translation_of:
+        return None
+    try:
+        return message_templates.get_template(workspace_id(), int(values.translation_of))
+    except NotFound:
+        return None
+
+
+def _differences(original: Template, values: TemplateValues) -> list[Finding]:
+    wanted = template_families.keys_of(original)
+    found = {variable.key for variable in list_variables(values.components, values.parameter_format)}
+    if wanted == found or not values.body.strip():
+        return []
+    shown = ", ".join("{{" + key + "}}" for key in sorted(wanted)) or "no variables"
+    return [
+        Finding(
+            "body",
+            f"Its variables differ from {language_name(original.language)}",
+            f"That has {shown}. Broadcasts use a translation only if it has the same ones.",
+            level="warning",
+        )
+    ]
+
+
+def _is_editable(template: Template) -> bool:
+    """Whether the editor has a field for every part."""
+    parts = {text_of(component, "type").upper() for component in template.components}
+    header = text_of(find(template.components, "HEADER"), "format").upper() or "TEXT"
+    buttons = buttons_of(template.components)
+    return (
+        parts <= _SHOWN_PARTS
+        and header in HEADER_KINDS
+        and all(text_of(button, "type").upper() in BUTTON_TYPES and not is_otp(button) for button in buttons)
+    )
+
+
+def _button(button: Any) -> ButtonValues:
+    kind = text_of(button, "type").upper()
+    return ButtonValues(kind, text_of(button, "text"), text_of(button, _VALUE_OF.get(kind, "")))
+
+
+def _channel_id(template: Template) -> str:
+    """A number of the template's account; none when it is not connected any more."""
+    found = channels.list_channels(workspace_id())
+    return next((str(channel.id) for channel in found if channel.waba_id == template.waba_id), "")
