@@ -189,14 +189,15 @@ def edit() -> str:
 @requires(Role.ADMIN)
 def preview() -> str:
     """The phone and what Meta would say, while it is being typed; new variables get their row of samples."""
-    values = read_form(request.form)
+    typed = read_form(request.form)
+    values = keep_in_family(typed)
     context = _editor_context(values)
     return render_template(
         "message_templates/_preview_changed.html",
         **context,
         # Somebody may have uploaded a file in another tab.
         new_files=values.has_media_header and request.form.get("header_newest") != str(context["header_newest"]),
-        new_rows={variable.key for variable in values.variables} != set(values.samples),
+        new_rows={variable.key for variable in values.variables} != set(typed.samples),
     )
 
 

@@ -15,7 +15,15 @@ from wotnot.services.ai.prompts import Brief, Draft
 from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.message_writer import rewrite
 from wotnot.services.template_rules import Finding
-from wotnot.services.whatsapp.components import MEDIA_FORMATS, buttons_of, find, is_otp, list_variables, text_of
+from wotnot.services.whatsapp.components import (
+    MEDIA_FORMATS,
+    buttons_of,
+    find,
+    is_otp,
+    list_variables,
+    samples_of,
+    text_of,
+)
 
 _SHOWN_PARTS = {"HEADER", "BODY", "FOOTER", "BUTTONS"}
 _VALUE_OF = {"URL": "url", "PHONE_NUMBER": "phone_number"}
@@ -27,14 +35,14 @@ def translation_values(template: Template, language: str = "") -> TemplateValues
         return None
     components = template.components
     header = find(components, "HEADER")
-    kind = text_of(header, "format").upper() or ("TEXT" if header else "")
+    kind = text_of(header, "format").upper() or ("TEXT" if header else "NONE")
     variables = list_variables(components, template.parameter_format)
     return TemplateValues(
         channel_id=_channel_id(template),
         name=template.name,
         language=language,
         category=template.category.upper(),
-        header_kind=kind or "TEXT",
+        header_kind=kind,
         header=text_of(header, "text"),
         body=text_of(find(components, "BODY"), "text"),
         footer=text_of(find(components, "FOOTER"), "text"),
@@ -46,11 +54,16 @@ def translation_values(template: Template, language: str = "") -> TemplateValues
 
 
 def keep_in_family(values: TemplateValues) -> TemplateValues:
-    """The form with the name and the account of the family it belongs to, whatever came back. Raises NotFound."""
+    """The form with the name and the account of the family it belongs to, whatever came back.
+
+    A variable that was taken out and written again has the sample of the original again. Raises NotFound.
+    """
     if not values.translation_of:
         return values
     template = message_templates.get_template(workspace_id(), int(values.translation_of))
-    return replace(values, name=template.name, channel_id=_channel_id(template))
+    theirs = samples_of(template.components, template.parameter_format)
+    again = {v.key: theirs[v.key] for v in values.variables if v.key in theirs and v.key not in values.samples}
+    return replace(values, name=template.name, channel_id=_channel_id(template), samples={**values.samples, **again})
 
 
 def translated(values: TemplateValues, user_id: int) -> TemplateValues:

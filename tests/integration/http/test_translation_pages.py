@@ -143,6 +143,15 @@ def test_other_variables_are_said_while_typing(alice: Client, english: Template)
     assert "Its variables differ from English" in page
 
 
+def test_a_variable_that_comes_back_has_its_sample_again(alice: Client, english: Template) -> None:
+    fields = typed(english, csrf_token=alice.csrf_token("/app/templates/new"))
+    del fields["sample-1"]  # as when the words were typed anew from nothing
+    page = alice.post("/app/templates/preview", data=fields, headers=HTMX).text
+    assert '<span class="wa-fill">Ann</span>' in page
+    assert 'id="samples" hx-swap-oob="true"' in page
+    assert alice.submit("/app/templates/new", **fields).status_code == 303
+
+
 def test_what_the_editor_cannot_show_is_not_opened_in_it(alice: Client, cast: Cast, channel_id: int) -> None:
     carousel = factories.make_template(cast.workspace, components=[*OTHER_BODY, {"type": "CAROUSEL", "cards": []}])
     answer = alice.get(f"/app/templates/{carousel.id}/translate")
