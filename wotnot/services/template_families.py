@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, distinct, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Text, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from wotnot.errors import Invalid
@@ -97,13 +97,19 @@ def list_families(wanted: FamilyFilter, *, cursor: str | None = None, limit: int
 def count_families(workspace_id: int) -> dict[str, int]:
     """How many families there are under "all", in the bin under "deleted", and by the states that one of their languages is in."""
     binned = Template.deleted_at.is_not(None)
-    rows: Any = db.session.execute(
-        select(Template.status, binned, func.count(distinct(tuple_(Template.waba_id, Template.name))))
+    family = (binned, Template.waba_id, Template.name)
+    # One row a family, and one for each state that it is in.
+    found = (
+        select(binned.label("is_deleted"), Template.status)
         .where(
             Template.workspace_id == workspace_id,
             or_(Template.deleted_at.is_(None), Template.deleted_at > bin_begins()),
         )
-        .group_by(func.grouping_sets(tuple_(binned), tuple_(binned, Template.status)))
+        .group_by(func.grouping_sets(tuple_(*family), tuple_(*family, Template.status)))
+        .subquery()
+    )
+    rows: Any = db.session.execute(
+        select(found.c.status, found.c.is_deleted, func.count()).group_by(found.c.status, found.c.is_deleted)
     )
     counts = {"all": 0, "deleted": 0}
     for status, is_deleted, count in rows:
