@@ -358,7 +358,10 @@ class Channel(Base):
 
 
 class Template(Base):
-    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`)."""
+    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`).
+
+    The templates of one workspace, account and name are a family: the same message in several languages.
+    """
 
     __tablename__ = "templates"
 
@@ -389,6 +392,8 @@ class Template(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # The list, newest first.
+        Index("ix_templates_workspace_id_id", "workspace_id", "id"),
     )
 
 
@@ -439,7 +444,10 @@ class MediaUpload(Base):
 
 
 class Contact(Base):
-    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id."""
+    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id.
+
+    `language` is a code as Meta writes them, such as `en` or `pt_BR`; NULL while it is not known.
+    """
 
     __tablename__ = "contacts"
 
@@ -449,6 +457,7 @@ class Contact(Base):
     wa_user_id: Mapped[str | None] = mapped_column(String(140))
     name: Mapped[str] = mapped_column(String(200), server_default="")
     email: Mapped[str] = mapped_column(String(254), server_default="")
+    language: Mapped[str | None] = mapped_column(String(10))
     attributes: Mapped[Json]
     consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"), server_default="unknown")
     search_text: Mapped[str] = mapped_column(
@@ -474,6 +483,13 @@ class Contact(Base):
             "consent",
             "id",
             postgresql_where=text("consent <> 'unknown'"),
+        ),
+        # Who reads which language, where that is known at all.
+        Index(
+            "ix_contacts_workspace_id_language",
+            "workspace_id",
+            "language",
+            postgresql_where=text("language IS NOT NULL"),
         ),
         Index(
             "ix_contacts_search_text",
@@ -608,7 +624,8 @@ class Broadcast(Base):
     """One template to many people. Its audience is frozen as Message rows while it is `expanding`.
 
     `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`; `exclude` is
-    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`.
+    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
+    language; people get a translation in their own unless `one_language` says that everybody gets the main one.
     `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
     """
 
@@ -625,6 +642,7 @@ class Broadcast(Base):
     audience: Mapped[Json]
     exclude: Mapped[Json]
     variables: Mapped[Json]
+    one_language: Mapped[Flag]
     scheduled_at: Mapped[Moment | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[Created]

@@ -26,6 +26,7 @@ MODULES = (
     "template_writing",
     "light_markdown",
     "assistant",
+    "template_translations",
     "broadcasts",
     "webhooks",
     "stream",

@@ -12,7 +12,7 @@ from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
-from wotnot.blueprints.wizard_checks import check_groups, steps_of
+from wotnot.blueprints.wizard_checks import NO_LANGUAGES, Languages, check_groups, steps_of
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, Channel, Role, Template, TemplateCategory
@@ -27,6 +27,8 @@ from wotnot.services import (
 )
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
+from wotnot.services.template_families import choice_for, look_at_translations
+from wotnot.services.translations import Choice, make_choice
 from wotnot.services.zones import in_zone
 
 blueprint = Blueprint("broadcast_wizard", __name__, url_prefix="/app/broadcasts")
@@ -170,6 +172,7 @@ def save_message(broadcast_id: int) -> Answer:
             channel_id=request.form.get("channel", type=int),
             template_id=template.id,
             variables=variables,
+            **forms.read_languages(request.form),
         )
     except Conflict:
         return _moved_on(broadcast)
@@ -199,7 +202,8 @@ def preview(broadcast_id: int) -> Answer:
     template = _template_of(request.args, broadcast)
     if template is None:
         return go_to(f"/app/broadcasts/{broadcast_id}/message")
-    context = _preview_of(broadcast, template, request.args, _count_of(broadcast))
+    choice = choice_for(template, one_language=forms.is_one_language(broadcast, request.args))
+    context = _preview_of(broadcast, choice, request.args, _count_of(broadcast))
     return render_template("broadcasts/_preview.html", broadcast=broadcast, **context)
 
 
@@ -207,9 +211,9 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
     channels = broadcast_choices.list_sending_channels(workspace_id())
     channel = _channel_of(channels, sent.get("channel", type=int) or broadcast.channel_id)
     search = sent.get("search", "").strip()
-    templates = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
+    families = broadcast_choices.list_sendable_families(workspace_id(), channel, search) if channel else []
     pending_count = 0
-    if channel and not templates:
+    if channel and not families:
         pending_count = broadcast_choices.count_pending_templates(workspace_id(), channel)
     template = _template_of(sent, broadcast)
     if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
@@ -217,7 +221,10 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
     counted = _count_of(broadcast)
     context: dict[str, Any] = {}
     if template is not None:
-        context = _preview_of(broadcast, template, sent, counted)
+        choice, left_out = look_at_translations(template)
+        is_one = forms.is_one_language(broadcast, sent)
+        context = _preview_of(broadcast, make_choice(template) if is_one else choice, sent, counted)
+        context |= {"choice": choice, "left_out": left_out, "one_language": is_one}
         context["variables"] = forms.variable_rows(template, broadcast, sent)
     return render(
         "broadcasts/message.html",
@@ -225,7 +232,7 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
         broadcast=broadcast,
         channels=channels,
         channel=channel,
-        templates=templates,
+        families=families,
         template=template,
         search=search,
         submitted=_submitted_for(sent),
@@ -239,13 +246,14 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
 
 
 def _preview_of(
-    broadcast: Broadcast, template: Template, sent: MultiDict[str, str], counted: AudienceCount
+    broadcast: Broadcast, choice: Choice, sent: MultiDict[str, str], counted: AudienceCount
 ) -> dict[str, Any]:
-    variables = forms.typed_variables(sent, broadcast_readiness.variables_of(template)) or broadcast.variables
+    variables = forms.typed_variables(sent, broadcast_readiness.variables_of(choice.main)) or broadcast.variables
     row = sent.get("row", default=1, type=int)
     kept = [(name, value) for name, value in sent.items(multi=True) if name not in {"row", "csrf_token"}]
     return {
-        "preview": broadcast_choices.preview_message(broadcast, template, variables, row, counted),
+        "preview": broadcast_choices.preview_message(broadcast, choice, variables, row, counted),
+        "preview_has_languages": choice.has_several,
         "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
         "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,
     }
@@ -359,10 +367,15 @@ def people(broadcast_id: int) -> str:
 
 def _check_page(broadcast: Broadcast) -> str:
     counted = _count_of(broadcast, exactly=True)
-    groups = check_groups(broadcast, counted, actor().workspace)
     context: dict[str, Any] = {}
+    languages = NO_LANGUAGES
     if broadcast.template is not None:
-        context = _preview_of(broadcast, broadcast.template, MultiDict(), counted)
+        choice, left_out = look_at_translations(broadcast.template)
+        if broadcast.one_language:
+            choice, left_out = make_choice(broadcast.template), []
+        languages = Languages(broadcast_choices.count_readers(broadcast, choice, counted), left_out)
+        context = _preview_of(broadcast, choice, MultiDict(), counted)
+    groups = check_groups(broadcast, counted, actor().workspace, languages)
     return render_template(
         "broadcasts/check.html",
         broadcast=broadcast,

@@ -15,6 +15,7 @@ from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
 from wotnot.services import consent, contact_bulk, contact_history, contacts
+from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.phone_numbers import format_phone
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/app/contacts")
@@ -34,7 +35,12 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"phone_words": format_phone, "people_word": _people, **time_words(page_timezone())}
+    return {
+        "phone_words": format_phone,
+        "people_word": _people,
+        "language_words": language_name,
+        **time_words(page_timezone()),
+    }
 
 
 # ---------------------------------------------------------------- the list
@@ -164,6 +170,7 @@ def edit(contact_id: int) -> str:
         "phone": format_phone(contact.phone),
         "name": contact.name,
         "email": contact.email,
+        "language": contact.language or "",
         "tags": ", ".join(contacts.tags_of([contact.id])[contact.id]),
         "attributes": list(contact.attributes.items()),
     }
@@ -234,7 +241,7 @@ def _typed() -> dict[str, Any]:
     """The form as it was typed; custom fields as rows of name and value."""
     form = request.form
     rows = zip(form.getlist("attribute_name"), form.getlist("attribute_value"), strict=False)
-    values = {name: form.get(name, "") for name in ("phone", "name", "email", "tags")}
+    values = {name: form.get(name, "") for name in ("phone", "name", "email", "language", "tags")}
     return values | {"attributes": [(name, value) for name, value in rows if name.strip() or value.strip()]}
 
 
@@ -243,6 +250,7 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "phone": values["phone"],
         "name": values["name"],
         "email": values["email"],
+        "language": values["language"],
         "tags": values["tags"].split(","),
         "attributes": dict(values["attributes"]),
     }
@@ -261,11 +269,18 @@ def _form_page(
         contact=contact,
         values=values,
         rows=rows,
+        languages=_language_choices(values.get("language", "")),
         errors=errors,
         known_id=known_id,
         attribute_names=contacts.list_attribute_names(workspace_id()),
         all_tags=contacts.list_tags(workspace_id()),
     )
+
+
+def _language_choices(chosen: str) -> list[tuple[str, str]]:
+    """The languages most asked for, and the one that is chosen already."""
+    known = LANGUAGES if not chosen or chosen in LANGUAGES else {chosen: language_name(chosen), **LANGUAGES}
+    return [("", "Not known"), *known.items()]
 
 
 def _consent_named(value: str) -> Consent:

@@ -12,6 +12,7 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.template_drafts import values_of
 from wotnot.blueprints.template_form import TemplateValues, change, read_form
+from wotnot.blueprints.translation_form import keep_in_family
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.models import Channel, Role, Template
 from wotnot.services import (
@@ -21,8 +22,11 @@ from wotnot.services import (
     channels,
     message_templates,
     template_bin,
+    template_families,
 )
+from wotnot.services.languages import language_name
 from wotnot.services.media_rules import size_words
+from wotnot.services.template_families import FamilyFilter, read_status
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import MAX_NAME, direction_of
 from wotnot.services.whatsapp.components import (
@@ -41,6 +45,7 @@ Answer = str | Response | tuple[str, int]
 
 PAGE_SIZE = 25
 LINE_LENGTH = 90
+_SHOWN_LANGUAGES = 6
 _TABS = (
     ("approved", "Approved"),
     ("pending", "In review"),
@@ -59,7 +64,12 @@ def register(app: Flask) -> None:
 @blueprint.context_processor
 def editor_words() -> dict[str, object]:
     """What the editor's partials say on every page that shows them."""
-    return views.WORDS | {"leaves_bin_at": template_bin.leaves_bin_at, **time_words(page_timezone())}
+    return views.WORDS | {
+        "language_words": language_name,
+        "shown_languages": _SHOWN_LANGUAGES,
+        "leaves_bin_at": template_bin.leaves_bin_at,
+        **time_words(page_timezone()),
+    }
 
 
 @blueprint.app_template_filter("body_line")
@@ -92,22 +102,18 @@ blueprint.app_template_filter("size_words")(size_words)
 
 @blueprint.get("")
 def index() -> str:
-    """The list, by state, words and number; with `bin` what was deleted."""
+    """The list, one row a name with its languages, by state and words; with `bin` what was deleted."""
     wanted = {name: request.args.get(name, "").strip() for name in ("status", "search", "bin", "cursor")}
-    page = message_templates.list_templates(
-        workspace_id(),
-        status=wanted["status"] or None,
-        search=wanted["search"],
-        deleted=bool(wanted["bin"]),
-        cursor=wanted["cursor"] or None,
-        limit=PAGE_SIZE,
+    families = FamilyFilter(
+        workspace_id(), read_status(wanted["status"]), wanted["search"], deleted=bool(wanted["bin"])
     )
+    page = template_families.list_families(families, cursor=wanted["cursor"] or None, limit=PAGE_SIZE)
     return render(
         "message_templates/index.html",
         "message_templates/_list.html",
         page=page,
         wanted=wanted,
-        counts=message_templates.count_templates(workspace_id()),
+        counts=template_families.count_families(workspace_id()),
         status_tabs=_TABS,
         has_channel=bool(channels.list_channels(workspace_id())),
     )
@@ -165,7 +171,7 @@ def new() -> Answer:
 @requires(Role.ADMIN)
 def create() -> Answer:
     """Submit to Meta. What is refused comes back with everything that was typed."""
-    values = read_form(request.form)
+    values = keep_in_family(read_form(request.form))
     try:
         channel_id = int(values.channel_id) if values.channel_id.isdecimal() else 0
         template = message_templates.create_template(
@@ -182,7 +188,7 @@ def create() -> Answer:
     except NotFound:
         return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return editor_page(values, views.form_errors(error)), 422
+        return editor_page(values, views.form_errors(error, values)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
     return go_to(_after_submitting(template.id))
 
@@ -205,7 +211,7 @@ def edit() -> str:
 @requires(Role.ADMIN)
 def preview() -> str:
     """The phone and what Meta would say, while it is being typed; new variables get their row of samples."""
-    values = read_form(request.form)
+    values = keep_in_family(read_form(request.form))
     context = views.editor_context(values)
     return render_template(
         "message_templates/_preview_changed.html",
@@ -219,13 +225,20 @@ def preview() -> str:
 
 @blueprint.get("/<int:template_id>")
 def show(template_id: int) -> str:
-    """One template as the customer sees it, with what Meta says about it."""
+    """One template as the customer sees it, with what Meta says about it and the other languages of its family."""
     template = message_templates.get_template(workspace_id(), template_id)
+    family = template_families.family_of(template)
     samples = samples_of(template.components, template.parameter_format)
     return render(
         "message_templates/show.html",
         "message_templates/_facts.html",
         template=template,
+        family=family,
+        differences=[
+            (one, *template_families.variable_differences(family.main, one))
+            for one in family.translations
+            if template in {one, family.main}
+        ],
         message=fill_text(template.components, samples),
         variables=list_variables(template.components, template.parameter_format),
         business=views.business_of(template.waba_id),

@@ -16,6 +16,7 @@ from wotnot.blueprints.template_form import (
     kept_samples,
 )
 from wotnot.blueprints.template_form.parts import CARD_BUTTON_TYPES, CAROUSEL, CODE, OFFER
+from wotnot.blueprints.translation_form import translation_context
 from wotnot.errors import Conflict, DomainError
 from wotnot.models import Channel, MediaFile, MediaKind
 from wotnot.services import channels, contacts, media
@@ -102,6 +103,7 @@ def editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | Non
     found = channels.list_channels(workspace_id())
     header_files = _files(values.shown_header) if values.has_media_header else []
     card_files = _files(values.card_header) if values.kind == CAROUSEL else []
+    family = translation_context(values)
     waba_ids = {str(channel.id): channel.waba_id for channel in found}
     return {
         "values": values,
@@ -119,8 +121,12 @@ def editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | Non
         "insertable": insertable,  # asked by the parts that have the menu, not at every keystroke
         "message": _message(values, [*header_files, *card_files]),
         "business": business_of(waba_ids.get(values.channel_id, "")),
-        "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
+        "findings": [
+            *(finding for finding in values.findings() if not _is_untouched(finding, values)),
+            *family.pop("family_findings"),
+        ],
         "to_write": _to_write(values),
+        **family,
     }
 
 
@@ -138,10 +144,11 @@ def business_of(waba_id: str) -> str:
     return (channel.verified_name if channel else "") or actor().workspace.name
 
 
-def form_errors(error: DomainError) -> dict[str, list[str]]:
-    """A refusal by field of the form; a name that is taken is said beside the name."""
+def form_errors(error: DomainError, values: TemplateValues) -> dict[str, list[str]]:
+    """A refusal by field of the form; that a name is taken is said beside what can be changed about it."""
     taken = isinstance(error, Conflict) and error.code in {"template_exists", "template_in_bin"}
-    return {"name": [error.detail]} if taken else errors_of(error)
+    field = "language" if values.translation_of else "name"
+    return {field: [error.detail]} if taken else errors_of(error)
 
 
 def _message(values: TemplateValues, files: Iterable[MediaFile]) -> FilledTemplate:
@@ -169,13 +176,13 @@ def _files(header_kind: str) -> list[MediaFile]:
 
 def _is_untouched(finding: Finding, values: TemplateValues) -> bool:
     """Whether a finding only says that something is not written yet; that is no news while one writes."""
-    if finding.field in {"name", "body"}:
+    if finding.field in {"name", "language", "body"}:
         return not str(getattr(values, finding.field)).strip()
     return finding.field == "offer_text" and not values.offer.text.strip()
 
 
 def _to_write(values: TemplateValues) -> list[str]:
-    texts = [("a name", values.name)]
+    texts = [("a name", values.name), ("the language", values.language)]
     texts += [("the body", values.body)] if values.kind != CODE else []
     texts += [("the line of the offer", values.offer.text)] if values.kind == OFFER else []
     return [word for word, text in texts if not text.strip()]

@@ -181,6 +181,16 @@ def _on_its_card(variable: TemplateVariable) -> TemplateVariable:
     return TemplateVariable(key, where, int(place) if where == "button" else 0)
 
 
+def is_one_language(broadcast: Broadcast, sent: MultiDict[str, str]) -> bool:
+    """Whether everybody gets the main language: as the switch was sent, else as saved."""
+    return bool(read_languages(sent).get("one_language", broadcast.one_language))
+
+
+def read_languages(sent: MultiDict[str, str]) -> dict[str, bool]:
+    """The switch, if it was on the page: a box that is not ticked sends nothing by itself."""
+    return {"one_language": bool(sent.get("one_language"))} if sent.get("has_languages") else {}
+
+
 # ---------------------------------------------------------------- When
 
 

@@ -11,7 +11,15 @@ from typing import Any
 from wotnot.clock import now
 from wotnot.errors import Invalid, NotFound
 from wotnot.models import Broadcast, BroadcastState, Channel, Template
-from wotnot.services import broadcast_reports, broadcasts, channels, contact_lists, message_templates, tallies
+from wotnot.services import (
+    broadcast_reports,
+    broadcasts,
+    channels,
+    contact_lists,
+    message_templates,
+    tallies,
+    template_families,
+)
 from wotnot.services.audience_counts import count_audience
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_reports import BroadcastSummary
@@ -33,11 +41,10 @@ def list_templates(workspace_id: int, *, state: str = "", search: str = "") -> d
     page = message_templates.list_templates(
         workspace_id, status=state or None, search=search or None, limit=MOST_TEMPLATES
     )
-    counts = message_templates.count_templates(workspace_id)
-    counts.pop("deleted", None)
+    counts = template_families.count_families(workspace_id)
     return {
         "templates": [_template(row) for row in page.items],
-        "count_by_state": counts,
+        "count_by_state": {state: count for state, count in counts.items() if state not in {"all", "deleted"}},
         "more_than_shown": page.next_cursor is not None,
     }
 

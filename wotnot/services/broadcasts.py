@@ -22,7 +22,9 @@ MAX_NAME = 200
 LONGEST_PLAN = timedelta(days=366)
 
 # What a caller may set on a draft; `scheduled_at` alone does not schedule, see `schedule_broadcast`.
-_FIELDS = frozenset({"name", "channel_id", "template_id", "audience", "exclude", "variables", "scheduled_at"})
+_FIELDS = frozenset(
+    {"name", "channel_id", "template_id", "audience", "exclude", "variables", "one_language", "scheduled_at"}
+)
 
 
 _WITH_ITS_PARTS = (
@@ -79,7 +81,7 @@ def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Bro
 
 
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
-    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `scheduled_at`.
+    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`, `scheduled_at`.
 
     Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
     """
@@ -180,11 +182,15 @@ def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
 
 
 def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
-    """Go on after a pause. Raises Conflict also while the number or the template cannot send, NotFound."""
+    """Go on after a pause. Who waits for a translation that cannot be sent any more gets the main language.
+
+    Raises Conflict also while the number or the template cannot send, NotFound.
+    """
     with transaction() as session:
         broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
         if blockers := list_blockers(broadcast):
             raise Conflict(f"It cannot go on yet. {blockers[0].words}", code="not_ready")
+        broadcast_rows.use_main_language(session, broadcast)
         messages.wake_sender()
         return broadcast
 

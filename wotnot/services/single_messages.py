@@ -31,7 +31,7 @@ def send_message(
 ) -> Message:
     """Queue one message. `to` is a number as people write it, `content` what the API takes under the type's name.
 
-    For a template `{name, language?, variables?}`, for a text `{body}`, for media
+    For a template `{name, language?, variables?}` (without a language the contact's, where the template has several), for a text `{body}`, for media
     `{file_id | id | link, caption?, filename?}`; a file of the library goes to Meta first, if it is not there yet.
     Raises Invalid (number, template, variables, text, file), Conflict (the number cannot send, the template is not approved,
     the person opted out, or free text outside the 24-hour window), NotFound (channel), Unavailable (Meta is away).
@@ -43,7 +43,7 @@ def send_message(
         raise Conflict("This person opted out of your messages.", code="opted_out")
     template_id = None
     if type == "template":
-        template_id, body = _template_content(workspace_id, channel_id, content)
+        template_id, body = _template_content(workspace_id, channel_id, content, contact.language)
     else:
         _refuse_closed_window(channel_id, contact)
         body = _free_content(type, _with_meta_id(channel, type, content))
@@ -72,9 +72,11 @@ def _contact_of(workspace_id: int, to: str) -> Contact:
     return contacts.get_contact(workspace_id, contacts.ensure_contacts(workspace_id, [digits])[digits])
 
 
-def _template_content(workspace_id: int, channel_id: int, content: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def _template_content(
+    workspace_id: int, channel_id: int, content: Mapping[str, Any], reader: str | None
+) -> tuple[int, dict[str, Any]]:
     name = str(content.get("name") or "")
-    template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"))
+    template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"), reader=reader)
     if template is None:
         raise Invalid({"template.name": f"This number's account has no template “{name}” in that language."})
     obstacle = message_templates.why_not_sendable(template)

@@ -54,6 +54,7 @@ def read_form(form: Form) -> TemplateValues:
         cards=enough_cards(cards, types) if kind == CAROUSEL else cards,
         code=_code(form),
         samples={key.removeprefix(_SAMPLE): value for key, value in form.items() if key.startswith(_SAMPLE)},
+        translation_of=_id(form.get("translation_of", "")),
     )
 
 
@@ -88,7 +89,7 @@ def _one_of(value: str, known: Sequence[str], default: str = "") -> str:
 
 
 def _id(value: str) -> str:
-    return value if value.isdecimal() and len(value) <= _LONGEST_ID else ""
+    return value if value.isascii() and value.isdecimal() and len(value) <= _LONGEST_ID else ""
 
 
 def _lines(text: str) -> str:

@@ -34,7 +34,8 @@ class TemplateValues:
     """What is in the form, just as it was typed; of every kind of message, also of those that are not shown.
 
     `samples` is by variable key, `header_file_id` a file of the library. `card_buttons` are the types of the buttons that each
-    card has. `left_out` says in words what of a template the form cannot show.
+    card has. `left_out` says in words what of a template the form cannot show. `translation_of` is the template whose
+    message this is in another language; it fixes the name and the account.
     """
 
     kind: str = USUAL
@@ -55,6 +56,7 @@ class TemplateValues:
     code: CodeValues = field(default_factory=CodeValues)
     samples: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    translation_of: str = ""
 
     @classmethod
     def from_library(cls, template: LibraryTemplate, channel_id: str = "") -> "TemplateValues":

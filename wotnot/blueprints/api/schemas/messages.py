@@ -13,7 +13,11 @@ class TemplatePartSchema(RequestSchema):
     """Which template, with which values."""
 
     name = fields.String(required=True, metadata={"example": "order_update"})
-    language = fields.String(load_default=None, allow_none=True, metadata={"example": "en"})
+    language = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata={"example": "en", "description": "Without it the contact's own, where the template has several."},
+    )
     variables = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
