@@ -218,6 +218,8 @@ def _filled(values: TemplateValues, draft: Draft) -> TemplateValues:
     buttons = tuple(ButtonValues(kind, text, value) for kind, text, value in draft.buttons[:MAX_BUTTONS])
     return replace(
         values,
+        # The words of a one-time code are Meta's: whoever wants others wants a usual message.
+        kind="USUAL" if values.kind == "CODE" else values.kind,
         header_kind=values.header_kind if values.has_media_header or not draft.header else "TEXT",
         header=draft.header or values.header,
         body=draft.body,
