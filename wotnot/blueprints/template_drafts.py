@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from wotnot.blueprints.template_form import ButtonValues, TemplateValues
+from wotnot.blueprints.template_form.parts import CODE, USUAL
 from wotnot.services.ai.prompts import Draft
 from wotnot.services.assistant_drafts import TemplateDraft
 from wotnot.services.template_rules import MAX_BUTTONS
@@ -17,6 +18,8 @@ def fill_in(values: TemplateValues, draft: Draft) -> TemplateValues:
     buttons = tuple(ButtonValues(kind, text, value) for kind, text, value in draft.buttons[:MAX_BUTTONS])
     return replace(
         values,
+        # The words of a one-time code are Meta's: whoever wants others wants a usual message.
+        kind=USUAL if values.kind == CODE else values.kind,
         header_kind=values.header_kind if values.has_media_header or not draft.header else "TEXT",
         header=draft.header or values.header,
         body=draft.body,
