@@ -98,7 +98,7 @@ def count_pending_templates(workspace_id: int, channel: Channel) -> int:
 
 
 def preview_message(
-    broadcast: Broadcast, template: Template, variables: Mapping[str, Mapping[str, str]], row: int, total: int
+    broadcast: Broadcast, template: Template, variables: Mapping[str, Mapping[str, Any]], row: int, total: int
 ) -> Preview:
     """The message for the person at `row` (from 1) of the broadcast's audience; `row` is kept within `total`."""
     row = min(max(row, 1), max(total, 1))

@@ -1,11 +1,13 @@
 """What the sender serves right now: each broadcast that is sending, and each channel with single messages waiting."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
 
+from wotnot.services.broadcast_files import with_meta_ids
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Claim
 from wotnot.services.personalise import fill_values
@@ -32,7 +34,7 @@ class BroadcastStream:
     workspace_id: int
     channel_id: int
     template: CompiledTemplate
-    variables: dict[str, dict[str, str]]
+    variables: dict[str, Mapping[str, Any]]
     active: bool = True
     quiet_until: float = 0.0
 
@@ -70,13 +72,18 @@ def read_snapshot() -> Snapshot:
 
 
 def load_stream(broadcast_id: int) -> BroadcastStream | None:
-    """Take the template of a broadcast apart; None when the template is gone. Raises UnsupportedTemplate."""
+    """Take the template of a broadcast apart; None when the template is gone.
+
+    Raises UnsupportedTemplate, and FilesNotReadyError while Meta does not know the files of the message. An id that is
+    good now stays so for a day, and a sender runs for an hour at most.
+    """
     with transaction() as session:
         row = session.execute(text(_TEMPLATE), {"id": broadcast_id}).first()
-    if row is None:
-        return None
+        if row is None:
+            return None
+        variables = with_meta_ids(session, row.variables, row.channel_id)
     compiled = compile_template(row.name, row.language, row.components, row.parameter_format)
-    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables)
+    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, variables)
 
 
 def single_body(claim: Claim) -> bytes:
