@@ -7,7 +7,7 @@ Contents
     4. Channels and templates: Channel, Template, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
-    7. Talking: Conversation, WebhookEvent
+    7. Talking: Conversation, WebhookEvent, InboundMedia
     8. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
@@ -119,6 +119,21 @@ class MediaKind(StrEnum):
     AUDIO = "audio"
     DOCUMENT = "document"
     STICKER = "sticker"
+
+
+class MediaOrigin(StrEnum):
+    """Where a file came from: put into the library by a member, or sent to us by a person."""
+
+    LIBRARY = "library"
+    INBOUND = "inbound"
+
+
+class InboundMediaState(StrEnum):
+    """A file that a person sent: still at Meta and to be fetched, kept here, or lost for the reason given."""
+
+    WAITING = "waiting"
+    KEPT = "kept"
+    GONE = "gone"
 
 
 class AiProvider(StrEnum):
@@ -405,6 +420,7 @@ class MediaFile(Base):
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    origin: Mapped[MediaOrigin] = mapped_column(_enum(MediaOrigin, "origin"), server_default="library")
     kind: Mapped[MediaKind] = mapped_column(_enum(MediaKind, "kind"))
     filename: Mapped[str] = mapped_column(String(255))
     mime_type: Mapped[str] = mapped_column(String(100))
@@ -415,11 +431,12 @@ class MediaFile(Base):
     deleted_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_media_files_workspace_id_id", "workspace_id", "id"),
-        # The same content twice is one file, also when both arrive at once.
+        Index("ix_media_files_workspace_id_origin_id", "workspace_id", "origin", "id"),
+        # The same content twice is one file, also when both arrive at once; what people send stays apart from the library.
         Index(
-            "uq_media_files_workspace_id_sha256",
+            "uq_media_files_workspace_id_origin_sha256",
             "workspace_id",
+            "origin",
             "sha256",
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
@@ -833,6 +850,33 @@ class WebhookEvent(Base):
         Index("ix_webhook_events_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_webhook_events_poison", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_webhook_events_received_at", "received_at"),
+    )
+
+
+class InboundMedia(Base):
+    """The file of a message that a person sent, on its way from Meta to us. A table of its own: few messages have one.
+
+    `sha256` is what Meta said about the content, in hexadecimal, or empty; a claim moves `due_at` on.
+    """
+
+    __tablename__ = "inbound_media"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    meta_id: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    state: Mapped[InboundMediaState] = mapped_column(_enum(InboundMediaState, "state"), server_default="waiting")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    due_at: Mapped[Created]
+    media_file_id: Mapped[int | None] = mapped_column(ForeignKey("media_files.id", ondelete="SET NULL"))
+
+    file: Mapped[MediaFile | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_inbound_media_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_inbound_media_media_file_id", "media_file_id", postgresql_where=text("media_file_id IS NOT NULL")),
     )
 
 

@@ -1,6 +1,7 @@
 """The four pages that make a broadcast: audience, message, when, check. Each saves the draft and has its own address."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from wotnot.blueprints import wizard_files
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
@@ -20,9 +22,12 @@ from wotnot.services import (
     audience,
     audience_counts,
     broadcast_choices,
+    broadcast_files,
     broadcast_readiness,
     broadcasts,
     contacts,
+    media,
+    media_rules,
     message_templates,
 )
 from wotnot.services.audience_counts import AudienceCount
@@ -49,6 +54,7 @@ def _words() -> dict[str, object]:
     return {
         **time_words(page_timezone()),
         **recipient_words(),
+        "size_words": media_rules.size_words,
         "describe_audience": describe_audience,
     }
 
@@ -163,9 +169,14 @@ def message_step(broadcast_id: int) -> Answer:
 def save_message(broadcast_id: int) -> Answer:
     """Keep the message."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    sent: MultiDict[str, str] = request.form
     try:
         template = _chosen_template(request.form)
-        variables = forms.read_variables(request.form, broadcast_readiness.variables_of(template))
+        wanted = broadcast_readiness.variables_of(template)
+        sent, refused = wizard_files.take_uploads(wanted, request.form)
+        if refused:
+            return _message_page(broadcast, sent, refused), 422
+        variables = forms.read_variables(sent, wanted)
         broadcast = broadcasts.update_broadcast(
             workspace_id(),
             broadcast_id,
@@ -179,7 +190,7 @@ def save_message(broadcast_id: int) -> Answer:
     except Invalid as error:
         # The API calls them variables; on the page each has a field of its own.
         errors = {name.replace("variables.", "text-", 1): words for name, words in error.errors.items()}
-        return _message_page(broadcast, request.form, errors), 422
+        return _message_page(broadcast, sent, errors), 422
     return go_to(_after(broadcast, "when"))
 
 
@@ -192,6 +203,23 @@ def submitted(broadcast_id: int) -> Answer:
     if template is None or not is_htmx():
         return go_to(f"/app/broadcasts/{broadcast.id}/message")
     return render_template("broadcasts/_submitted.html", broadcast=broadcast, submitted=template)
+
+
+@blueprint.post("/<int:broadcast_id>/message/files")
+@requires(Role.ADMIN)
+def choose_file(broadcast_id: int) -> Answer:
+    """The files that the header `?key=` can show, after a search or an upload; everything typed stays as it is."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    template = _chosen_template(request.form)
+    sent, errors = wizard_files.take_uploads(broadcast_readiness.variables_of(template), request.form)
+    status = 422 if errors else 200
+    row = next(
+        (row for row in forms.variable_rows(template, broadcast, sent) if row.key == request.args.get("key")), None
+    )
+    if row is None or row.media_kind is None or not is_htmx():
+        return _message_page(broadcast, sent, errors), status
+    context = {"broadcast": broadcast, "row": row, "errors": errors, **_file_words([row], sent), "is_changed": True}
+    return render_template("broadcasts/_file_choice.html", **context), status
 
 
 @blueprint.get("/<int:broadcast_id>/preview")
@@ -226,6 +254,7 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
         context = _preview_of(broadcast, make_choice(template) if is_one else choice, sent, counted)
         context |= {"choice": choice, "left_out": left_out, "one_language": is_one}
         context["variables"] = forms.variable_rows(template, broadcast, sent)
+        context |= _file_words(context["variables"], sent)
     return render(
         "broadcasts/message.html",
         "broadcasts/_choose.html",
@@ -245,14 +274,22 @@ def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappi
     )
 
 
+def _file_words(rows: Sequence[forms.VariableRow], sent: MultiDict[str, str]) -> dict[str, Any]:
+    fields = forms.field_choices(contacts.list_attribute_names(workspace_id()))
+    return {"file_choices": wizard_files.choices_of(rows, sent), "file_sources": forms.file_sources(fields)}
+
+
 def _preview_of(
     broadcast: Broadcast, choice: Choice, sent: MultiDict[str, str], counted: AudienceCount
 ) -> dict[str, Any]:
     variables = forms.typed_variables(sent, broadcast_readiness.variables_of(choice.main)) or broadcast.variables
     row = sent.get("row", default=1, type=int)
     kept = [(name, value) for name, value in sent.items(multi=True) if name not in {"row", "csrf_token"}]
+    files = media.find_files(workspace_id(), set(broadcast_files.files_in(variables).values()))
+    named = broadcast_files.with_names(variables, files)
+    preview = broadcast_choices.preview_message(broadcast, choice, named, row, counted)
     return {
-        "preview": broadcast_choices.preview_message(broadcast, choice, variables, row, counted),
+        "preview": replace(preview, message=wizard_files.with_pictures(preview.message, variables, files)),
         "preview_has_languages": choice.has_several,
         "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
         "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,

@@ -14,7 +14,7 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
-from wotnot.services import consent, contact_bulk, contact_history, contacts
+from wotnot.services import consent, contact_bulk, contact_history, contacts, inbound_media
 from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.phone_numbers import format_phone
 
@@ -151,6 +151,7 @@ def create() -> Answer:
 def show(contact_id: int) -> str:
     """A person: fields, tags, consent with its history, the last messages."""
     contact = contacts.get_contact(workspace_id(), contact_id)
+    messages = contact_history.list_recent_messages(workspace_id(), contact.id)
     return render(
         "contacts/show.html",
         "contacts/_person.html",
@@ -158,7 +159,8 @@ def show(contact_id: int) -> str:
         tags=contacts.tags_of([contact.id])[contact.id],
         all_tags=contacts.list_tags(workspace_id()),
         history=consent.list_consent_events(workspace_id(), contact.id),
-        messages=contact_history.list_recent_messages(workspace_id(), contact.id),
+        messages=messages,
+        files=inbound_media.list_for_messages(workspace_id(), [message.id for message, _ in messages]),
     )
 
 

@@ -116,7 +116,7 @@ def count_readers(broadcast: Broadcast, choice: Choice, counted: AudienceCount) 
 def preview_message(
     broadcast: Broadcast,
     choice: Choice,
-    variables: Mapping[str, Mapping[str, str]],
+    variables: Mapping[str, Mapping[str, Any]],
     row: int,
     counted: AudienceCount,
 ) -> Preview:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import events
+from wotnot.services import events, inbound_media
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
@@ -44,8 +44,9 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
             return 0
         _save_contacts(session, ours, channels)
         stored = _save_messages(session, ours, channels)
-        _move_conversations(session, stored)
-        _mark_replied(session, stored)
+        _move_conversations(session, list(stored.values()))
+        _mark_replied(session, list(stored.values()))
+        inbound_media.note_media(session, [(message_id, wanted[wamid]) for wamid, message_id in stored.items()])
         for workspace_id in {channels[message.phone_number_id].workspace_id for message in ours}:
             events.publish(workspace_id, "conversations", "broadcasts")
     return len(stored)
@@ -73,7 +74,8 @@ def _save_contacts(session: Any, messages: Sequence[Inbound], channels: dict[str
     session.execute(text(_NEW_CONTACTS), parameters)
 
 
-def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> list[int]:
+def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> dict[str, int]:
+    """Answers the ledger's id of each message that is new, by Meta's id."""
     ordered = sorted(messages, key=lambda message: (message.at, message.wamid))
     rows = session.execute(
         text(_NEW_MESSAGES),
@@ -88,7 +90,7 @@ def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str
             "times": [message.at for message in ordered],
         },
     )
-    return [row.id for row in rows]
+    return {row.wamid: row.id for row in rows}
 
 
 def _move_conversations(session: Any, message_ids: list[int]) -> None:
@@ -153,7 +155,7 @@ FROM unnest(
 JOIN channels ch ON ch.id = g.channel_id JOIN workspaces w ON w.id = ch.workspace_id
 ORDER BY g.place
 ON CONFLICT (wamid) WHERE wamid IS NOT NULL DO NOTHING
-RETURNING id
+RETURNING id, wamid
 """
 
 _CONVERSATIONS = """

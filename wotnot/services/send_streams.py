@@ -1,11 +1,13 @@
 """What the sender serves right now: each broadcast that is sending, and each channel with single messages waiting."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
 
+from wotnot.services.broadcast_files import with_meta_ids
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Claim
 from wotnot.services.personalise import fill_values
@@ -34,7 +36,7 @@ class BroadcastStream:
     workspace_id: int
     channel_id: int
     template: CompiledTemplate
-    variables: dict[str, dict[str, str]]
+    variables: dict[str, Mapping[str, Any]]
     translations: dict[int, CompiledTemplate] = field(default_factory=dict)
     active: bool = True
     quiet_until: float = 0.0
@@ -76,18 +78,20 @@ def read_snapshot() -> Snapshot:
 def load_stream(broadcast_id: int) -> BroadcastStream | None:
     """Take the template of a broadcast apart, and the translations in its ledger; None when the template is gone.
 
-    Raises UnsupportedTemplate.
+    Raises UnsupportedTemplate, and FilesNotReadyError while Meta does not know the files of the message. An id that is
+    good now stays so for a day, and a sender runs for an hour at most.
     """
     with transaction() as session:
         rows = session.execute(text(_TEMPLATES), {"id": broadcast_id}).all()
-    main = next((row for row in rows if row.is_main), None)
-    if main is None:
-        return None
+        main = next((row for row in rows if row.is_main), None)
+        if main is None:
+            return None
+        variables = with_meta_ids(session, main.variables, main.channel_id)
     compiled = {
         row.template_id: compile_template(row.name, row.language, row.components, row.parameter_format) for row in rows
     }
     template = compiled.pop(main.template_id)
-    return BroadcastStream(broadcast_id, main.workspace_id, main.channel_id, template, main.variables, compiled)
+    return BroadcastStream(broadcast_id, main.workspace_id, main.channel_id, template, variables, compiled)
 
 
 def single_body(claim: Claim) -> bytes:

@@ -162,6 +162,14 @@ function onInput(event) {
   if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
 }
 
+// Enter in a field that has a button of its own presses that one, not the form's first.
+function onEnter(event) {
+  const button = event.key === "Enter" && event.target.dataset?.enter;
+  if (!button) return;
+  event.preventDefault();
+  document.getElementById(button)?.click();
+}
+
 function askBeforeLeaving(event) {
   if ([...document.querySelectorAll("form[data-guard]")].some((form) => form.wnDirty)) event.preventDefault();
 }
@@ -170,6 +178,7 @@ function askBeforeLeaving(event) {
 export function startForms() {
   document.addEventListener("submit", onSubmit, true);
   document.addEventListener("input", onInput);
+  document.addEventListener("keydown", onEnter);
   document.addEventListener("change", (event) => {
     const box = event.target.closest("[data-upload]");
     if (box) showFile(box, event.target);

@@ -17,9 +17,11 @@ _AUDIENCE = {
 }
 _NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids or phones.")
 _VARIABLES = {
-    "example": {"1": {"field": "name", "fallback": "there"}, "2": {"text": "20%"}},
+    "example": {"1": {"field": "name", "fallback": "there"}, "header.image": {"file_id": 12}},
     "description": 'Template variable → `{"text": "…"}`, or `{"field": "…", "fallback": "…"}` where the field is name, '
-    "first_name, email, phone or a custom attribute. Who has no value and no fallback is left out.",
+    "first_name, email, phone or a custom attribute. Who has no value and no fallback is left out. For the picture, video "
+    'or document of a header, also on a card, `{"file_id": …}` of `/media`; else the address of a file, or an id from '
+    "Meta's media upload, as its text.",
 }
 _ONE_LANGUAGE = {
     "description": "True sends everybody the template as it is. Else each contact gets the approved translation of the same "
