@@ -26,6 +26,7 @@ _HEADER_MEDIA = ("IMAGE", "VIDEO", "DOCUMENT", "GIF")
 _COMPONENTS = ("HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER", "CALL_PERMISSION_REQUEST")
 _BUTTON_LIMITS = {"QUICK_REPLY": 10, "URL": 2, "PHONE_NUMBER": 1, "COPY_CODE": 1, "FLOW": 1, "VOICE_CALL": 1, "OTP": 1}
 _OTHER_BUTTONS = ("CATALOG", "MPM", "SPM", "REQUEST_CONTACT_INFO", "APP")
+_OTP_TYPES = ("COPY_CODE", "ONE_TAP", "ZERO_TAP")
 _PROMOTIONAL = re.compile(r"\d\s?% off|\bsale\b|\bdiscount|\bspecial offer\b|\bcoupon|\bpromo", re.IGNORECASE)
 
 TOO_LONG, MISSING_SAMPLE, HEADER, BODY, FOOTER, TOO_MANY, AT_THE_EDGE = (
@@ -90,6 +91,10 @@ def _check_component(component: Json, *, category: str, named: bool) -> None:
         _check_body(component, limit=1024, named=named)
     elif kind == "FOOTER" and category != "AUTHENTICATION":
         _check_footer(component)
+    elif kind == "FOOTER":
+        minutes = component.get("code_expiration_minutes")
+        if minutes is not None and not (isinstance(minutes, int) and 1 <= minutes <= 90):
+            raise refusal(FOOTER, "Invalid expiry", "code_expiration_minutes must be a number from 1 to 90.")
     elif kind == "BUTTONS":
         check_buttons(component.get("buttons"))
     elif kind == "CAROUSEL":
@@ -208,12 +213,39 @@ def _check_button(kind: str, button: Json) -> None:
         if not re.fullmatch(r"\+?[\d ()-]{5,20}", phone):
             raise refusal(None, "Invalid phone number", "A phone button needs a phone number of 20 characters at most.")
     elif kind == "COPY_CODE":
-        example = button.get("example")
-        code = example[0] if isinstance(example, list) and example else example
-        if not isinstance(code, str) or not 1 <= len(code) <= 15:
-            raise refusal(
-                MISSING_SAMPLE, "Code sample is missing", "A copy-code button needs a sample of 15 characters at most."
-            )
+        _check_code_button(button)
+    elif kind == "FLOW" and not any(button.get(key) for key in ("flow_id", "flow_name", "flow_json")):
+        raise refusal(None, "Flow is missing", "A flow button needs a flow_id, a flow_name or a flow_json.")
+    elif kind == "OTP":
+        _check_otp_button(button)
+
+
+def _check_code_button(button: Json) -> None:
+    example = button.get("example")
+    code = example[0] if isinstance(example, list) and example else example
+    if not isinstance(code, str) or not 1 <= len(code) <= 15:
+        raise refusal(
+            MISSING_SAMPLE, "Code sample is missing", "A copy-code button needs a sample of 15 characters at most."
+        )
+
+
+def _check_otp_button(button: Json) -> None:
+    kind = str(button.get("otp_type", "")).upper()
+    if kind not in _OTP_TYPES:
+        raise refusal(None, "Invalid code button", f"otp_type must be one of {', '.join(_OTP_TYPES)}.")
+    apps = button.get("supported_apps")
+    if kind != "COPY_CODE" and not (isinstance(apps, list) and apps and all(_is_app(app) for app in apps)):
+        raise refusal(
+            None, "Invalid app", "One-tap and zero-tap need supported_apps with package_name and signature_hash."
+        )
+    if kind == "ZERO_TAP" and button.get("zero_tap_terms_accepted") is not True:
+        raise refusal(None, "Terms are not accepted", "Zero-tap needs zero_tap_terms_accepted to be true.")
+
+
+def _is_app(app: Any) -> bool:
+    if not isinstance(app, dict):
+        return False
+    return bool(app.get("package_name")) and len(str(app.get("signature_hash", ""))) == 11
 
 
 def _check_url_button(button: Json) -> None:

@@ -248,10 +248,18 @@ def tidy(components: list[Json], category: str) -> list[Json]:
             kept["format"] = str(kept["format"]).upper()
         if kept["type"] == "BUTTONS":
             kept["buttons"] = [{**button, "type": str(button["type"]).upper()} for button in kept["buttons"]]
-        if kept["type"] == "BODY" and category == "AUTHENTICATION":
-            kept["text"] = "*{{1}}* is your verification code."
-        tidied.append(kept)
+        tidied.append(kept | _code_words(kept) if category == "AUTHENTICATION" else kept)
     return tidied
+
+
+def _code_words(component: Json) -> Json:
+    """Meta's fixed words for a part of a one-time code."""
+    if component["type"] == "BODY":
+        advice = " For your security, do not share this code." if component.get("add_security_recommendation") else ""
+        return {"text": f"*{{{{1}}}}* is your verification code.{advice}"}
+    if component["type"] == "FOOTER" and component.get("code_expiration_minutes"):
+        return {"text": f"This code expires in {component['code_expiration_minutes']} minutes."}
+    return {}
 
 
 def _parsed(value: Any) -> Any:
@@ -322,6 +330,12 @@ def _with_sample_urls(components: list[Json], base_url: str) -> list[Json]:
 
 
 def _with_sample_url(component: Json, root: str) -> Json:
+    if component.get("type") == "CAROUSEL":
+        cards = [
+            card | {"components": [_with_sample_url(part, root) for part in card["components"]]}
+            for card in component["cards"]
+        ]
+        return component | {"cards": cards}
     handles = component.get("example", {}).get("header_handle") if component.get("type") == "HEADER" else None
     return {**component, "example": {"header_handle": [root + sample_path(handles[0])]}} if handles else component
 

@@ -7,8 +7,8 @@ Contents
     4. Channels and templates: Channel, Template, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
-    7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent
-    8. Writing with AI: AiSetting, AiCall
+    7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent, InboundMedia
+    8. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -121,12 +121,36 @@ class MediaKind(StrEnum):
     STICKER = "sticker"
 
 
+class MediaOrigin(StrEnum):
+    """Where a file came from: put into the library by a member, or sent to us by a person."""
+
+    LIBRARY = "library"
+    INBOUND = "inbound"
+
+
+class InboundMediaState(StrEnum):
+    """A file that a person sent: still at Meta and to be fetched, kept here, or lost for the reason given."""
+
+    WAITING = "waiting"
+    KEPT = "kept"
+    GONE = "gone"
+
+
 class AiProvider(StrEnum):
     """Who writes: Google's Gemini, OpenRouter, or any server that speaks OpenAI's protocol."""
 
     GEMINI = "gemini"
     OPENROUTER = "openrouter"
     CUSTOM = "custom"
+
+
+class AiTurnState(StrEnum):
+    """Where an answer of the assistant stands. Only `done` is whole; what is there of the others is shown as what it is."""
+
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 class Consent(StrEnum):
@@ -360,7 +384,10 @@ class Channel(Base):
 
 
 class Template(Base):
-    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`)."""
+    """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`).
+
+    The templates of one workspace, account and name are a family: the same message in several languages.
+    """
 
     __tablename__ = "templates"
 
@@ -391,6 +418,8 @@ class Template(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # The list, newest first.
+        Index("ix_templates_workspace_id_id", "workspace_id", "id"),
     )
 
 
@@ -402,6 +431,7 @@ class MediaFile(Base):
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    origin: Mapped[MediaOrigin] = mapped_column(_enum(MediaOrigin, "origin"), server_default="library")
     kind: Mapped[MediaKind] = mapped_column(_enum(MediaKind, "kind"))
     filename: Mapped[str] = mapped_column(String(255))
     mime_type: Mapped[str] = mapped_column(String(100))
@@ -412,11 +442,12 @@ class MediaFile(Base):
     deleted_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_media_files_workspace_id_id", "workspace_id", "id"),
-        # The same content twice is one file, also when both arrive at once.
+        Index("ix_media_files_workspace_id_origin_id", "workspace_id", "origin", "id"),
+        # The same content twice is one file, also when both arrive at once; what people send stays apart from the library.
         Index(
-            "uq_media_files_workspace_id_sha256",
+            "uq_media_files_workspace_id_origin_sha256",
             "workspace_id",
+            "origin",
             "sha256",
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
@@ -441,7 +472,10 @@ class MediaUpload(Base):
 
 
 class Contact(Base):
-    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id."""
+    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id.
+
+    `language` is a code as Meta writes them, such as `en` or `pt_BR`; NULL while it is not known.
+    """
 
     __tablename__ = "contacts"
 
@@ -451,6 +485,7 @@ class Contact(Base):
     wa_user_id: Mapped[str | None] = mapped_column(String(140))
     name: Mapped[str] = mapped_column(String(200), server_default="")
     email: Mapped[str] = mapped_column(String(254), server_default="")
+    language: Mapped[str | None] = mapped_column(String(10))
     attributes: Mapped[Json]
     consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"), server_default="unknown")
     search_text: Mapped[str] = mapped_column(
@@ -476,6 +511,13 @@ class Contact(Base):
             "consent",
             "id",
             postgresql_where=text("consent <> 'unknown'"),
+        ),
+        # Who reads which language, where that is known at all.
+        Index(
+            "ix_contacts_workspace_id_language",
+            "workspace_id",
+            "language",
+            postgresql_where=text("language IS NOT NULL"),
         ),
         Index(
             "ix_contacts_search_text",
@@ -610,7 +652,8 @@ class Broadcast(Base):
     """One template to many people. Its audience is frozen as Message rows while it is `expanding`.
 
     `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`; `exclude` is
-    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`.
+    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
+    language; people get a translation in their own unless `one_language` says that everybody gets the main one.
     `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
     """
 
@@ -627,6 +670,7 @@ class Broadcast(Base):
     audience: Mapped[Json]
     exclude: Mapped[Json]
     variables: Mapped[Json]
+    one_language: Mapped[Flag]
     scheduled_at: Mapped[Moment | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[Created]
@@ -890,6 +934,33 @@ class WebhookEvent(Base):
     )
 
 
+class InboundMedia(Base):
+    """The file of a message that a person sent, on its way from Meta to us. A table of its own: few messages have one.
+
+    `sha256` is what Meta said about the content, in hexadecimal, or empty; a claim moves `due_at` on.
+    """
+
+    __tablename__ = "inbound_media"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    meta_id: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    state: Mapped[InboundMediaState] = mapped_column(_enum(InboundMediaState, "state"), server_default="waiting")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    due_at: Mapped[Created]
+    media_file_id: Mapped[int | None] = mapped_column(ForeignKey("media_files.id", ondelete="SET NULL"))
+
+    file: Mapped[MediaFile | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_inbound_media_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_inbound_media_media_file_id", "media_file_id", postgresql_where=text("media_file_id IS NOT NULL")),
+    )
+
+
 # ---------------------------------------------------------------- 8. Writing with AI
 
 
@@ -927,3 +998,47 @@ class AiCall(Base):
     created_at: Mapped[Created]
 
     __table_args__ = (Index("ix_ai_calls_workspace_id_created_at", "workspace_id", "created_at"),)
+
+
+class AiConversation(Base):
+    """A person's talk with the assistant in one workspace. Nobody else sees it."""
+
+    __tablename__ = "ai_conversations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[Name]
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_ai_conversations_workspace_id_user_id_id", "workspace_id", "user_id", "id"),)
+
+
+class AiTurn(Base):
+    """A question to the assistant and what became of its answer; `reason` says why there is none.
+
+    `lookups` are the tools that were used, in words; `drafts` what was drafted for the person to look at: a
+    `{"kind": "template", …fields}` lives only here, a `{"kind": "broadcast", "id", "name"}` is a draft of its own.
+    """
+
+    __tablename__ = "ai_turns"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("ai_conversations.id", ondelete="CASCADE"))
+    question: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(Text, server_default="")
+    state: Mapped[AiTurnState] = mapped_column(_enum(AiTurnState, "state"), server_default="writing")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    lookups: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    drafts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[Created]
+    started_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("ix_ai_turns_workspace_id_conversation_id_id", "workspace_id", "conversation_id", "id"),
+        # Two tabs cannot have an answer written in one conversation at a time.
+        Index(
+            "uq_ai_turns_conversation_id", "conversation_id", unique=True, postgresql_where=text("state = 'writing'")
+        ),
+    )

@@ -26,10 +26,12 @@ PAGES = (
     "/app/templates/new?from=restaurant-rider-on-the-way",
     "/app/templates/library",
     "/app/templates/library?search=nothing-is-about-this",
+    "/app/templates/ai",
     "/app/media",
     "/app/media?kind=video",
     "/app/channels",
     "/app/channels/new",
+    "/app/assistant",
     "/app/settings",
     "/app/settings/members",
     "/app/settings/keys",
@@ -133,6 +135,9 @@ def _walk(page: Page, product: Product) -> Iterator[str]:
     for address, row in FIRST_OF:
         _open_first(page, address, row)
         yield page.url
+    _open_first(page, "/app/templates", "spring_offer")
+    page.goto(f"{page.url}/translate")
+    yield page.url
 
 
 def _open_first(page: Page, address: str, row: str) -> None:

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 from tests import factories
 from tests.cast import Cast
-from wotnot.models import Consent, Role
+from wotnot.models import AiTurnState, Consent, Role
 from wotnot.services import contact_imports
 
 # Who may call these is decided elsewhere, each for the reason given.
@@ -89,6 +89,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     message = factories.make_message(channel, contact, broadcast)
     member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
+    turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
         "broadcast_id": broadcast.id,
@@ -103,7 +104,9 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "phone": f"+{contact.phone}",
         "name": template.name,
         "tag_id": tag.id,
+        "talk_id": turn.conversation_id,
         "template_id": template.id,
+        "turn_id": turn.id,
         "user_id": cast.bob.id,
         "wanted_id": workspace.id,
     }

@@ -171,10 +171,10 @@ def offer(text: str, *components: dict[str, Any]) -> dict[str, Any]:
         (carousel(*[card()] * 11), "The carousel has 11 cards"),
         (carousel(card(), card(shape="VIDEO")), "The cards are not built alike"),
         (carousel(card(), card("Our oil is here.", "IMAGE", LINK, QUICK)), "The cards are not built alike"),
-        (carousel(card(), card("x" * 161)), "The text of card 2 is too long"),
-        (carousel(card(), card("{{1}} is here.")), "The text of card 2 begins or ends with a variable"),
-        (carousel(card(shape="TEXT"), card(shape="TEXT")), "Card 1 has no picture or video"),
-        (carousel(*[card("Here.", "IMAGE", LINK, QUICK, QUICK)] * 2), "Card 1 has too many buttons"),
+        (carousel(card(), card("x" * 161)), "Card 2: the text is too long"),
+        (carousel(card(), card("{{1}} is here.")), "Card 2: a variable stands at the start"),
+        (carousel(card(shape="TEXT"), card(shape="TEXT")), "Card 1: there is no picture or video"),
+        (carousel(*[card("Here.", "IMAGE", LINK, QUICK, QUICK)] * 2), "Card 1: there are too many buttons"),
         (offer("Ends tonight"), None),
         (offer(""), "The offer has no text"),
         (offer("Ends at the end of May"), "The text of the offer is too long"),
@@ -186,3 +186,107 @@ def offer(text: str, *components: dict[str, Any]) -> dict[str, Any]:
 def test_cards_and_offers(draft: dict[str, Any], expected: str | None) -> None:
     found = [finding.text for finding in check_template(**draft) if finding.level == "error"]
     assert found == [] if expected is None else expected in found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Call us on [phone] today.", "“[phone]” looks like something still to be filled in"),
+        ("See it at <your link>.", "“<your link>” looks like something still to be filled in"),
+        ("Your code is XXXX.", "“XXXX” looks like something still to be filled in"),
+        ("Read it on www.example.com.", "The link leads to www.example.com"),
+        ("Read it on https://shop.example/menu.", "The link leads to shop.example"),
+        ("Bring [it] or {{1}} along, see [1] and a <b.", "“[it]” looks like something still to be filled in"),
+        ("Open on weekdays [we are closed on public holidays].", None),
+        ("Three < four and 2 > 1; see [12].", None),
+        ("Write to hello@counterexample.com or example.community.", None),
+        ("Extra XL sizes, for example. Come in.", None),
+    ],
+)
+def test_gaps_and_links_to_nowhere_are_doubts(text: str, said: str | None) -> None:
+    sample = ("Ana",) if "{{1}}" in text else ()
+    findings = check_template(**body(text, *sample))
+    assert [finding.text for finding in findings] == ([said] if said else [])
+    assert {finding.level for finding in findings} <= {"warning"}
+
+
+def test_doubts_are_said_beside_the_button_and_the_card() -> None:
+    link = LINK | {"url": "https://www.example.com/a?to=my.example"}
+    doubts = check_template(**buttons(link, QUICK | {"text": "Ask [name]"}))
+    assert [(one.field, one.level) for one in doubts] == [("button-0", "warning"), ("button-1", "warning")]
+    real = LINK | {"url": "https://shop.co.za/why-example.com-is-not-ours"}
+    assert check_template(**buttons(real)) == []
+    cards = carousel(card("Our oil, [price].", "IMAGE", real), card("Our oil is here.", "IMAGE", real))
+    assert [one.field for one in check_template(**cards)] == ["card-0"]
+
+
+FLOW = {"type": "FLOW", "text": "Book", "flow_id": "1187", "flow_action": "navigate", "navigate_screen": "START"}
+
+
+@pytest.mark.parametrize(
+    ("button", "said"),
+    [
+        (FLOW, None),
+        (FLOW | {"flow_action": "data_exchange", "navigate_screen": ""}, None),
+        ({"type": "FLOW", "text": "Book", "flow_name": "booking"}, None),
+        (FLOW | {"flow_id": ""}, "Button 1 opens no flow"),
+        (FLOW | {"flow_id": "my flow"}, "The flow of button 1 is not a number"),
+        (FLOW | {"navigate_screen": " "}, "Button 1 does not say which screen comes first"),
+        ({"type": "COPY_CODE", "example": "SPRING20"}, None),
+        ({"type": "COPY_CODE", "example": ["SPRING20"]}, None),
+        ({"type": "COPY_CODE"}, "Button 1 has no sample code"),
+        ({"type": "COPY_CODE", "example": "x" * 16}, "The code of button 1 is too long"),
+        ({"type": "CATALOG", "text": "View catalog"}, None),
+        (LINK | {"url": "https://shop.co\u2100m/x"}, "Button 1 has no full address"),
+    ],
+)
+def test_the_other_buttons(button: dict[str, Any], said: str | None) -> None:
+    errors = [one.text for one in check_template(**buttons(button)) if one.level == "error"]
+    assert errors == ([said] if said else [])
+
+
+def code(*, minutes: Any = None, **button: Any) -> dict[str, Any]:
+    footer = [] if minutes is None else [{"type": "FOOTER", "code_expiration_minutes": minutes}]
+    row = {"type": "OTP", "otp_type": "COPY_CODE"} | button
+    components = [{"type": "BODY", "add_security_recommendation": True}, *footer, {"type": "BUTTONS", "buttons": [row]}]
+    return GOOD | {"category": "AUTHENTICATION", "components": components}
+
+
+APP = {"package_name": "com.example.shop", "signature_hash": "K8a/AINcGX7"}
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (code(), None),
+        (code(minutes=90), None),
+        (code(otp_type="ONE_TAP", supported_apps=[APP]), None),
+        (code(otp_type="ZERO_TAP", supported_apps=[APP], zero_tap_terms_accepted=True), None),
+        (code(minutes=0), "code_minutes"),
+        (code(minutes=91), "code_minutes"),
+        (code(minutes="ten"), "code_minutes"),
+        (code(minutes=True), "code_minutes"),
+        (code(otp_type="TELEPATHY"), "code_type"),
+        (code(otp_type="ONE_TAP"), "code_package"),
+        (code(otp_type="ONE_TAP", supported_apps=[APP] * 6), "code_package"),
+        (code(otp_type="ONE_TAP", supported_apps=[APP | {"package_name": "shop"}]), "code_package"),
+        (code(otp_type="ONE_TAP", supported_apps=[APP | {"signature_hash": "short"}]), "code_signature"),
+        (code(otp_type="ZERO_TAP", supported_apps=[APP]), "code_terms"),
+        (code(text="x" * 26), "code_text"),
+        (code(autofill_text="x" * 26), "code_autofill"),
+    ],
+)
+def test_a_one_time_code(draft: dict[str, Any], field: str | None) -> None:
+    assert list(errors_of(check_template(**draft))) == ([field] if field else [])
+
+
+def test_a_card_without_a_file_or_a_real_value_is_said_by_its_number() -> None:
+    bare = {"type": "HEADER", "format": "VIDEO"}
+    link = LINK | {"url": "https://shop.co.za/{{1}}"}
+    parts_ = [bare, {"type": "BODY", "text": "Our {{1}} is here."}, {"type": "BUTTONS", "buttons": [link]}]
+    errors = errors_of(check_template(**carousel(*[{"components": parts_}] * 2)))
+    assert errors["sample-card.1.header.video"] == [
+        "The video of card 2 has no sample. Choose a file: Meta's reviewers want to see a real one."
+    ]
+    assert errors["sample-card.0.1"][0].startswith("Variable 1 of card 1 has no sample")
+    assert errors["sample-card.0.button.0"][0].startswith("Button 1 of card 1 has no sample")

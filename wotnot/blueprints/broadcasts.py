@@ -25,7 +25,7 @@ from wotnot.blueprints.guards import guard_pages, page_timezone, requires, works
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
-from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
+from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, message_templates, recipients
 from wotnot.services.broadcast_messages import MessageTexts
 from wotnot.services.tallies import BroadcastCounts
 
@@ -236,6 +236,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "funnel": funnel_rows(broadcast, counts),
         "failures": broadcast_reports.cause_lines(counts, "failed"),
         "skips": broadcast_reports.cause_lines(counts, "skipped"),
+        "languages": [] if broadcast.one_language else broadcast_reports.list_languages(broadcast),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
     }
 
@@ -252,7 +253,8 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         cursor=request.args.get("cursor"),
         limit=PAGE,
     )
-    texts = MessageTexts(broadcast)
+    others = {one.template_id for one in page.items if one.template_id} - {broadcast.template_id}
+    texts = MessageTexts(broadcast, message_templates.list_components(workspace_id(), others))
     return {
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import conversations, events
+from wotnot.services import conversations, events, inbound_media
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 from wotnot.services.whatsapp.wording import words_of
@@ -48,6 +48,7 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
         _save_texts(session, stored, wanted)
         _move_conversations(session, stored)
         _mark_replied(session, stored)
+        inbound_media.note_media(session, [(row.id, wanted[row.wamid]) for row in stored])
         _tell(stored)
     return len(stored)
 
@@ -113,15 +114,13 @@ def _save_texts(session: Any, stored: Sequence[Any], messages: dict[str, Inbound
 
 
 def _searchable(message: Inbound) -> str:
-    if message.type == "edit":
-        wording = message.content.get("message")
-        kind = str(wording.get("type") or "text") if isinstance(wording, dict) else ""
-        return (
-            words_of(kind, wording.get(kind))
-            if isinstance(wording, dict) and isinstance(wording.get(kind), dict)
-            else ""
-        )
-    return words_of(message.type, message.content)
+    kind, content = message.type, message.content
+    if kind == "edit":
+        wording = content.get("message")
+        wording = wording if isinstance(wording, dict) else {}
+        kind = str(wording.get("type"))
+        content = wording.get(kind) or {}
+    return words_of(kind, content) if isinstance(content, dict) else ""
 
 
 def _move_conversations(session: Any, stored: Sequence[Any]) -> None:

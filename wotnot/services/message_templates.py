@@ -3,7 +3,7 @@
 `services/template_bin.py` is their recycle bin, `services/template_sync.py` keeps them as Meta has them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +12,12 @@ from sqlalchemy import Select, Text, cast, func, or_, select
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import MediaFile, Template, TemplateStatus
-from wotnot.services import channels, events, media, template_rules
+from wotnot.models import Template, TemplateStatus
+from wotnot.services import channels, events, template_rules, translations
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
+from wotnot.services.template_samples import find_sample_files
 from wotnot.services.template_sync import (
     TOPIC,
     SyncResult,
@@ -29,8 +30,8 @@ from wotnot.services.template_sync import (
     sync_templates,
 )
 from wotnot.services.transaction import release_connection, transaction
-from wotnot.services.whatsapp.components import find, text_of, with_header_sample
 from wotnot.services.whatsapp.errors import GraphError, GraphFault
+from wotnot.services.whatsapp.one_time_code import is_without_words, with_words
 
 __all__ = [
     "BIN_DAYS",
@@ -39,10 +40,10 @@ __all__ = [
     "apply_quality",
     "apply_status",
     "bin_begins",
-    "count_templates",
     "create_template",
     "find_template",
     "get_template",
+    "list_components",
     "list_templates",
     "sync_templates",
     "why_not_sendable",
@@ -50,7 +51,6 @@ __all__ = [
 
 BIN_DAYS = 30
 _LONGEST_SEARCH = 200
-_SOME_SAMPLE = "sample"  # stands for the handle while the rest is checked
 
 # Where in the form a refusal of Meta's belongs. Source: sub-codes of template errors.
 _FIELDS_BY_SUBCODE = {
@@ -63,7 +63,7 @@ _FIELDS_BY_SUBCODE = {
     2388293: "body",
     2388299: "body",
 }
-_STATUS_WORDS = {
+STATUS_WORDS = {
     TemplateStatus.DRAFT: "is a draft that Meta has not seen",
     TemplateStatus.PENDING: "is still in review at Meta",
     TemplateStatus.REJECTED: "was rejected by Meta",
@@ -83,23 +83,26 @@ def create_template(
     components: Sequence[Mapping[str, Any]],
     parameter_format: str | None = None,
     header_file_id: int | None = None,
+    card_file_ids: Sequence[int | None] = (),
 ) -> Template:
     """Submit a template to Meta for review and keep it. `components` are Meta's component objects.
 
-    `header_file_id` is a file of the library; it is uploaded as the sample of the header, which then needs none of its own.
+    `header_file_id` and, by the cards' places, `card_file_ids` are files of the library; they are uploaded as the samples of
+    the headers, which then need none of their own.
 
     Raises Invalid by field (our rules first, then Meta's refusal in its own words), Conflict (the name is taken in this
     language), NotFound (channel), Unavailable (Meta is away; nothing was kept).
     """
-    file = _sample_file(workspace_id, components, header_file_id)
-    sampled = with_header_sample(components, _SOME_SAMPLE) if file else components
-    draft = _checked(name, language, category, sampled, parameter_format)
+    problem = template_rules.shape_problem(components)
+    if problem:
+        raise Invalid({"components": problem})
+    files = find_sample_files(workspace_id, components, header_file_id, card_file_ids)
+    draft = _checked(name, language, category, files.stand_in(components), parameter_format)
     channel = channels.get_channel(workspace_id, channel_id)
     waba_id, client = channel.waba_id, channels.client_for(channel)
     _refuse_taken(workspace_id, waba_id, draft["name"], draft["language"])
-    if file:
-        # Only now: what we or Meta refuse anyway is not worth an upload.
-        draft["components"] = with_header_sample(components, media.header_handle_for(channel, file))
+    # Only now: what we or Meta refuse anyway is not worth an upload.
+    draft["components"] = files.upload(channel, components)
     release_connection()
     try:
         with client:
@@ -119,8 +122,21 @@ def get_template(workspace_id: int, template_id: int) -> Template:
     return template
 
 
-def find_template(workspace_id: int, channel_id: int, name: str, language: str | None = None) -> Template | None:
-    """The live template of a channel's account by name and language; without a language the only one of that name.
+def list_components(workspace_id: int, template_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+    """The components of some templates by id, binned ones included; no query for none."""
+    if not template_ids:
+        return {}
+    query = select(Template.id, Template.components).where(
+        Template.workspace_id == workspace_id, Template.id.in_(template_ids)
+    )
+    return {template_id: components for template_id, components in db.session.execute(query)}  # noqa: C416 — rows are no pairs to mypy
+
+
+def find_template(
+    workspace_id: int, channel_id: int, name: str, language: str | None = None, *, reader: str | None = None
+) -> Template | None:
+    """The live template of a channel's account by name and language; without a language the only one of that name, or of
+    several approved ones the one for somebody who reads the language `reader`.
 
     Raises NotFound for the channel, Invalid when several languages fit.
     """
@@ -135,6 +151,9 @@ def find_template(workspace_id: int, channel_id: int, name: str, language: str |
         query = query.where(Template.language == normalise_language(language))
     found = db.session.scalars(query.order_by(Template.language).limit(100)).all()
     if len(found) > 1:
+        approved = [row for row in found if row.status is TemplateStatus.APPROVED]
+        if fitting := translations.pick(approved, reader):
+            return fitting
         raise Invalid({"language": f"“{name}” exists in {', '.join(row.language for row in found)}. Say which."})
     return found[0] if found else None
 
@@ -171,23 +190,6 @@ def list_templates(
     return keyset.page(db.session.scalars(query.limit(keyset.limit + 1)).all(), lambda row: row.id)
 
 
-def count_templates(workspace_id: int) -> dict[str, int]:
-    """How many live templates there are by state, and under "deleted" how many are in the bin."""
-    rows = db.session.execute(
-        select(Template.status, Template.deleted_at.is_not(None), func.count())
-        .where(
-            Template.workspace_id == workspace_id,
-            or_(Template.deleted_at.is_(None), Template.deleted_at > bin_begins()),
-        )
-        .group_by(Template.status, Template.deleted_at.is_not(None))
-    )
-    counts: dict[str, int] = {"deleted": 0}
-    for status, is_deleted, count in rows:
-        key = "deleted" if is_deleted else status.value
-        counts[key] = counts.get(key, 0) + count
-    return counts
-
-
 def bin_begins() -> datetime:
     """What was deleted before this has left the bin."""
     return clock.now() - timedelta(days=BIN_DAYS)
@@ -199,7 +201,7 @@ def why_not_sendable(template: Template) -> str:
         return f"“{template.name}” is in the recycle bin. Restore it first."
     if template.status is TemplateStatus.APPROVED:
         return ""
-    words = _STATUS_WORDS.get(template.status, "is not approved by Meta")
+    words = STATUS_WORDS.get(template.status, "is not approved by Meta")
     return f"“{template.name}” {words}. Choose an approved template."
 
 
@@ -210,9 +212,6 @@ def _checked(
     components: Sequence[Mapping[str, Any]],
     parameter_format: str | None,
 ) -> dict[str, Any]:
-    problem = template_rules.shape_problem(components)
-    if problem:
-        raise Invalid({"components": problem})
     draft: dict[str, Any] = {
         "name": name.strip(),
         "language": normalise_language(language),
@@ -226,22 +225,12 @@ def _checked(
     return draft
 
 
-def _sample_file(workspace_id: int, components: Sequence[Mapping[str, Any]], file_id: int | None) -> MediaFile | None:
-    if file_id is None:
-        return None
-    shape = text_of(find(components, "HEADER"), "format").upper()
-    try:
-        file = media.get_file(workspace_id, file_id)
-    except NotFound:
-        raise Invalid({"header_file_id": "This file is not in the library any more. Choose another one."}) from None
-    if shape != file.kind.upper():
-        raise Invalid({"header_file_id": f"“{file.filename}” does not fit this header. Choose a file of its kind."})
-    return file
-
-
 def _keep(workspace_id: int, waba_id: str, draft: Mapping[str, Any], answer: Mapping[str, Any]) -> Template:
+    components = draft["components"]
     values = {
         **draft,
+        # Meta writes the words of a code itself; ours stand for them until the next sync.
+        "components": with_words(components) if is_without_words(components) else components,
         "meta_id": str(answer.get("id") or "") or None,
         "category": read_category(str(answer.get("category") or draft["category"])),
         "status": read_status(str(answer.get("status") or "")) or TemplateStatus.PENDING,

@@ -38,6 +38,7 @@ class Claim:
     name: str = ""
     email: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
+    template_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ def _claim(picking: str, parameters: dict[str, Any]) -> list[Claim]:
             row.name or "",
             row.email or "",
             row.attributes or {},
+            row.template_id,
         )
         for row in sorted(rows, key=lambda row: row.id)
         if row.state == "sending"
@@ -214,7 +216,7 @@ SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' ELSE 'skipped' END,
 FROM people p
 WHERE m.id = p.id
 RETURNING m.id, m.workspace_id, m.channel_id, m.broadcast_id, m.contact_id, m.phone, m.wa_user_id, m.type, m.content,
-          m.throttle_count, m.context_wamid, m.state, p.name, p.email, p.attributes
+          m.throttle_count, m.template_id, m.context_wamid, m.state, p.name, p.email, p.attributes
 """
 
 _RECORD = f"""

@@ -1,11 +1,13 @@
 """What the sender serves right now: each broadcast that is sending, and each channel with single messages waiting."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
 
+from wotnot.services.broadcast_files import with_meta_ids
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Claim
 from wotnot.services.personalise import fill_values
@@ -26,13 +28,16 @@ class ChannelFacts:
 
 @dataclass(slots=True, eq=False)
 class BroadcastStream:
-    """A broadcast that is sending, its template taken apart once. `quiet_until` spares empty claims (monotonic)."""
+    """A broadcast that is sending, its template taken apart once, as are the `translations` that its messages go out in, by
+    id. `quiet_until` spares empty claims (monotonic).
+    """
 
     id: int
     workspace_id: int
     channel_id: int
     template: CompiledTemplate
-    variables: dict[str, dict[str, str]]
+    variables: dict[str, Mapping[str, Any]]
+    translations: dict[int, CompiledTemplate] = field(default_factory=dict)
     active: bool = True
     quiet_until: float = 0.0
 
@@ -43,7 +48,8 @@ class BroadcastStream:
     def body_for(self, claim: Claim) -> tuple[bytes, dict[str, str]]:
         """The request body for one person, and the values in it. Raises MissingVariable."""
         values = fill_values(self.variables, claim).values
-        message = template_message(claim.phone or "", self.template.payload(values), callback_of(claim.id))
+        template = self.translations.get(claim.template_id or 0, self.template)
+        message = template_message(claim.phone or "", template.payload(values), callback_of(claim.id))
         return _encode(message, claim), values
 
 
@@ -70,13 +76,22 @@ def read_snapshot() -> Snapshot:
 
 
 def load_stream(broadcast_id: int) -> BroadcastStream | None:
-    """Take the template of a broadcast apart; None when the template is gone. Raises UnsupportedTemplate."""
+    """Take the template of a broadcast apart, and the translations in its ledger; None when the template is gone.
+
+    Raises UnsupportedTemplate, and FilesNotReadyError while Meta does not know the files of the message. An id that is
+    good now stays so for a day, and a sender runs for an hour at most.
+    """
     with transaction() as session:
-        row = session.execute(text(_TEMPLATE), {"id": broadcast_id}).first()
-    if row is None:
-        return None
-    compiled = compile_template(row.name, row.language, row.components, row.parameter_format)
-    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables)
+        rows = session.execute(text(_TEMPLATES), {"id": broadcast_id}).all()
+        main = next((row for row in rows if row.is_main), None)
+        if main is None:
+            return None
+        variables = with_meta_ids(session, main.variables, main.channel_id)
+    compiled = {
+        row.template_id: compile_template(row.name, row.language, row.components, row.parameter_format) for row in rows
+    }
+    template = compiled.pop(main.template_id)
+    return BroadcastStream(broadcast_id, main.workspace_id, main.channel_id, template, variables, compiled)
 
 
 def single_body(claim: Claim) -> bytes:
@@ -119,7 +134,12 @@ FROM channels c WHERE c.state = 'connected' AND EXISTS (
     WHERE m.channel_id = c.id AND m.broadcast_id IS NULL AND m.state = 'queued' AND m.due_at <= now())
 """
 
-_TEMPLATE = """
-SELECT b.workspace_id, b.channel_id, b.variables, t.name, t.language, t.components, t.parameter_format
-FROM broadcasts b JOIN templates t ON t.id = b.template_id WHERE b.id = :id
+# The tallies know in which translations there are messages; the ledger itself would have to be read for it.
+_TEMPLATES = """
+SELECT b.workspace_id, b.channel_id, b.variables, t.id AS template_id, t.id = b.template_id AS is_main,
+       t.name, t.language, t.components, t.parameter_format
+FROM broadcasts b
+JOIN templates t ON t.workspace_id = b.workspace_id
+ AND (t.id = b.template_id OR t.id IN (SELECT y.template_id FROM message_tallies y WHERE y.broadcast_id = b.id))
+WHERE b.id = :id
 """

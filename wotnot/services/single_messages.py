@@ -6,11 +6,22 @@ from typing import Any
 
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.models import Channel, ChannelState, Contact, Message
-from wotnot.services import channels, consent, contacts, conversations, media, message_templates, messages
+from wotnot.services import (
+    broadcast_files,
+    channels,
+    consent,
+    contacts,
+    conversations,
+    media,
+    message_templates,
+    messages,
+)
+from wotnot.services.audience_rules import clean_variables
 from wotnot.services.interactive import interactive_body
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.payloads import (
+    FILENAME,
     MissingVariable,
     UnsupportedTemplate,
     compile_template,
@@ -36,7 +47,8 @@ def send_message(
 ) -> Message:
     """Queue one message. `to` is a number as people write it, `content` what the API takes under the type's name.
 
-    For a template `{name, language?, variables?}`, for a text `{body}`, for media
+    For a template `{name, language?, variables?}` (without a language the contact's, where the template has several) with a
+    text for each variable, or for a header `{"file_id"}`, for a text `{body}`, for media
     `{file_id | id | link, caption?, filename?}`; a file of the library goes to Meta first, if it is not there yet.
     Raises Invalid (number, template, variables, text, file), Conflict (the number cannot send, the template is not approved,
     the person opted out, or free text outside the 24-hour window), NotFound (channel), Unavailable (Meta is away).
@@ -72,7 +84,7 @@ def draft_message(channel: Channel, contact: Contact, *, type: str, content: Map
     if type == "template":
         if not consent.may_message(contact):
             raise Conflict("This person opted out of your messages.", code="opted_out")
-        template_id, body = _template_content(channel.workspace_id, channel.id, content)
+        template_id, body = _template_content(channel, content, contact.language)
     else:
         _refuse_closed_window(channel.id, contact)
         body = _free_content(type, _with_meta_id(channel, type, content))
@@ -127,22 +139,42 @@ def _contact_of(workspace_id: int, to: str) -> Contact:
     return contacts.get_contact(workspace_id, contacts.ensure_contacts(workspace_id, [digits])[digits])
 
 
-def _template_content(workspace_id: int, channel_id: int, content: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def _template_content(channel: Channel, content: Mapping[str, Any], reader: str | None) -> tuple[int, dict[str, Any]]:
     name = str(content.get("name") or "")
-    template = message_templates.find_template(workspace_id, channel_id, name, content.get("language"))
+    template = message_templates.find_template(
+        channel.workspace_id, channel.id, name, content.get("language"), reader=reader
+    )
     if template is None:
         raise Invalid({"template.name": f"This number's account has no template “{name}” in that language."})
     obstacle = message_templates.why_not_sendable(template)
     if obstacle:
         raise Conflict(obstacle, code="template_not_approved")
-    values = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
+    template_id = template.id
     try:
         compiled = compile_template(template.name, template.language, template.components, template.parameter_format)
-        return template.id, compiled.payload(values)
+        return template_id, compiled.payload(_with_files(channel, content.get("variables") or {}))
     except UnsupportedTemplate as error:
         raise Invalid({"template.name": str(error)}) from error
     except MissingVariable as error:
         raise Invalid({f"template.variables.{key}": "This variable has no value." for key in error.keys}) from error
+
+
+def _with_files(channel: Channel, variables: Mapping[str, Any]) -> dict[str, str]:
+    """The values by variable, with Meta's id in place of a file of the library. Goes out on the network for those."""
+    sources = {str(key): value for key, value in variables.items() if isinstance(value, Mapping)}
+    values = {str(key): str(value) for key, value in variables.items() if not isinstance(value, Mapping)}
+    try:
+        wanted = broadcast_files.files_in(clean_variables(sources))
+        problems = broadcast_files.find_problems(channel.workspace_id, clean_variables(sources))
+    except Invalid as error:
+        raise Invalid({f"template.{name}": words for name, words in error.errors.items()}) from None
+    if problems:
+        raise Invalid({f"template.variables.{key}": words for key, words in problems.items()})
+    for key, file_id in wanted.items():
+        file = media.get_file(channel.workspace_id, file_id)
+        values[key + FILENAME] = file.filename
+        values[key] = media.media_id_for(channel, file)
+    return values
 
 
 def _refuse_closed_window(channel_id: int, contact: Contact) -> None:

@@ -7,62 +7,57 @@ components and template review references.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
-from wotnot.services.template_extras import LOCATION_PARTS, Finding, check_extras
+from wotnot.services.languages import LANGUAGES
+from wotnot.services.template_doubts import check_doubts
+from wotnot.services.template_extras import LOCATION_PARTS, check_code, check_extras
+from wotnot.services.template_parts import (
+    MAX_BUTTONS,
+    MAX_LABEL,
+    MAX_URL,
+    Finding,
+    check_braces,
+    check_buttons,
+    check_text,
+)
 from wotnot.services.whatsapp.components import (
     MEDIA_FORMATS,
     VARIABLE,
+    TemplateVariable,
     buttons_of,
+    cards_of,
     find,
     list_variables,
     text_of,
     variable_names,
 )
 
-__all__ = ["CATEGORIES", "LANGUAGES", "Finding", "check_template", "errors_of", "infer_format", "shape_problem"]
+__all__ = [
+    "CATEGORIES",
+    "LANGUAGES",
+    "MAX_BUTTONS",
+    "MAX_LABEL",
+    "RIGHT_TO_LEFT",
+    "Finding",
+    "check_template",
+    "direction_of",
+    "errors_of",
+    "infer_format",
+    "shape_problem",
+]
 
 Component = Mapping[str, Any]
 
-MAX_NAME, MAX_HEADER, MAX_BODY, MAX_FOOTER, MAX_LABEL = 512, 60, 1024, 60, 25
-MAX_BUTTONS, MAX_URL, MAX_PHONE, MAX_CODE = 10, 2000, 20, 15
-BUTTON_LIMITS = {"QUICK_REPLY": 10, "URL": 2, "PHONE_NUMBER": 1, "COPY_CODE": 1, "FLOW": 1, "VOICE_CALL": 1, "OTP": 1}
-BUTTON_WORDS = {
-    "QUICK_REPLY": "quick replies",
-    "URL": "links",
-    "PHONE_NUMBER": "phone button",
-    "COPY_CODE": "offer code",
-}
+MAX_NAME, MAX_HEADER, MAX_BODY, MAX_FOOTER = 512, 60, 1024, 60
 CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
 
-# The languages most asked for, for the form's list; any code of the right shape is accepted from the API.
-LANGUAGES = {
-    "en": "English", "en_GB": "English (UK)", "en_US": "English (US)", "af": "Afrikaans", "ar": "Arabic", "bn": "Bengali",
-    "zh_CN": "Chinese (China)", "zh_HK": "Chinese (Hong Kong)", "zh_TW": "Chinese (Taiwan)", "hr": "Croatian", "cs": "Czech",
-    "da": "Danish", "nl": "Dutch", "fil": "Filipino", "fi": "Finnish", "fr": "French", "de": "German", "el": "Greek",
-    "gu": "Gujarati", "ha": "Hausa", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
-    "ja": "Japanese", "ko": "Korean", "ms": "Malay", "mr": "Marathi", "nb": "Norwegian", "fa": "Persian", "pl": "Polish",
-    "pt_BR": "Portuguese (Brazil)", "pt_PT": "Portuguese (Portugal)", "ro": "Romanian", "ru": "Russian", "es": "Spanish",
-    "es_AR": "Spanish (Argentina)", "es_MX": "Spanish (Mexico)", "es_ES": "Spanish (Spain)", "sw": "Swahili", "sv": "Swedish",
-    "ta": "Tamil", "te": "Telugu", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zu": "Zulu",
-}  # fmt: skip
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 
 _NAME = re.compile(r"[a-z0-9_]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,4})?")
-_VARIABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_BRACES = re.compile(r"\{\{|\}\}")
-_ADJACENT = re.compile(r"\}\}\s*\{\{")
 _HEADER_FORMATTING = re.compile(r"[*_~`\n]|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
-_PROMOTIONAL = re.compile(
-    r"\d+\s?%(\s?off)?|\b(sale|discounts?|special offer|offers?|coupon|promo\w*|free gift|buy now|deal)\b",
-    re.IGNORECASE,
-)
-# Meta refuses a body whose variables outweigh its words; this is the ratio it is known to accept.
-_WORDS_PER_VARIABLE = 2
 _MEDIA_WORDS = {"IMAGE": "picture", "VIDEO": "video", "DOCUMENT": "document"}
-_QUICK_REPLIES_SHOWN = 3
 
 
 def check_template(
@@ -71,14 +66,14 @@ def check_template(
     """Everything that Meta would refuse (errors) or might dislike (warnings), in the order of the form."""
     findings = [*_check_name(name), *_check_language(language), *_check_category(category)]
     if category.upper() == "AUTHENTICATION":
-        return [*findings, *_check_authentication(components)]
+        return [*findings, *check_code(components)]
     findings += _check_header(find(components, "HEADER"))
     findings += _check_body(text_of(find(components, "BODY"), "text"), parameter_format)
     findings += _check_footer(text_of(find(components, "FOOTER"), "text"))
-    findings += _check_buttons(buttons_of(components))
-    findings += check_extras(category, components)
+    findings += check_buttons(buttons_of(components))
+    findings += check_extras(category, components, parameter_format)
     findings += _check_samples(components, parameter_format)
-    findings += _check_words(category, components)
+    findings += check_doubts(category, components)
     return findings
 
 
@@ -91,9 +86,15 @@ def errors_of(findings: Iterable[Finding]) -> dict[str, list[str]]:
     return errors
 
 
+def direction_of(language: str) -> str:
+    """How words in a language run: "rtl" where that is known from its code, else "auto", as their letters say."""
+    return "rtl" if language.partition("_")[0] in RIGHT_TO_LEFT else "auto"
+
+
 def infer_format(components: Sequence[Component]) -> str:
-    """NAMED when a variable of the header or body has a name, else POSITIONAL."""
-    texts = (text_of(find(components, kind), "text") for kind in ("HEADER", "BODY"))
+    """NAMED when a variable of the header, the body or a card has a name, else POSITIONAL."""
+    parts = [components, *cards_of(components)]
+    texts = (text_of(find(part, kind), "text") for part in parts for kind in ("HEADER", "BODY"))
     named = any(not name.isdecimal() for text in texts for name in variable_names(text))
     return "NAMED" if named else "POSITIONAL"
 
@@ -128,15 +129,6 @@ def _check_category(category: str) -> Iterator[Finding]:
         yield Finding("category", "The category is missing", "Choose marketing, utility or authentication.")
 
 
-def _check_authentication(components: Sequence[Component]) -> Iterator[Finding]:
-    if not any(text_of(button, "type").upper() == "OTP" for button in buttons_of(components)):
-        yield Finding(
-            "category",
-            "A one-time code needs Meta's fixed form",
-            "It has a code button of the type OTP and no text of its own.",
-        )
-
-
 def _check_header(header: Component) -> Iterator[Finding]:
     shape = text_of(header, "format").upper()
     if not header or shape in {*MEDIA_FORMATS, "LOCATION", "PRODUCT"}:
@@ -152,7 +144,7 @@ def _check_header(header: Component) -> Iterator[Finding]:
         yield Finding("header", "The header has more than one variable", "Meta allows one.")
     if _HEADER_FORMATTING.search(VARIABLE.sub("", text)):
         yield Finding("header", "The header is formatted", "No line breaks, emoji, *, _, ~ or ` there.")
-    yield from _check_braces("header", text)
+    yield from check_braces("header", text)
 
 
 def _check_body(text: str, parameter_format: str) -> Iterator[Finding]:
@@ -161,47 +153,7 @@ def _check_body(text: str, parameter_format: str) -> Iterator[Finding]:
         return
     if len(text) > MAX_BODY:
         yield Finding("body", "The body is too long", f"{len(text):,} of {MAX_BODY:,} characters.")
-    yield from _check_braces("body", text)
-    names = variable_names(text)
-    if names:
-        yield from _check_numbering(names, parameter_format)
-        yield from _check_surroundings(text, len(names))
-
-
-def _check_braces(field: str, text: str) -> Iterator[Finding]:
-    if _BRACES.search(VARIABLE.sub("", text)):
-        yield Finding(field, "A variable is not closed properly", "Write it as {{1}} or {{first_name}}.")
-
-
-def _check_numbering(names: list[str], parameter_format: str) -> Iterator[Finding]:
-    numbers = [name for name in names if name.isdecimal()]
-    if numbers and len(numbers) < len(names):
-        yield Finding("body", "Numbers and names are mixed", "Use {{1}}, {{2}} or {{first_name}}, {{city}}, not both.")
-    elif parameter_format.upper() == "NAMED" or not numbers:
-        wrong = next((name for name in names if not _VARIABLE_NAME.fullmatch(name)), None)
-        if wrong:
-            yield Finding(
-                "body", f"“{wrong}” cannot be a variable's name", "Small letters, digits and _, such as first_name."
-            )
-    elif sorted(map(int, numbers)) != list(range(1, len(numbers) + 1)):
-        yield Finding(
-            "body", "The variables are not numbered in order", "They must be {{1}}, {{2}}, {{3}} without a gap."
-        )
-
-
-def _check_surroundings(text: str, variable_count: int) -> Iterator[Finding]:
-    bare = text.strip()
-    starts, ends = VARIABLE.match(bare), bare.endswith("}}")
-    if starts or ends:
-        where = "start" if starts else "end"
-        yield Finding(
-            "body", f"A variable stands at the {where}", "Meta wants words before the first and after the last one."
-        )
-    if _ADJACENT.search(text):
-        yield Finding("body", "Two variables stand side by side", "Put words between them.")
-    words = len(re.findall(r"\w+", VARIABLE.sub(" ", text)))
-    if words < _WORDS_PER_VARIABLE * variable_count:
-        yield Finding("body", "Too many variables for so few words", "Write more text around them.")
+    yield from check_text("body", text, parameter_format)
 
 
 def _check_footer(text: str) -> Iterator[Finding]:
@@ -213,99 +165,41 @@ def _check_footer(text: str) -> Iterator[Finding]:
         yield Finding("footer", "The footer has a line break", "It is one line.")
 
 
-def _check_buttons(buttons: Sequence[Component]) -> Iterator[Finding]:
-    kinds = [text_of(button, "type").upper() for button in buttons]
-    if len(buttons) > MAX_BUTTONS:
-        yield Finding("buttons", "There are too many buttons", f"At most {MAX_BUTTONS}.")
-    for kind, times in Counter(kinds).items():
-        if times > BUTTON_LIMITS.get(kind, MAX_BUTTONS):
-            yield Finding(
-                "buttons", f"Too many {BUTTON_WORDS.get(kind, kind.lower())}", f"At most {BUTTON_LIMITS[kind]}."
-            )
-    if _is_mixed(kinds):
-        yield Finding(
-            "buttons", "Quick replies and others are mixed", "Keep all quick replies together, first or last."
-        )
-    labels = Counter(text_of(button, "text").strip().casefold() for button in buttons if text_of(button, "text"))
-    for index, button in enumerate(buttons):
-        yield from _check_button(f"button-{index}", index + 1, button)
-        if labels[text_of(button, "text").strip().casefold()] > 1:
-            yield Finding(f"button-{index}", f"Button {index + 1} has the same text as another", "Each needs its own.")
-    if len(buttons) > _QUICK_REPLIES_SHOWN:
-        note = "WhatsApp shows two and “See all options”."
-        yield Finding("buttons", f"{len(buttons)} buttons are many", note, level="warning")
-
-
-def _check_button(field: str, number: int, button: Component) -> Iterator[Finding]:
-    kind, label = text_of(button, "type").upper(), text_of(button, "text")
-    if kind not in {"COPY_CODE", "OTP"}:
-        if not label.strip():
-            yield Finding(field, f"Button {number} has no text", "Say what it does.")
-        elif len(label) > MAX_LABEL:
-            yield Finding(field, f"Button {number} is too long", f"{len(label)} of {MAX_LABEL} characters.")
-        if "{{" in label:
-            yield Finding(field, f"Button {number} has a variable in its text", "Only a link's address may have one.")
-    if kind == "URL":
-        yield from _check_address(field, number, text_of(button, "url"))
-    elif kind == "PHONE_NUMBER":
-        phone = text_of(button, "phone_number")
-        if not re.fullmatch(r"\+[\d ()-]{6,}", phone) or len(phone) > MAX_PHONE:
-            yield Finding(field, f"Button {number} has no full phone number", "Such as +27 21 555 0140.")
-
-
-def _check_address(field: str, number: int, url: str) -> Iterator[Finding]:
-    found = [match[0] for match in VARIABLE.finditer(url)]
-    parts = urlsplit(VARIABLE.sub("x", url)) if "[" not in url else None
-    if (
-        parts is None
-        or parts.scheme not in {"http", "https"}
-        or "." not in parts.netloc
-        or re.search(r"\s", VARIABLE.sub("", url))
-    ):
-        yield Finding(field, f"Button {number} has no full address", "Such as https://shop.example/offers.")
-    elif len(url) > MAX_URL:
-        yield Finding(field, f"The address of button {number} is too long", f"At most {MAX_URL:,} characters.")
-    if len(found) > 1 or (found and not url.endswith(found[0])):
-        yield Finding(
-            field, f"The variable of button {number} is not at the end", "One variable, at the very end of the address."
-        )
-
-
 def _check_samples(components: Sequence[Component], parameter_format: str) -> Iterator[Finding]:
     for variable in list_variables(components, parameter_format):
         if variable.sample.strip():
             if variable.component == "button" and len(variable.sample) > MAX_URL:
                 yield Finding(f"sample-{variable.key}", "A sample is too long", f"At most {MAX_URL:,} characters.")
-            continue
-        if variable.component == "offer" or variable.key.rsplit(".", 1)[-1] in LOCATION_PARTS:
-            # Where a place is and when an offer ends is said with each message; the reviewers do not ask for it.
-            continue
-        word = _MEDIA_WORDS.get(text_of(find(components, "HEADER"), "format").upper(), "")
-        if variable.component == "header" and word:
-            note = "Choose a file: Meta's reviewers want to see a real one."
-            yield Finding(f"sample-{variable.key}", f"The {word} of the header has no sample", note)
-            continue
-        where = {
-            "header": "the header",
-            "body": "the body",
-            "button": f"button {variable.index + 1}",
-            "card": f"card {variable.index + 1}",
-        }[variable.component]
-        name = variable.key.removeprefix(f"card.{variable.index}.").removeprefix("header.")
-        subject = f"Button {variable.index + 1}" if variable.component == "button" else f"Variable {name} of {where}"
-        yield Finding(
-            f"sample-{variable.key}", f"{subject} has no sample", "Meta's reviewers want to see a real value."
-        )
+        elif _needs_sample(variable, components):
+            what, note = _unsampled(variable)
+            yield Finding(f"sample-{variable.key}", f"{what} has no sample", note)
 
 
-def _check_words(category: str, components: Sequence[Component]) -> Iterator[Finding]:
-    text = " ".join(text_of(find(components, kind), "text") for kind in ("HEADER", "BODY", "FOOTER"))
-    promotional = _PROMOTIONAL.search(text)
-    if category.upper() == "UTILITY" and promotional:
-        note = f"“{promotional[0].strip()}” reads like an offer: Meta would approve it as marketing, at that price."
-        yield Finding("category", "This may not be a utility message", note, level="warning")
+def _needs_sample(variable: TemplateVariable, components: Sequence[Component]) -> bool:
+    """Whether the reviewers ask for it. Where a place is and when an offer ends is said with each message only."""
+    if variable.component == "offer" or _is_code(variable, components):
+        return False
+    return variable.key.rsplit(".", 1)[-1] not in LOCATION_PARTS
 
 
-def _is_mixed(kinds: Sequence[str]) -> bool:
-    quick = [kind == "QUICK_REPLY" for kind in kinds]
-    return sum(before != after for before, after in pairwise(quick)) > 1
+def _is_code(variable: TemplateVariable, components: Sequence[Component]) -> bool:
+    """Whether it is an offer code, whose sample was asked for with its button."""
+    *_, place, number = ("", *variable.key.split("."))
+    if variable.component not in {"button", "card"} or place != "button" or not number.isdecimal():
+        return False
+    owner = cards_of(components)[variable.index] if variable.component == "card" else components
+    buttons = buttons_of(owner)[int(number) : int(number) + 1]
+    return any(text_of(button, "type").upper() == "COPY_CODE" for button in buttons)
+
+
+def _unsampled(variable: TemplateVariable) -> tuple[str, str]:
+    """What lacks its sample, and what to do about it."""
+    key, where = variable.key, {"header": "the header", "body": "the body", "button": ""}.get(variable.component, "")
+    if variable.component == "card":
+        where, key = f"card {variable.index + 1}", key.removeprefix(f"card.{variable.index}.")
+    if word := _MEDIA_WORDS.get(key.removeprefix("header.").upper()) if key.startswith("header.") else None:
+        return f"The {word} of {where}", "Choose a file: Meta's reviewers want to see a real one."
+    note = "Meta's reviewers want to see a real value."
+    if key.startswith("button."):
+        return f"Button {int(key.removeprefix('button.')) + 1}{where and f' of {where}'}", note
+    return f"Variable {key.removeprefix('header.')} of {where}", note

@@ -181,7 +181,9 @@ def read_reason(word: object) -> str:
     """Why Meta refused, as a sentence; nothing when there is no reason."""
     if not isinstance(word, str) or word.strip().upper() in {"", "NONE"}:
         return ""
-    return REASONS.get(word.strip().upper(), word.strip()[:500])
+    # A webhook's advice follows its code.
+    code, _, advice = word.strip().partition(" ")
+    return " ".join((REASONS.get(code.upper(), code), advice)).strip()[:500]
 
 
 def normalise_language(code: str) -> str:

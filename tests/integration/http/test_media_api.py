@@ -31,6 +31,7 @@ def test_the_whole_life_of_a_file(api: ApiClient) -> None:
     assert made.json == {
         "id": file_id,
         "kind": "image",
+        "origin": "library",
         "filename": "spring.png",
         "mime_type": "image/png",
         "size_bytes": len(content),

@@ -105,16 +105,16 @@ def test_choosing_a_kind_with_and_without_scripts(alice: Client, cast: Cast, cha
     make(cast, "IMAGE")
     make(cast, "VIDEO")
     typed = form(channel_id, csrf_token=alice.csrf_token("/app/templates/new"), header_kind="TEXT", header="Hello")
-    fragment = alice.post("/app/templates/edit", data=typed | {"header_as": "IMAGE"}, headers=HTMX).text
+    fragment = alice.post("/app/templates/edit", data=typed | {"act": "header:IMAGE"}, headers=HTMX).text
     assert "Picture for Meta’s reviewers" in fragment
     assert "spring.png" in fragment
     assert "spring.mp4" not in fragment
     assert 'id="side"' in fragment
     assert '<input type="hidden" name="header" value="Hello">' in fragment
-    page = alice.post("/app/templates/edit", data=typed | {"header_as": "VIDEO"}).text
+    page = alice.post("/app/templates/edit", data=typed | {"act": "header:VIDEO"}).text
     assert "spring.mp4" in page
     assert "spring_picture" in page
-    none = alice.post("/app/templates/edit", data=typed | {"header_as": "NONE"}, headers=HTMX).text
+    none = alice.post("/app/templates/edit", data=typed | {"act": "header:NONE"}, headers=HTMX).text
     assert "Text of the header" not in none
 
 

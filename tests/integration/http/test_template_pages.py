@@ -121,7 +121,7 @@ def test_the_preview_fills_marks_and_escapes(alice: Client, channel_id: int) -> 
     assert "&lt;script&gt;" in page
     assert '<span class="wa-missing">{{2}}</span>' in page
     assert 'id="samples" hx-swap-oob="true"' in page
-    again = alice.post("/app/templates/preview", data=typed | {"sample-2": ""}, headers=HTMX).text
+    again = alice.post("/app/templates/preview", data=typed | {"sample_rows": "1 2"}, headers=HTMX).text
     assert 'id="samples"' not in again
 
 
@@ -135,14 +135,14 @@ def test_an_empty_form_is_not_scolded(alice: Client, channel_id: int) -> None:
 def test_buttons_come_and_go_with_and_without_scripts(alice: Client, channel_id: int) -> None:
     token = alice.csrf_token("/app/templates/new")
     typed = form(channel_id, csrf_token=token)
-    fragment = alice.post("/app/templates/edit", data=typed | {"add": "URL"}, headers=HTMX).text
+    fragment = alice.post("/app/templates/edit", data=typed | {"act": "add:URL"}, headers=HTMX).text
     assert "Address of button 1" in fragment
     assert "End of the link" not in fragment
     assert 'id="side"' in fragment
-    page = alice.post("/app/templates/edit", data=typed | {"add": "PHONE_NUMBER"}).text
+    page = alice.post("/app/templates/edit", data=typed | {"act": "add:PHONE_NUMBER"}).text
     assert "Number of button 1" in page
     assert "we_miss_you" in page
-    rows = {"button_type": ["URL"], "button_text": ["Shop"], "button_value": ["https://s.example"], "remove": "0"}
+    rows = {"button_type": ["URL"], "button_text": ["Shop"], "button_value": ["https://s.example"], "act": "remove:0"}
     assert "Address of button 1" not in alice.post("/app/templates/edit", data=typed | rows, headers=HTMX).text
 
 

@@ -22,6 +22,8 @@ _UNNAMED_BUTTONS = {
     "URL": "Link",
     "PHONE_NUMBER": "Phone number",
     "QUICK_REPLY": "Quick reply",
+    "FLOW": "Open",
+    "CATALOG": "View catalog",
 }
 
 _HANDLE = "4:"  # how the handle of an uploaded sample begins; it says nothing to a person
@@ -48,12 +50,16 @@ class TemplateVariable:
 
 @dataclass(frozen=True, slots=True)
 class FilledHeader:
-    """`format` is Meta's (TEXT, IMAGE, …); `text` holds (kind, text) pieces; `name` stands for a file."""
+    """`format` is Meta's (TEXT, IMAGE, …); `text` holds (kind, text) pieces; `name` stands for a file or is a place's.
+
+    `address` is where a place is.
+    """
 
     format: str
     text: list[tuple[str, str]]
     name: str = ""
     url: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class FilledButton:
 class FilledTemplate:
     """A template with its values: `body` holds (kind, text) pieces, kind being text, fill, fallback or missing.
 
-    `offer` is the line of a limited-time offer, `cards` those of a carousel.
+    `offer` is the line of a limited-time offer, `offer_ends` whether a clock runs beside it, `cards` those of a carousel.
     """
 
     header: FilledHeader | None
@@ -77,6 +83,7 @@ class FilledTemplate:
     footer: str
     buttons: list[FilledButton]
     offer: str = ""
+    offer_ends: bool = False
     cards: list["FilledTemplate"] = field(default_factory=list)
 
     @property
@@ -123,6 +130,7 @@ def fill_text(
         footer=text_of(footer, "text"),
         buttons=[_fill_button(index, button, values) for index, button in enumerate(buttons_of(components))],
         offer=text_of(offer_of(components), "text"),
+        offer_ends=bool(offer_of(components).get("has_expiration")),
         cards=cards,
     )
 
@@ -159,6 +167,17 @@ def with_header_sample(components: Sequence[Component], handle: str) -> list[dic
     return [{**part, **(example if text_of(part, "type").upper() == "HEADER" else {})} for part in components]
 
 
+def with_card_samples(components: Sequence[Component], handles: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The same components, with `handles` as the samples of the cards' headers, by the card's place."""
+    cards = [
+        {"components": with_header_sample(card, handles[index]) if index in handles else card}
+        for index, card in enumerate(cards_of(components))
+    ]
+    return [
+        {**part, **({"cards": cards} if text_of(part, "type").upper() == "CAROUSEL" else {})} for part in components
+    ]
+
+
 def find(components: Sequence[Component], kind: str) -> Component:
     """The first component of a kind ("HEADER", "BODY", …), or an empty one."""
     return next((c for c in components if text_of(c, "type").upper() == kind), {})
@@ -189,6 +208,13 @@ def text_of(component: object, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def first_sample(value: object) -> str:
+    """The sample of a button: Meta has it in a list, and takes and gives it bare as well."""
+    if isinstance(value, str):
+        return value
+    return next(iter(_strings(value)), "")
+
+
 def is_otp(button: Component) -> bool:
     """Whether the button carries the one-time code of an authentication template."""
     return text_of(button, "type").upper() == "OTP" or text_of(button, "url").startswith(_OTP_ADDRESS)
@@ -197,7 +223,7 @@ def is_otp(button: Component) -> bool:
 def _header_variables(header: Component) -> Iterator[TemplateVariable]:
     shape = text_of(header, "format").upper()
     if shape in MEDIA_FORMATS:
-        yield TemplateVariable(f"header.{shape.lower()}", "header", 0, _first(_example(header, "header_handle")))
+        yield TemplateVariable(f"header.{shape.lower()}", "header", 0, first_sample(_example(header, "header_handle")))
         return
     if shape == "LOCATION":
         yield from (TemplateVariable(f"header.{fact}", "header", 0) for fact in LOCATION_FACTS)
@@ -239,9 +265,11 @@ def _button_variables(index: int, button: Component) -> Iterator[TemplateVariabl
     kind = text_of(button, "type").upper()
     if kind == "URL" and not is_otp(button) and VARIABLE.search(text_of(button, "url")):
         base = VARIABLE.split(text_of(button, "url"))[0]
-        yield TemplateVariable(f"button.{index}", "button", index, _first(button.get("example")).removeprefix(base))
+        yield TemplateVariable(
+            f"button.{index}", "button", index, first_sample(button.get("example")).removeprefix(base)
+        )
     elif kind == "COPY_CODE":
-        yield TemplateVariable(f"button.{index}", "button", index, _first(button.get("example")))
+        yield TemplateVariable(f"button.{index}", "button", index, first_sample(button.get("example")))
 
 
 def _fill_header(header: Component, values: Mapping[str, str], fallbacks: Collection[str]) -> FilledHeader | None:
@@ -249,7 +277,7 @@ def _fill_header(header: Component, values: Mapping[str, str], fallbacks: Collec
     if not shape:
         return None
     if shape == "LOCATION":
-        return FilledHeader(shape, [], name=values.get("header.place", ""))
+        return FilledHeader(shape, [], name=values.get("header.place", ""), address=values.get("header.address", ""))
     if shape != "TEXT":
         value = values.get(f"header.{shape.lower()}", "")
         return FilledHeader(shape, [], name="" if value.startswith(_HANDLE) else value.rsplit("/", 1)[-1])
@@ -263,7 +291,7 @@ def _fill_button(index: int, button: Component, values: Mapping[str, str]) -> Fi
         address = text_of(button, "url")
         value = VARIABLE.sub(lambda match: given or match[0], address)
     elif kind == "COPY_CODE":
-        value = given or _first(button.get("example"))
+        value = given or first_sample(button.get("example"))
     else:
         value = text_of(button, "phone_number")
     return FilledButton(kind, text_of(button, "text") or _UNNAMED_BUTTONS.get(kind, "Button"), value)
@@ -295,9 +323,3 @@ def _named_samples(example: object) -> dict[str, str]:
 
 def _strings(value: object) -> list[str]:
     return [item if isinstance(item, str) else "" for item in value] if isinstance(value, list) else []
-
-
-def _first(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return next(iter(_strings(value)), "")

@@ -47,6 +47,11 @@ class CreateTemplateSchema(RequestSchema):
         allow_none=True,
         metadata={"description": "A file of `/media`: the sample of a header of the format IMAGE, VIDEO or DOCUMENT."},
     )
+    card_file_ids = fields.List(
+        fields.Integer(allow_none=True),
+        load_default=list,
+        metadata={"description": "Files of `/media` by the cards' places: the samples of a carousel's headers."},
+    )
     parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
 
 
