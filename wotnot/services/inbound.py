@@ -120,7 +120,7 @@ def _searchable(message: Inbound) -> str:
         wording = wording if isinstance(wording, dict) else {}
         kind = str(wording.get("type"))
         content = wording.get(kind) or {}
-    return words_of(kind, content) if isinstance(content, dict) else ""
+    return words_of(kind, content)
 
 
 def _move_conversations(session: Any, stored: Sequence[Any]) -> None:

@@ -22,10 +22,10 @@ _FILES = {
 }
 
 
-def words_of(kind: str, content: Content | None) -> str:
+def words_of(kind: str, content: Any) -> str:
     """What a person would search for: the text, caption, choice or name in the message; nothing for a bare file."""
     read = _WORDS.get(kind)
-    return read(content or {}).strip() if read else ""
+    return read(content).strip() if read and isinstance(content, Mapping) else ""
 
 
 def line_of(kind: str, content: Content | None) -> str:
