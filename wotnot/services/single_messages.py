@@ -1,6 +1,7 @@
 """One message to one person, outside of any broadcast: checked here, then written to the ledger for the sender."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,21 @@ def draft_message(channel: Channel, contact: Contact, *, type: str, content: Map
         _refuse_closed_window(channel.id, contact)
         body = _free_content(type, _with_meta_id(channel, type, content))
     return _draft(channel, contact, type, body, template_id)
+
+
+def bring_files(workspace_id: int, channel_id: int, content: Mapping[str, Any]) -> None:
+    """Bring the files of the library that a message names to Meta before the transaction that it is written in.
+
+    `content` is what `send_message` takes. What is wrong with it is said when it is checked. Raises Unavailable.
+    """
+    variables = content.get("variables")
+    sources = [content, *(variables.values() if isinstance(variables, Mapping) else ())]
+    wanted = [source["file_id"] for source in sources if isinstance(source, Mapping) and source.get("file_id")]
+    with suppress(Invalid, NotFound, TypeError, ValueError):
+        for file_id in wanted:
+            # Anew each time: the connection is given back while a file is on its way.
+            channel = channels.get_channel(workspace_id, channel_id)
+            media.media_id_for(channel, media.get_file(workspace_id, int(file_id)))
 
 
 def draft_again(channel: Channel, contact: Contact, failed: Message) -> Draft:

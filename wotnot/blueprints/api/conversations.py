@@ -7,6 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from wotnot.blueprints.api.idempotency import idempotent
+from wotnot.blueprints.api.messages import raw_content
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.conversations import (
     AssignSchema,
@@ -18,7 +19,7 @@ from wotnot.blueprints.api.schemas.conversations import (
 from wotnot.blueprints.api.schemas.messages import QueuedMessageSchema, part_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.models import Conversation, Message
-from wotnot.services import conversations, replies, threads
+from wotnot.services import conversations, replies, single_messages, threads
 from wotnot.services.conversations import ConversationFilter
 from wotnot.services.pages import Page
 from wotnot.services.threads import Entry
@@ -56,8 +57,13 @@ def messages(query: dict[str, Any], conversation_id: int) -> Page[Entry]:
     return Page(entries, next_cursor=thread.older)
 
 
+def _bring_files(conversation_id: int) -> None:
+    conversation = conversations.get_conversation(workspace_id(), conversation_id)
+    single_messages.bring_files(workspace_id(), conversation.channel_id, raw_content())
+
+
 @blueprint.post("/<int:conversation_id>/messages")
-@idempotent("conversation-messages")
+@idempotent("conversation-messages", before=_bring_files)
 @blueprint.arguments(ReplySchema)
 @blueprint.response(202, QueuedMessageSchema)
 @blueprint.alt_response(409, description="No window is open, the number cannot send, or the template is not approved.")

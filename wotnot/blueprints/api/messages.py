@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+from flask import request
 from flask_smorest import Blueprint
 
 from wotnot.blueprints.api.idempotency import idempotent
@@ -16,8 +17,22 @@ blueprint = Blueprint(
 )
 
 
+def raw_content() -> dict[str, Any]:
+    """What stands under the type's name in the request, before anybody has checked it; empty when it is no such thing."""
+    body = request.get_json(silent=True)
+    content = body.get(part_of(str(body.get("type")))) if isinstance(body, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _bring_files() -> None:
+    body = request.get_json(silent=True)
+    channel_id = body.get("channel_id") if isinstance(body, dict) else None
+    if isinstance(channel_id, int):
+        single_messages.bring_files(workspace_id(), channel_id, raw_content())
+
+
 @blueprint.post("")
-@idempotent("messages")
+@idempotent("messages", before=_bring_files)
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(202, QueuedMessageSchema)
 @blueprint.alt_response(
