@@ -3,6 +3,7 @@
 The editor stays the same; it knows by one hidden field that what is in it belongs to a family.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -76,18 +77,22 @@ def translation_context(values: TemplateValues) -> dict[str, Any]:
     """What the editor shows of the family: `original`, the languages that are still free, and how the variables differ."""
     original = _original_of(values)
     if original is None:
-        return {"original": None, "language_choices": list(LANGUAGES.items()), "family_findings": []}
+        return {"original": None, "language_choices": _choices(values.language), "family_findings": []}
     taken = {one.language for one in template_families.family_of(original).translations}
-    free = [(code, name) for code, name in LANGUAGES.items() if code not in taken]
-    known = [code for code, _ in free]
-    if values.language and values.language not in known:
-        free.insert(0, (values.language, language_name(values.language)))
+    free = _choices(values.language, taken)
     return {
         "original": original,
         "original_body": text_of(find(original.components, "BODY"), "text"),
         "language_choices": [("", "Choose a language"), *free],
         "family_findings": _differences(original, values),
     }
+
+
+def _choices(language: str, taken: Collection[str] = ()) -> list[tuple[str, str]]:
+    """The languages to choose from: those that are not `taken`, and the one that is chosen already, whatever it is."""
+    choices = [(code, name) for code, name in LANGUAGES.items() if code not in taken]
+    is_shown = not language or any(code == language for code, _ in choices)
+    return choices if is_shown else [(language, language_name(language)), *choices]
 
 
 def _original_of(values: TemplateValues) -> Template | None:

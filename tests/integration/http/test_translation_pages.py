@@ -153,9 +153,9 @@ def test_a_variable_that_comes_back_has_its_sample_again(alice: Client, english:
 
 
 def test_what_the_editor_cannot_show_is_not_opened_in_it(alice: Client, cast: Cast, channel_id: int) -> None:
-    carousel = factories.make_template(cast.workspace, components=[*OTHER_BODY, {"type": "CAROUSEL", "cards": []}])
-    answer = alice.get(f"/app/templates/{carousel.id}/translate")
-    assert answer.location == f"/app/templates/{carousel.id}"
+    asking = factories.make_template(cast.workspace, components=[*OTHER_BODY, {"type": "CALL_PERMISSION_REQUEST"}])
+    answer = alice.get(f"/app/templates/{asking.id}/translate")
+    assert answer.location == f"/app/templates/{asking.id}"
     assert "parts that the editor has no fields for" in alice.get(answer.location).text
 
 
