@@ -126,7 +126,8 @@ def test_the_preview_is_in_the_persons_language(cast: Cast, family: dict[str, Te
     make_contact(cast.workspace, name="Ann")
     broadcast = make_broadcast(cast.workspace, make_channel(cast.workspace), family["en"])
     choice = choice_for(family["en"])
-    texts = [preview_message(broadcast, choice, VARIABLES, row, 2).message.body_text for row in (1, 2)]
+    counted = count_audience(cast.workspace.id, broadcast.audience)
+    texts = [preview_message(broadcast, choice, VARIABLES, row, counted).message.body_text for row in (1, 2)]
     assert texts == ["Hallo Uwe, es gibt Neues.", "Hello Ann, we have news for you."]
 
 
