@@ -770,6 +770,8 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
+        # What was sent to a contact, newest first.
+        Index("ix_messages_contact_id_id", "contact_id", "id"),
         # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
         Index("ix_messages_thread", "contact_id", "created_at", "id"),
         # Those that failed or were left out for one reason, and those that failed after Meta had taken them.

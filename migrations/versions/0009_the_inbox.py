@@ -18,7 +18,6 @@ def upgrade() -> None:
     )
     _index_conversations()
     op.create_index("ix_messages_thread", "messages", ["contact_id", "created_at", "id"])
-    op.drop_index("ix_messages_contact_id_id", table_name="messages")
     _create_events()
     _create_texts()
     op.create_table(
@@ -38,7 +37,6 @@ def downgrade() -> None:
     op.drop_table("canned_replies")
     op.drop_table("message_texts")
     op.drop_table("conversation_events")
-    op.create_index("ix_messages_contact_id_id", "messages", ["contact_id", "id"])
     op.drop_index("ix_messages_thread", table_name="messages")
     for name in ("contact_id", "labels", "unread", "by_assignee", "by_state"):
         op.drop_index(f"ix_conversations_{name}", table_name="conversations")

@@ -250,7 +250,7 @@ WITH answers AS (
         WHERE o.contact_id = m.contact_id AND o.channel_id = m.channel_id AND o.direction = 'out'
           AND o.broadcast_id IS NOT NULL AND o.reached >= 2 AND o.created_at <= m.created_at
           AND o.created_at > m.created_at - make_interval(hours => :hours)
-        ORDER BY o.created_at DESC, o.id DESC LIMIT 1  -- as the thread's index has them
+        ORDER BY o.id DESC LIMIT 1
     ) recent ON quoted.id IS NULL
     WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.type NOT IN ('reaction', 'edit', 'revoke')
 ), locked AS (
