@@ -80,8 +80,8 @@ def _save_contacts(session: Any, messages: Sequence[Inbound], channels: dict[str
         "user_ids": [person.user_id for _, person in rows],
         "names": [person.profile_name for _, person in rows],
     }
-    session.execute(text(_LEARN_USER_IDS), parameters)
-    session.execute(text(_NEW_CONTACTS), parameters)
+    for statement in (_LEARN_USER_IDS, _LEARN_PHONES, _NEW_CONTACTS):
+        session.execute(text(statement), parameters)
 
 
 def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> list[Any]:
@@ -165,6 +165,14 @@ UPDATE contacts c SET wa_user_id = g.user_id, updated_at = now()
 FROM {_GIVEN_PEOPLE}
 WHERE g.user_id IS NOT NULL AND c.workspace_id = g.workspace_id AND c.phone = g.phone AND c.wa_user_id IS NULL
   AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.wa_user_id = g.user_id)
+"""  # noqa: S608 — no value in it
+
+# And the other way round: somebody who was known by the user id alone shows a number.
+_LEARN_PHONES = f"""
+UPDATE contacts c SET phone = g.phone, updated_at = now()
+FROM {_GIVEN_PEOPLE}
+WHERE g.phone IS NOT NULL AND c.workspace_id = g.workspace_id AND c.wa_user_id = g.user_id AND c.phone IS NULL
+  AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.phone = g.phone)
 """  # noqa: S608 — no value in it
 
 _NEW_CONTACTS = f"""
