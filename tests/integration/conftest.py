@@ -1,14 +1,15 @@
-"""What tests of several folders share: the server's settings for models that write."""
+"""What tests of several folders share: the server's settings for models that write, and a clock that moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from tests.sandbox_control import SandboxControl
-from wotnot import Config
+from wotnot import Config, clock
 
 
 @pytest.fixture
@@ -29,3 +30,15 @@ def ai_server(
 
     change()
     return change
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
+    """Move the clock from now."""
+    start = clock.now()
+
+    def move(by: timedelta) -> None:
+        monkeypatch.setattr(clock, "now", lambda: start + by)
+
+    yield move
+    monkeypatch.undo()

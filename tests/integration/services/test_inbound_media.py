@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,18 +39,6 @@ def channel(cast: Cast, sandbox: SandboxControl) -> Channel:
 def here(cast: Cast) -> int:
     """The workspace's id, known before a fetch gives the session back."""
     return cast.workspace.id
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
-    """Move the clock from now."""
-    start = clock.now()
-
-    def move(by: timedelta) -> None:
-        monkeypatch.setattr(clock, "now", lambda: start + by)
-
-    yield move
-    monkeypatch.undo()
 
 
 def webhook_of(sandbox: SandboxControl, wamid: str) -> bytes:

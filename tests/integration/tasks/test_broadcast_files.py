@@ -1,7 +1,7 @@
 """A broadcast with files of the library: given to Meta before the first message, renewed while it runs, never in between."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -57,18 +57,6 @@ def make(committed_cast: Cast, channel_id: int, sandbox: SandboxControl) -> Call
 @pytest.fixture
 def here(committed_cast: Cast) -> int:
     return committed_cast.workspace.id
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
-    """Move the clock from now."""
-    start = clock.now()
-
-    def move(by: timedelta) -> None:
-        monkeypatch.setattr(clock, "now", lambda: start + by)
-
-    yield move
-    monkeypatch.undo()
 
 
 def send(app: Flask, seconds: float = 15) -> None:
