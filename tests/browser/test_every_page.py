@@ -29,6 +29,7 @@ PAGES = (
     "/app/templates/ai",
     "/app/media",
     "/app/media?kind=video",
+    "/app/media?origin=inbound",
     "/app/channels",
     "/app/channels/new",
     "/app/assistant",

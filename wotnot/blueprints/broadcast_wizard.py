@@ -212,6 +212,8 @@ def submitted(broadcast_id: int) -> Answer:
 def choose_file(broadcast_id: int) -> Answer:
     """The files that the header `?key=` can show, after a search or an upload; everything typed stays as it is."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
     template = chosen_template(request.form)
     sent, errors = wizard_files.take_uploads(broadcast_readiness.variables_of(template), request.form)
     status = 422 if errors else 200

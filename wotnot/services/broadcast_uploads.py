@@ -9,7 +9,7 @@ from wotnot.models import Broadcast, BroadcastState, MediaFile
 from wotnot.services import broadcasts, media, queue
 from wotnot.services.broadcast_files import RENEW_AFTER, files_in
 
-_ACTIVE = frozenset({BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING})
+_UNDER_WAY = frozenset({BroadcastState.EXPANDING, BroadcastState.SENDING})
 _RETRY_SECONDS = 30
 
 
@@ -20,7 +20,7 @@ def upload_files(broadcast_id: int) -> int:
     tries again; a file that Meta refuses pauses it with the reason.
     """
     broadcast = db.session.get(Broadcast, broadcast_id)
-    if broadcast is None or broadcast.state not in _ACTIVE:
+    if broadcast is None or broadcast.state not in _UNDER_WAY:
         return 0
     wanted = sorted(set(files_in(broadcast.variables).values()))
     for done, file_id in enumerate(wanted):

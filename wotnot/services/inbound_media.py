@@ -277,10 +277,8 @@ def _keep(wanted: _Wanted, arrived: _Arrived) -> str:
     with transaction() as session:
         is_first = _is_still_waiting(session, wanted)
         is_needed = is_first and _link(session, wanted, arrived)
-    if not is_needed:
-        media.stored().delete(arrived.key)
-    if is_first:
-        _remove_leftovers(wanted)
+    earlier = _keys_of_earlier_tries(wanted) if is_first else []
+    _remove([*earlier, *([] if is_needed else [arrived.key])])
     return "kept" if is_first else "later"
 
 
@@ -300,19 +298,24 @@ def _link(session: Session, wanted: _Wanted, arrived: _Arrived) -> bool:
     return file.storage_key == arrived.key
 
 
-def _remove_leftovers(wanted: _Wanted) -> None:
-    """What earlier tries stored and died before they could say so."""
+def _keys_of_earlier_tries(wanted: _Wanted) -> list[str]:
+    """Where tries that died before they could say so may have left their bytes."""
+    return [wanted.key(attempt) for attempt in range(max(1, wanted.attempt - MOST_TRIES), wanted.attempt)]
+
+
+def _remove(keys: Sequence[str]) -> None:
     try:
-        for attempt in range(max(1, wanted.attempt - MOST_TRIES), wanted.attempt):
-            media.stored().delete(wanted.key(attempt))
-    except StorageError:
-        logger.warning("leftovers of a file stay in the storage", extra={"message_id": wanted.message_id})
+        for key in keys:
+            media.stored().delete(key)
+    except StorageError as error:
+        # What is decided is committed; some bytes that nobody asks for stay.
+        logger.warning("a file stays in the storage: %s", error)
 
 
 def _give_up(wanted: _Wanted, reason: str) -> str:
     with transaction() as session:
         _record(session, wanted, state=InboundMediaState.GONE, reason=reason)
-    _remove_leftovers(wanted)
+    _remove(_keys_of_earlier_tries(wanted))
     logger.warning("a file that a person sent is given up", extra={"message_id": wanted.message_id})
     return "gone"
 

@@ -15,7 +15,7 @@ from tests.client import Client
 from tests.factories import png
 from tests.integration.http.test_broadcast_pages import golden_parts, text_of
 from wotnot.extensions import db
-from wotnot.models import Broadcast, Channel, Contact, MediaFile, Template
+from wotnot.models import Broadcast, BroadcastState, Channel, Contact, MediaFile, Template
 from wotnot.services import media
 
 HTMX = {"HX-Request": "true"}
@@ -216,6 +216,17 @@ def test_a_file_that_a_draft_shows_is_not_deleted(
     here = f"/app/media/{file.id}"
     assert browser.submit(f"{here}/delete", page=here).location == here
     assert "uses this file and has not finished. Choose another file there" in text_of(browser.get(here))
+
+
+def test_a_second_tab_that_is_too_late_is_shown_where_it_is_now(
+    browser: Client, page: str, typed: dict[str, Any], cast: Cast
+) -> None:
+    fields = {**typed, f"upload-{PICTURE}": (io.BytesIO(png(405)), "late.png"), "csrf_token": browser.csrf_token(page)}
+    db.session.scalars(select(Broadcast)).one().state = BroadcastState.SENDING
+    db.session.commit()
+    answer = browser.post(f"{page}/files?key={PICTURE}", data=fields, content_type="multipart/form-data")
+    assert answer.location == page.removesuffix("/message")
+    assert media.list_files(cast.workspace.id).items == []
 
 
 def test_agents_choose_nothing(client: Client, cast: Cast, page: str, typed: dict[str, Any]) -> None:

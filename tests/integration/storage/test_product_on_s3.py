@@ -124,3 +124,22 @@ def test_a_process_with_a_wrong_bucket_does_not_start(environment: dict[str, str
         assert done.returncode != 0
         said = "WotNot cannot start. There is no bucket no-such-bucket. Make it, or correct STORAGE_URL."
         assert said in done.stderr.splitlines(), done.stderr
+
+
+def test_the_wizard_takes_an_upload_and_goes_on(alice: Client, cast: Cast, bucket: Bucket, session: Any) -> None:
+    """Each upload gives the database's connection back, and the page still knows everything it has to show."""
+    components = [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Hi {{1}}."}]
+    channel = factories.make_channel(cast.workspace)
+    template = factories.make_template(cast.workspace, components=components)
+    page = f"/app/broadcasts/{factories.make_broadcast(cast.workspace, channel, template, variables={}).id}/message"
+    form = {"channel": channel.id, "template": template.id, "source-1": "text", "text-1": "you"}
+
+    def post(address: str, name: str, content: bytes) -> Any:
+        fields = {"csrf_token": alice.csrf_token(page), **form, "upload-header.image": (io.BytesIO(content), name)}
+        return alice.post(address, data=fields, content_type="multipart/form-data")
+
+    shown = post(f"{page}/files?key=header.image", "new.png", png(204))
+    assert (shown.status_code, "new.png" in shown.text) == (200, True)
+    assert post(page, "empty.png", b"").status_code == 422
+    assert post(page, "other.png", png(205)).status_code == 303
+    assert len(bucket.names()) == 2
