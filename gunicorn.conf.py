@@ -33,7 +33,11 @@ def when_ready(server: Any) -> None:
     What is loaded now is never freed, so there is no use in looking through it for garbage time and again, and memory
     that nobody touches stays shared.
     """
-    templates = server.app.wsgi().jinja_env
+    from wotnot.services.readiness import refuse_wrong_storage  # known once the app is loaded
+
+    app = server.app.wsgi()
+    refuse_wrong_storage(app.extensions["wotnot.config"])
+    templates = app.jinja_env
     for name in templates.list_templates(extensions=["html"]):
         templates.get_template(name)
     gc.collect()

@@ -1,7 +1,8 @@
 """Gemini's and OpenAI's protocols, so that writing with AI can be tried and tested without a key.
 
 What is written follows from the request alone. Prompts are read for lines such as "Business: …" and "Variables: …";
-a request that wants JSON gets message drafts, any other a plain sentence. Every answer says that it is the sandbox's.
+a request that wants JSON gets message drafts, one that offers tools a talk (ai_chat.py), any other a plain sentence. Every
+answer says that it is the sandbox's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.ai_chat import Chat, Reply, reply
 from sandbox.ai_drafts import write_answer
+from sandbox.ai_requests import gemini_chat, gemini_said, openai_chat, openai_said
 from sandbox.errors import GraphError
 from sandbox.jsonio import Json, read_json, respond
 from sandbox.messages_api import hang
@@ -21,7 +24,7 @@ from sandbox.settings import Settings
 
 _GEMINI = re.compile(r"v1(?:beta)?/models/([^/:]+):(generateContent|streamGenerateContent|countTokens)$")
 _ENDINGS = ("/chat/completions", "/v1beta/models", "/v1/models", "/models")
-_PIECE = 24
+_PIECE, _SMALL_PIECE = 24, 8
 _PREFIX = "sandbox-"
 _CREATED = 1790000000
 
@@ -61,29 +64,31 @@ class AiApi:
     # --- Gemini ---------------------------------------------------------------------------------------------------
 
     async def _gemini(self, request: web.BaseRequest, body: Json, model: str, call: str) -> Answer:
-        said = _gemini_said(body)
+        said = gemini_said(body)
         if call == "countTokens":
             return respond({"totalTokens": _tokens(" ".join(said))})
         trouble = self._settings.ai_trouble
         if trouble == "blocked":
             refused = {"promptFeedback": {"blockReason": "SAFETY"}}
             return respond([refused] if call.startswith("stream") else refused)
+        if trouble == "no_tools" and body.get("tools"):
+            return _refuse_gemini("Function calling is not enabled for this model.")
         wants_json = (body.get("generationConfig") or {}).get("responseMimeType") == "application/json"
-        text = write_answer(said, wants_json=wants_json, trouble=trouble)
-        usage = {"promptTokenCount": _tokens(" ".join(said)), "candidatesTokenCount": _tokens(text)}
+        answer = self._write(said, gemini_chat(body), wants_json=wants_json)
+        usage = {"promptTokenCount": _tokens(" ".join(said)), "candidatesTokenCount": _tokens(answer.text)}
         usage["totalTokenCount"] = sum(usage.values())
         finish = "MAX_TOKENS" if trouble == "too_long" else "STOP"
         if call == "generateContent":
             last = None if trouble == "cut" else finish
-            return respond(_gemini_chunk(text, last, model) | {"usageMetadata": usage})
-        return await self._gemini_stream(request, text, finish, model, usage)
+            return respond(_gemini_chunk(_gemini_parts(answer), last, model) | {"usageMetadata": usage})
+        return await self._gemini_stream(request, answer, finish, model, usage)
 
     async def _gemini_stream(
-        self, request: web.BaseRequest, text: str, finish: str, model: str, usage: Json
+        self, request: web.BaseRequest, answer: Reply, finish: str, model: str, usage: Json
     ) -> web.StreamResponse:
         """An array of answers, piece by piece, as Google streams without `alt=sse`."""
         trouble = self._settings.ai_trouble
-        pieces = _pieces(text)
+        pieces = _replies(answer)
         stream = await _begin(request, "application/json")
         for number, piece in enumerate(pieces):
             await self._pause()
@@ -92,7 +97,7 @@ class AiApi:
                 error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
                 await stream.write(b"," + json.dumps(error).encode() + b"]" if trouble == "midstream" else b"")
                 break
-            chunk = _gemini_chunk(piece, finish if is_last else None, model)
+            chunk = _gemini_chunk(_gemini_parts(piece), finish if is_last else None, model)
             chunk |= {"usageMetadata": usage} if is_last else {}
             await stream.write((b"," if number else b"[") + json.dumps(chunk).encode() + b"\n")
         else:
@@ -103,43 +108,55 @@ class AiApi:
     # --- OpenAI and OpenRouter ------------------------------------------------------------------------------------
 
     async def _openai(self, request: web.BaseRequest, body: Json) -> Answer:
-        said = _openai_said(body)
+        said = openai_said(body)
         trouble = self._settings.ai_trouble
-        text = write_answer(said, wants_json="response_format" in body, trouble=trouble)
+        if trouble == "no_tools" and body.get("tools"):
+            return _refuse_openai(404, "No endpoints found that support tool use.")
+        answer = self._write(said, openai_chat(body), wants_json="response_format" in body)
         finish = {"too_long": "length", "blocked": "content_filter", "cut": None}.get(trouble, "stop")
-        usage = {"prompt_tokens": _tokens(" ".join(said)), "completion_tokens": _tokens(text)}
+        finish = "tool_calls" if answer.tool and finish == "stop" else finish
+        usage = {"prompt_tokens": _tokens(" ".join(said)), "completion_tokens": _tokens(answer.text)}
         usage["total_tokens"] = sum(usage.values())
         about = {"id": "gen-sandbox", "created": _CREATED, "model": f"sandbox/{body.get('model')}"}
         about["provider"] = "Sandbox"
         usage_with_cost = usage | {"cost": usage["total_tokens"] / 1_000_000}
         if body.get("stream"):
-            return await self._openai_stream(request, text, finish, about, usage_with_cost)
-        message = {"role": "assistant", "content": text, "refusal": None}
+            return await self._openai_stream(request, answer, finish, about, usage_with_cost)
+        message: Json = {"role": "assistant", "content": answer.text or None, "refusal": None}
+        message |= {"tool_calls": [_openai_call(answer)]} if answer.tool else {}
         choice = {"index": 0, "finish_reason": finish, "message": message}
         return respond(about | {"object": "chat.completion", "choices": [choice], "usage": usage_with_cost})
 
     async def _openai_stream(
-        self, request: web.BaseRequest, text: str, finish: str | None, about: Json, usage: Json
+        self, request: web.BaseRequest, answer: Reply, finish: str | None, about: Json, usage: Json
     ) -> web.StreamResponse:
         trouble = self._settings.ai_trouble
         stream = await _begin(request, "text/event-stream")
         await stream.write(b": SANDBOX PROCESSING\n\n")
-        for number, piece in enumerate(_pieces(text)):
+        for number, delta in enumerate(_openai_deltas(answer)):
             await self._pause()
             if number and trouble == "cut":
                 await stream.write_eof()
                 return stream
             if number and trouble == "midstream":
                 broken = {"error": {"code": 502, "message": "Provider disconnected"}}
-                await _event(stream, about | broken | _choice("", "error"))
+                await _event(stream, about | broken | _choice({"content": ""}, "error"))
                 await stream.write_eof()
                 return stream
-            await _event(stream, about | _choice(piece, None))
-        await _event(stream, about | _choice("", finish))
+            await _event(stream, about | _choice(delta, None))
+        await _event(stream, about | _choice({"content": ""}, finish))
         await _event(stream, about | {"object": "chat.completion.chunk", "choices": [], "usage": usage})
         await stream.write(b"data: [DONE]\n\n")
         await stream.write_eof()
         return stream
+
+    def _write(self, said: list[str], chat: Chat, *, wants_json: bool) -> Reply:
+        """Message drafts for who writes messages; a talk for who offers tools, or gives the facts in their stead."""
+        trouble = self._settings.ai_trouble
+        if not (chat.tools or "\nFacts: " in chat.system):
+            return Reply(write_answer(said, wants_json=wants_json, trouble=trouble))
+        answer = reply(chat, trouble)
+        return Reply(answer.text[: len(answer.text) // 2]) if trouble == "too_long" and answer.text else answer
 
     async def _pause(self) -> None:
         wait = self._settings.ai_piece_ms / 1000
@@ -165,7 +182,9 @@ def _bearer(request: web.BaseRequest) -> str:
     return request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
 
 
-def _refuse_gemini() -> web.Response:
+def _refuse_gemini(message: str = "") -> web.Response:
+    if message:
+        return respond({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}, 400)
     message = "API key not valid. Please pass a valid API key."
     details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
     return respond({"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT", "details": details}}, 400)
@@ -175,32 +194,50 @@ def _refuse_openai(status: int, message: str) -> web.Response:
     return respond({"error": {"code": status, "message": message}}, status)
 
 
-def _gemini_said(body: Json) -> list[str]:
-    turns = body.get("contents")
-    rows = [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
-    return [" ".join(str(part.get("text", "")) for part in turn.get("parts", [])) for turn in rows]
+def _gemini_parts(answer: Reply) -> list[Json]:
+    if answer.tool:
+        return [{"functionCall": {"name": answer.tool, "args": answer.arguments}}]
+    return [{"text": answer.text}]
 
 
-def _openai_said(body: Json) -> list[str]:
-    turns = body.get("messages")
-    rows = [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
-    return [str(turn.get("content", "")) for turn in rows if turn.get("role") != "system"]
-
-
-def _gemini_chunk(text: str, finish: str | None, model: str) -> Json:
-    candidate: Json = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0}
+def _gemini_chunk(parts: list[Json], finish: str | None, model: str) -> Json:
+    candidate: Json = {"content": {"role": "model", "parts": parts}, "index": 0}
     if finish:
         candidate["finishReason"] = finish
     return {"candidates": [candidate], "modelVersion": f"sandbox/{model}"}
 
 
-def _choice(text: str, finish: str | None) -> Json:
-    delta = {"role": "assistant", "content": text}
-    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+def _openai_call(answer: Reply) -> Json:
+    packed = json.dumps(answer.arguments)
+    return {"id": f"call_{answer.tool}", "type": "function", "function": {"name": answer.tool, "arguments": packed}}
 
 
-def _pieces(text: str) -> list[str]:
-    return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)] or [""]
+def _openai_deltas(answer: Reply) -> list[Json]:
+    """The pieces of an answer; a call's arguments come in pieces of their own, as OpenAI's do."""
+    if not answer.tool:
+        return [{"content": piece.text} for piece in _replies(answer)]
+    call = _openai_call(answer)
+    packed = call["function"]["arguments"]
+    first = call | {"index": 0, "function": {"name": answer.tool, "arguments": ""}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in _pieces(packed, _PIECE)]
+    return [{"tool_calls": [piece]} for piece in (first, *rest)]
+
+
+def _choice(delta: Json, finish: str | None) -> Json:
+    choice = {"index": 0, "delta": {"role": "assistant"} | delta, "finish_reason": finish}
+    return {"object": "chat.completion.chunk", "choices": [choice]}
+
+
+def _replies(answer: Reply) -> list[Reply]:
+    """An answer in pieces. Talk comes in smaller ones than a bundle of drafts, so that one sees it being written."""
+    if answer.tool:
+        return [answer]
+    is_drafts = answer.text.startswith("{")
+    return [Reply(piece) for piece in _pieces(answer.text, _PIECE if is_drafts else _SMALL_PIECE)]
+
+
+def _pieces(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)] or [""]
 
 
 def _tokens(text: str) -> int:

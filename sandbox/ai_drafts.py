@@ -8,7 +8,8 @@ import re
 from sandbox.jsonio import Json
 
 TROUBLES = (
-    "", "silent", "drip", "cut", "midstream", "blocked", "too_long", "not_json", "violation", "violation_always",
+    "", "silent", "drip", "cut", "midstream", "blocked", "too_long", "not_json", "violation", "violation_always", "circles",
+    "no_tools",
 )  # fmt: skip
 
 _LINE = re.compile(r"^(Business|Goal|Call to action|Category|Emoji|Variables|Rewrite|Message): (.*)$", re.MULTILINE)

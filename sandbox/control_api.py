@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sandbox.accounts_api import AccountsApi
 from sandbox.faults import Faults
-from sandbox.inbound import CustomerPhone, InvalidAction
+from sandbox.inbound import Attachment, CustomerPhone, InvalidAction
 from sandbox.jsonio import Json, respond
 from sandbox.lifecycle import Lifecycle
 from sandbox.model import TIERS, Customer, Number, Waba
@@ -291,13 +291,18 @@ class ControlApi:
         return self.world.customer(digits)
 
     def _inbound(self, data: Json, _rest: list[str]) -> Json:
-        """A message from a customer; `text` alone is enough, other types bring their object under the type's name."""
+        """A message from a customer; `text` or `file` alone is enough, else the object stands under the type's name."""
         number = self._find_number(data.get("phone_number_id"))
         customer = self._customer(data)
         if data.get("name"):
             customer.name = str(data["name"])[:80]
-        kind = str(data.get("type", "text"))
+        file = Attachment.read(data["file"]) if isinstance(data.get("file"), dict) else None
+        kind = str(data.get("type") or (file.kind if file else "text"))
         body = data.get(kind)
+        if file:
+            caption = str(data.get("caption") or "")[:1024] if kind not in ("audio", "sticker") else ""
+            given = body if isinstance(body, dict) else {}
+            body = self.phone.attach(number, kind, given | ({"caption": caption} if caption else {}), file)
         if kind == "text" and isinstance(body, str):
             body = {"body": body}
         if not isinstance(body, dict) or (kind == "text" and not str(body.get("body", "")).strip()):
@@ -323,7 +328,16 @@ class ControlApi:
                 "last_inbound_at": chat.last_inbound_at,
                 "marketing_stopped": chat.marketing_stopped,
                 "messages": [
-                    {"id": m.wamid, "out": m.out, "type": m.type, "body": m.body, "state": m.state, "error": m.error}
+                    {
+                        "id": m.wamid,
+                        "out": m.out,
+                        "type": m.type,
+                        "body": m.body,
+                        "state": m.state,
+                        "error": m.error,
+                        "context": m.context,
+                        "reaction": m.reaction,
+                    }
                     for m in chat.messages
                 ],
             }

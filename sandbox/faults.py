@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -20,7 +20,7 @@ KINDS = ("error", "drop_before", "drop_after", "hang_before", "hang_after", "del
 class Fault:
     """What happens to the next `count` requests whose path ends with `on` ("" for any).
 
-    `before` means: before the request is processed. An error answers `status` with `body`, or with the envelope of `code`.
+    `before` means: before the request is processed. An error answers `status` with `body` and `headers`, or with the envelope of `code`.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Fault:
     code: int = 131000
     status: int = 0
     body: Any = None
+    headers: Json = field(default_factory=dict)
     delay_s: float = 0.0
 
 
@@ -107,5 +108,6 @@ def _error(fault: Fault) -> web.Response:
         error.http = fault.status or error.http
         return refuse(error)
     if isinstance(fault.body, str):
-        return web.Response(status=fault.status or 500, text=fault.body)
+        headers = {"Content-Type": "text/plain; charset=utf-8"} | {k: str(v) for k, v in fault.headers.items()}
+        return web.Response(status=fault.status or 500, body=fault.body.encode(), headers=headers)
     return respond(fault.body, fault.status or 500)

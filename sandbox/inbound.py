@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import mimetypes
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.jsonio import Json
 from sandbox.lifecycle import contact_of, is_nameless
+from sandbox.media_api import MediaApi
 from sandbox.model import Customer, Message, Number
 from sandbox.state import World
 from sandbox.webhooks import Outbox, Update
@@ -16,8 +21,41 @@ KINDS = ("text", "image", "video", "audio", "document", "sticker", "location", "
          "interactive", "order", "unsupported")  # fmt: skip
 
 
+MEDIA_KINDS = ("image", "video", "audio", "document", "sticker")
+LARGEST_FILE = 100 * 1024 * 1024
+_KIND_OF = {"image/jpeg": "image", "image/png": "image", "image/webp": "sticker"}
+
+
 class InvalidAction(ValueError):  # noqa: N818 - named for what it says
     """The customer cannot do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a customer picks on the phone."""
+
+    name: str
+    mime: str
+    data: bytes
+
+    @classmethod
+    def read(cls, file: Json) -> Attachment:
+        """From `{"name", "mime"?, "data": base64}`. Raises InvalidAction."""
+        name = str(file.get("name") or "")[:240]
+        try:
+            data = base64.b64decode(str(file.get("data") or ""), validate=True)
+        except binascii.Error:
+            raise InvalidAction("file.data must be base64") from None
+        if not 0 < len(data) <= LARGEST_FILE:
+            raise InvalidAction(f"a file has 1 to {LARGEST_FILE} bytes")
+        mime = str(file.get("mime") or mimetypes.guess_type(name)[0] or "application/octet-stream").split(";")[0]
+        return cls(name, mime.strip().lower(), data)
+
+    @property
+    def kind(self) -> str:
+        """As what WhatsApp sends it; anything else goes as a document."""
+        first = self.mime.split("/")[0]
+        return _KIND_OF.get(self.mime) or (first if first in ("video", "audio") else "document")
 
 
 class CustomerPhone:
@@ -26,6 +64,22 @@ class CustomerPhone:
     def __init__(self, world: World, outbox: Outbox) -> None:
         self.world = world
         self.outbox = outbox
+        self.media = MediaApi(world)
+
+    def attach(self, number: Number, kind: str, body: Json, file: Attachment) -> Json:
+        """Keep a file at "Meta" and answer the message's body with its id, as webhooks say it: the checksum in base64."""
+        if kind not in MEDIA_KINDS:
+            raise InvalidAction(f"a message of the type '{kind}' has no file")
+        media = self.media.keep(number, file.data, file.mime, file.name, inbound=True)
+        checksum = base64.b64encode(bytes.fromhex(media.sha256)).decode()
+        told: Json = {"id": media.id, "mime_type": media.mime_type, "sha256": checksum}
+        if kind == "document" and file.name:
+            told["filename"] = file.name
+        if kind == "audio":
+            told["voice"] = file.mime.startswith("audio/ogg")
+        if kind == "sticker":
+            told["animated"] = False
+        return told | body
 
     def write(
         self, customer: Customer, number: Number, kind: str, body: Json, *, context: str = "", extra: Json | None = None

@@ -18,6 +18,7 @@ from sandbox.model import Media, Number, Upload
 from sandbox.state import World
 
 ADDRESS_LIFE_S = 300
+LIFE_DAYS, INBOUND_LIFE_DAYS = 30, 7
 _MB = 1024 * 1024
 
 # MIME type -> most bytes, from Meta's list of supported media.
@@ -68,10 +69,11 @@ class MediaApi:
             raise GraphError(100, f"A file of the type {mime} may have 1 to {LIMITS[mime]} bytes; got {len(data)}.")
         return {"id": self.keep(number, data, mime, file_name).id}
 
-    def keep(self, number: Number, data: bytes, mime: str, file_name: str = "") -> Media:
-        """Store bytes as a media object of a number."""
+    def keep(self, number: Number, data: bytes, mime: str, file_name: str = "", *, inbound: bool = False) -> Media:
+        """Store bytes as a media object of a number; `inbound` is what a customer sent, which is kept for seven days only."""
         media_id = self.world.new_id("91")
-        media = Media(media_id, number.id, mime, hashlib.sha256(data).hexdigest(), len(data), time.time(), file_name)
+        checksum = hashlib.sha256(data).hexdigest()
+        media = Media(media_id, number.id, mime, checksum, len(data), time.time(), file_name, inbound)
         self.world.files.put(media_id, data)
         self.world.media[media_id] = media
         self.world.accounts_changed = True
@@ -79,7 +81,8 @@ class MediaApi:
 
     def describe(self, media: Media, query: Json, root: str) -> Json:
         """A media object with an address that is good for five minutes."""
-        if query.get("phone_number_id", media.number_id) != media.number_id:
+        life_days = INBOUND_LIFE_DAYS if media.inbound else LIFE_DAYS
+        if query.get("phone_number_id", media.number_id) != media.number_id or _days_since(media) > life_days:
             raise unknown_object(media.id, "GET")
         return {
             "messaging_product": "whatsapp",
@@ -109,7 +112,8 @@ class MediaApi:
         data = self.world.files.get(media.id)
         if data is None:
             return web.Response(status=404, text="Not found")
-        return web.Response(body=data, content_type=media.mime_type)
+        headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"} if media.inbound else {}
+        return web.Response(body=data, content_type=media.mime_type, headers=headers)
 
     def delete(self, media: Media) -> Json:
         """Forget a media object."""
@@ -169,6 +173,10 @@ class MediaApi:
         if data is None:
             return web.Response(status=404, text="Not found")
         return web.Response(body=data, content_type=_sniff(data))
+
+
+def _days_since(media: Media) -> float:
+    return (time.time() - media.created_at) / 86_400
 
 
 def _proof(media_id: str, until: int) -> str:

@@ -169,6 +169,7 @@ class Media:
     size: int
     created_at: float
     file_name: str = ""
+    inbound: bool = False
 
 
 @dataclass(slots=True)

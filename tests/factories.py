@@ -17,6 +17,9 @@ from flask import current_app
 from wotnot import clock
 from wotnot.extensions import Base, db
 from wotnot.models import (
+    AiConversation,
+    AiTurn,
+    AiTurnState,
     ApiKey,
     Broadcast,
     Channel,
@@ -241,6 +244,15 @@ def make_webhook_event(
 ) -> WebhookEvent:
     """A stored delivery that nobody has looked at."""
     return save(WebhookEvent(body=body, **fields))
+
+
+def make_ai_turn(workspace: Workspace, user: User, **fields: Any) -> AiTurn:
+    """A question to the assistant that was answered, in a conversation of its own unless `conversation_id` names one."""
+    if "conversation_id" not in fields:
+        talk = save(AiConversation(workspace_id=workspace.id, user_id=user.id, title="How did it go?"))
+        fields["conversation_id"] = talk.id
+    defaults = {"question": "How did it go?", "answer": "It went **well**.", "state": AiTurnState.DONE}
+    return save(AiTurn(workspace_id=workspace.id, **defaults | fields))
 
 
 def _take(count: int) -> list[int]:

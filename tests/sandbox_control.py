@@ -1,5 +1,6 @@
 """The running sandbox, as tests talk to it."""
 
+import base64
 from typing import Any
 
 import requests
@@ -32,6 +33,22 @@ class SandboxControl:
     def sends(self, phone_number_id: str = PHONE_NUMBER_ID) -> dict[str, Any]:
         """How often each recipient was reached from this number."""
         return self._get(f"/sandbox/sends?phone_number_id={phone_number_id}")
+
+    def chat(self, wa_id: str, phone_number_id: str = PHONE_NUMBER_ID) -> list[dict[str, Any]]:
+        """The messages between a customer and a number, the oldest first."""
+        messages: list[dict[str, Any]] = self._get(f"/sandbox/customers/{wa_id}")["chats"][phone_number_id]["messages"]
+        return messages
+
+    def send_file(self, sender: str, name: str, data: bytes, **more: object) -> str:
+        """A customer sends a file to the default number; answers the message's id. `more`: mime, type, caption."""
+        file = {"name": name, "data": base64.b64encode(data).decode(), "mime": more.pop("mime", "")}
+        body = {"from": sender, "phone_number_id": self.PHONE_NUMBER_ID, "file": file, **more}
+        return str(self.post("/sandbox/inbound", body)["id"])
+
+    def break_download(self, body: str = "Not found", status: int = 404, count: int = 1, **headers: str) -> None:
+        """Let the next downloads of files answer with something else."""
+        fault = {"kind": "error", "on": "attachments/", "status": status, "body": body, "headers": headers}
+        self.post("/sandbox/faults", fault | {"count": count})
 
     def post(self, path: str, body: object | None = None) -> Any:
         """Any other control call."""

@@ -43,6 +43,11 @@ class Config:
     allow_private_urls: bool = False
     port: int = 8000
     storage_path: Path = field(default=Path("var/storage"))
+    storage_url: str = ""
+    s3_endpoint_url: str = ""
+    aws_region: str = ""
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = field(default="", repr=False)
     journal_path: Path = field(default=Path("var/journal"))
     sandbox_url: str = ""
     log_format: str = "json"
@@ -78,6 +83,11 @@ class Config:
             allow_private_urls=_flag(source, "ALLOW_PRIVATE_URLS"),
             port=_integer(source, "PORT", 8000, 1, 65535),
             storage_path=Path(source.get("STORAGE_PATH") or "var/storage").resolve(),
+            storage_url=_bucket_url(source.get("STORAGE_URL", "")),
+            s3_endpoint_url=_url(source, "S3_ENDPOINT_URL", "") if source.get("S3_ENDPOINT_URL") else "",
+            aws_region=source.get("AWS_REGION", ""),
+            aws_access_key_id=source.get("AWS_ACCESS_KEY_ID", ""),
+            aws_secret_access_key=source.get("AWS_SECRET_ACCESS_KEY", ""),
             journal_path=Path(source.get("JOURNAL_PATH") or "var/journal").resolve(),
             sandbox_url=source.get("SANDBOX_URL", ""),
             log_format=_choice(source, "LOG_FORMAT", ("json", "text")),
@@ -155,6 +165,13 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ConfigError(f"{name} must be a full http(s) address; it is {value!r}.")
     return value
+
+
+def _bucket_url(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if value.strip() and (parts.scheme != "s3" or not parts.netloc):
+        raise ConfigError(f"STORAGE_URL must be s3://bucket or s3://bucket/prefix, or unset; it is {value!r}.")
+    return value.strip()
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -7,8 +7,8 @@ Contents
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
     6. Sending: Broadcast, Message, MessageTally
-    7. Talking: Conversation, WebhookEvent
-    8. Writing with AI: AiSetting, AiCall
+    7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent, InboundMedia
+    8. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -38,7 +38,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from wotnot.extensions import Base
@@ -138,12 +138,36 @@ class MediaKind(StrEnum):
     STICKER = "sticker"
 
 
+class MediaOrigin(StrEnum):
+    """Where a file came from: put into the library by a member, or sent to us by a person."""
+
+    LIBRARY = "library"
+    INBOUND = "inbound"
+
+
+class InboundMediaState(StrEnum):
+    """A file that a person sent: still at Meta and to be fetched, kept here, or lost for the reason given."""
+
+    WAITING = "waiting"
+    KEPT = "kept"
+    GONE = "gone"
+
+
 class AiProvider(StrEnum):
     """Who writes: Google's Gemini, OpenRouter, or any server that speaks OpenAI's protocol."""
 
     GEMINI = "gemini"
     OPENROUTER = "openrouter"
     CUSTOM = "custom"
+
+
+class AiTurnState(StrEnum):
+    """Where an answer of the assistant stands. Only `done` is whole; what is there of the others is shown as what it is."""
+
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
 
 
 class Consent(StrEnum):
@@ -228,6 +252,15 @@ class ConversationState(StrEnum):
     CLOSED = "closed"
 
 
+class EventKind(StrEnum):
+    """What happened in a conversation beside its messages; `note` is a member's private word."""
+
+    NOTE = "note"
+    ASSIGNED = "assigned"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
 class WebhookState(StrEnum):
     """A raw delivery: waiting, understood, or kept aside with its error."""
 
@@ -249,6 +282,7 @@ class Workspace(Base):
     default_country: Mapped[str] = mapped_column(String(2), server_default="US")
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     is_demo: Mapped[Flag]
+    auto_assign: Mapped[Flag]
     created_at: Mapped[Created]
 
 
@@ -273,7 +307,7 @@ class User(UserMixin, Base):
 
 
 class Member(Base):
-    """A user in a workspace, with a role."""
+    """A user in a workspace, with a role. `assigned_at` is when a conversation was last handed to them by turns."""
 
     __tablename__ = "members"
 
@@ -281,6 +315,7 @@ class Member(Base):
     workspace_id: Mapped[WorkspaceId]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[Role] = mapped_column(_enum(Role, "role"))
+    assigned_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
     user: Mapped[User] = relationship()
@@ -368,7 +403,8 @@ class Channel(Base):
 class Template(Base):
     """A WhatsApp message template in one language, as Meta knows it. Deleting is soft (`deleted_at`).
 
-    `version` is the number of the TemplateVersion whose words these are.
+    The templates of one workspace, account and name are a family: the same message in several languages. `version` is the
+    number of the TemplateVersion whose words these are.
     """
 
     __tablename__ = "templates"
@@ -401,6 +437,8 @@ class Template(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        # The list, newest first.
+        Index("ix_templates_workspace_id_id", "workspace_id", "id"),
     )
 
 
@@ -457,6 +495,7 @@ class MediaFile(Base):
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    origin: Mapped[MediaOrigin] = mapped_column(_enum(MediaOrigin, "origin"), server_default="library")
     kind: Mapped[MediaKind] = mapped_column(_enum(MediaKind, "kind"))
     filename: Mapped[str] = mapped_column(String(255))
     mime_type: Mapped[str] = mapped_column(String(100))
@@ -467,11 +506,12 @@ class MediaFile(Base):
     deleted_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_media_files_workspace_id_id", "workspace_id", "id"),
-        # The same content twice is one file, also when both arrive at once.
+        Index("ix_media_files_workspace_id_origin_id", "workspace_id", "origin", "id"),
+        # The same content twice is one file, also when both arrive at once; what people send stays apart from the library.
         Index(
-            "uq_media_files_workspace_id_sha256",
+            "uq_media_files_workspace_id_origin_sha256",
             "workspace_id",
+            "origin",
             "sha256",
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
@@ -496,7 +536,10 @@ class MediaUpload(Base):
 
 
 class Contact(Base):
-    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id."""
+    """A person. `phone` is E.164 digits without the plus and may be missing when Meta only tells a user id.
+
+    `language` is a code as Meta writes them, such as `en` or `pt_BR`; NULL while it is not known.
+    """
 
     __tablename__ = "contacts"
 
@@ -506,6 +549,7 @@ class Contact(Base):
     wa_user_id: Mapped[str | None] = mapped_column(String(140))
     name: Mapped[str] = mapped_column(String(200), server_default="")
     email: Mapped[str] = mapped_column(String(254), server_default="")
+    language: Mapped[str | None] = mapped_column(String(10))
     attributes: Mapped[Json]
     consent: Mapped[Consent] = mapped_column(_enum(Consent, "consent"), server_default="unknown")
     search_text: Mapped[str] = mapped_column(
@@ -531,6 +575,13 @@ class Contact(Base):
             "consent",
             "id",
             postgresql_where=text("consent <> 'unknown'"),
+        ),
+        # Who reads which language, where that is known at all.
+        Index(
+            "ix_contacts_workspace_id_language",
+            "workspace_id",
+            "language",
+            postgresql_where=text("language IS NOT NULL"),
         ),
         Index(
             "ix_contacts_search_text",
@@ -665,7 +716,8 @@ class Broadcast(Base):
     """One template to many people. Its audience is frozen as Message rows while it is `expanding`.
 
     `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`; `exclude` is
-    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`.
+    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
+    language; people get a translation in their own unless `one_language` says that everybody gets the main one.
     `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
     """
 
@@ -682,6 +734,7 @@ class Broadcast(Base):
     audience: Mapped[Json]
     exclude: Mapped[Json]
     variables: Mapped[Json]
+    one_language: Mapped[Flag]
     scheduled_at: Mapped[Moment | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[Created]
@@ -783,8 +836,10 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
-        # The thread with a contact.
+        # What was sent to a contact, newest first.
         Index("ix_messages_contact_id_id", "contact_id", "id"),
+        # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
+        Index("ix_messages_thread", "contact_id", "created_at", "id"),
         # Those that failed or were left out for one reason, and those that failed after Meta had taken them.
         Index(
             "ix_messages_causes",
@@ -831,7 +886,10 @@ class MessageTally(Base):
 
 
 class Conversation(Base):
-    """The thread between a channel and a contact, with the 24-hour window that their last message opened."""
+    """The thread between a channel and a contact, with the 24-hour window that their last message opened.
+
+    `read_through` is the newest message that a member has seen, `labels` the team's own words for the thread.
+    """
 
     __tablename__ = "conversations"
 
@@ -843,6 +901,8 @@ class Conversation(Base):
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("members.id", ondelete="SET NULL"))
     window_expires_at: Mapped[Moment | None]
     unread_count: Mapped[Count]
+    read_through: Mapped[int | None] = mapped_column(BigInteger)
+    labels: Mapped[list[str]] = mapped_column(ARRAY(String(40)), server_default=text("'{}'"))
     last_message_id: Mapped[int | None] = mapped_column(BigInteger)
     last_message_at: Mapped[Moment | None]
     created_at: Mapped[Created]
@@ -851,9 +911,74 @@ class Conversation(Base):
 
     __table_args__ = (
         UniqueConstraint("channel_id", "contact_id"),
+        # Each view of the list is a walk along one of these, newest first.
         Index("ix_conversations_workspace_id_last_message_at_id", "workspace_id", "last_message_at", "id"),
+        Index("ix_conversations_by_state", "workspace_id", "state", "last_message_at", "id"),
+        Index("ix_conversations_by_assignee", "workspace_id", "assignee_id", "last_message_at", "id"),
+        Index(
+            "ix_conversations_unread",
+            "workspace_id",
+            "last_message_at",
+            "id",
+            postgresql_where=text("unread_count > 0"),
+        ),
+        Index("ix_conversations_labels", "labels", postgresql_using="gin", postgresql_where=text("labels <> '{}'")),
         Index("ix_conversations_window", "window_expires_at", postgresql_where=text("state = 'open'")),
+        # A contact's threads, also when the contact is deleted.
+        Index("ix_conversations_contact_id", "contact_id"),
     )
+
+
+class ConversationEvent(Base):
+    """A private note, or that somebody was assigned, closed the thread, or opened it again."""
+
+    __tablename__ = "conversation_events"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    kind: Mapped[EventKind] = mapped_column(_enum(EventKind, "kind"))
+    text: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[Created]
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),)
+
+
+class MessageText(Base):
+    """The words of a message in a conversation, for the search; broadcasts are not in it."""
+
+    __tablename__ = "message_texts"
+
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    workspace_id: Mapped[WorkspaceId]
+    words: Mapped[str] = mapped_column(Text)
+    lexemes: Mapped[str] = mapped_column(
+        TSVECTOR, Computed("to_tsvector('simple', words)", persisted=True), deferred=True
+    )
+
+    __table_args__ = (
+        Index("ix_message_texts_workspace_id_message_id", "workspace_id", "message_id"),
+        Index("ix_message_texts_lexemes", "lexemes", postgresql_using="gin"),
+    )
+
+
+class CannedReply(Base):
+    """An answer that the team keeps ready; `/shortcut` in the composer brings it."""
+
+    __tablename__ = "canned_replies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shortcut: Mapped[str] = mapped_column(String(40))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("workspace_id", "shortcut"),)
 
 
 class WebhookEvent(Base):
@@ -874,6 +999,33 @@ class WebhookEvent(Base):
         Index("ix_webhook_events_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_webhook_events_poison", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_webhook_events_received_at", "received_at"),
+    )
+
+
+class InboundMedia(Base):
+    """The file of a message that a person sent, on its way from Meta to us. A table of its own: few messages have one.
+
+    `sha256` is what Meta said about the content, in hexadecimal, or empty; a claim moves `due_at` on.
+    """
+
+    __tablename__ = "inbound_media"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    meta_id: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    state: Mapped[InboundMediaState] = mapped_column(_enum(InboundMediaState, "state"), server_default="waiting")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    due_at: Mapped[Created]
+    media_file_id: Mapped[int | None] = mapped_column(ForeignKey("media_files.id", ondelete="SET NULL"))
+
+    file: Mapped[MediaFile | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_inbound_media_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_inbound_media_media_file_id", "media_file_id", postgresql_where=text("media_file_id IS NOT NULL")),
     )
 
 
@@ -914,3 +1066,47 @@ class AiCall(Base):
     created_at: Mapped[Created]
 
     __table_args__ = (Index("ix_ai_calls_workspace_id_created_at", "workspace_id", "created_at"),)
+
+
+class AiConversation(Base):
+    """A person's talk with the assistant in one workspace. Nobody else sees it."""
+
+    __tablename__ = "ai_conversations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[Name]
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_ai_conversations_workspace_id_user_id_id", "workspace_id", "user_id", "id"),)
+
+
+class AiTurn(Base):
+    """A question to the assistant and what became of its answer; `reason` says why there is none.
+
+    `lookups` are the tools that were used, in words; `drafts` what was drafted for the person to look at: a
+    `{"kind": "template", …fields}` lives only here, a `{"kind": "broadcast", "id", "name"}` is a draft of its own.
+    """
+
+    __tablename__ = "ai_turns"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("ai_conversations.id", ondelete="CASCADE"))
+    question: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(Text, server_default="")
+    state: Mapped[AiTurnState] = mapped_column(_enum(AiTurnState, "state"), server_default="writing")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    lookups: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    drafts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[Created]
+    started_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("ix_ai_turns_workspace_id_conversation_id_id", "workspace_id", "conversation_id", "id"),
+        # Two tabs cannot have an answer written in one conversation at a time.
+        Index(
+            "uq_ai_turns_conversation_id", "conversation_id", unique=True, postgresql_where=text("state = 'writing'")
+        ),
+    )

@@ -18,6 +18,7 @@ from rq_scheduler import Scheduler
 
 from wotnot.extensions import db, redis
 from wotnot.services import queue as jobs
+from wotnot.services import readiness
 from wotnot.tasks import schedule
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class ReconcilingScheduler(Scheduler):
 
 def run_worker(queues: Iterable[str]) -> None:
     """Work until told to stop (SIGTERM, Ctrl-C). Starts the sender at once when its queue is among `queues`."""
+    readiness.refuse_wrong_storage(current_app.extensions["wotnot.config"])
     names = list(queues)
     worker = AppWorker([Queue(name, connection=redis.client) for name in names], connection=redis.client)
     if "send" in names:

@@ -62,6 +62,28 @@ async function press(button) {
   note(`${words[result.opens] || "Would open"} ${result.value || button.textContent.trim()}`);
 }
 
+function asBase64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] || "");
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
+// What is written already becomes the caption.
+async function sendFile(input) {
+  const [picked] = input.files;
+  if (!picked) return;
+  const field = input.form.text;
+  const file = { name: picked.name, mime: picked.type, data: await asBase64(picked) };
+  input.value = "";
+  const caption = field.value.trim();
+  field.value = "";
+  await call("inbound", { from: phone, phone_number_id: number, file, caption });
+  wall.scrollTop = wall.scrollHeight;
+}
+
 function note(text) {
   const line = document.createElement("div");
   line.className = "wa-day";
@@ -127,6 +149,7 @@ if (wall) {
     const button = event.target.closest(".wa-btn");
     if (button) press(button).catch(() => {});
   });
+  document.querySelector("#composer [name=file]").addEventListener("change", (event) => sendFile(event.target).catch(() => {}));
   document.getElementById("composer").addEventListener("submit", async (event) => {
     event.preventDefault();
     const field = event.target.text;

@@ -26,10 +26,13 @@ PAGES = (
     "/app/templates/new?from=restaurant-rider-on-the-way",
     "/app/templates/library",
     "/app/templates/library?search=nothing-is-about-this",
+    "/app/templates/ai",
     "/app/media",
     "/app/media?kind=video",
+    "/app/media?origin=inbound",
     "/app/channels",
     "/app/channels/new",
+    "/app/assistant",
     "/app/settings",
     "/app/settings/members",
     "/app/settings/keys",
@@ -135,7 +138,7 @@ def _walk(page: Page, product: Product) -> Iterator[str]:
         yield page.url
     _open_first(page, "/app/templates", "spring_offer")
     template = page.url
-    for part in ("edit", "history"):
+    for part in ("edit", "history", "translate"):
         page.goto(f"{template}/{part}")
         expect(page).to_have_url(f"{template}/{part}")
         yield page.url

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 from tests import factories
 from tests.cast import Cast
-from wotnot.models import Consent, Role
+from wotnot.models import AiTurnState, Consent, Role
 from wotnot.services import contact_imports
 
 # Who may call these is decided elsewhere, each for the reason given.
@@ -35,6 +35,7 @@ FIELDS = {
     "broadcasts-api.retry": {"scope": "failed"},
     "channels-api.change": {"rate_per_second": 5},
     "templates-api.edit": {"components": [{"type": "BODY", "text": "Mine now"}]},
+    "conversations-api.reply": {"type": "text", "text": {"body": "Hello"}},
     "contacts-api.replace": {"phone": "+27821112222", "name": "Mine now"},
 }
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
@@ -89,6 +90,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     message = factories.make_message(channel, contact, broadcast)
     member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
+    turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
         "broadcast_id": broadcast.id,
@@ -103,7 +105,9 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "phone": f"+{contact.phone}",
         "name": template.name,
         "tag_id": tag.id,
+        "talk_id": turn.conversation_id,
         "template_id": template.id,
+        "turn_id": turn.id,
         "user_id": cast.bob.id,
         "wanted_id": workspace.id,
     }

@@ -112,3 +112,26 @@ def test_a_header_file_is_an_address_or_an_uploaded_file(source: dict[str, str])
 )
 def test_what_can_be_a_header_file(source: dict[str, str]) -> None:
     assert clean_variables({"header.image": source}) == {"header.image": source}
+
+
+@pytest.mark.parametrize("key", ["header.image", "card.1.header.video", "header.document"])
+def test_a_header_may_be_a_file_of_the_library(key: str) -> None:
+    assert clean_variables({key: {"file_id": 12}}) == {key: {"file_id": 12}}
+
+
+@pytest.mark.parametrize(
+    ("key", "source"),
+    [
+        ("1", {"file_id": 12}),
+        ("header.1", {"file_id": 12}),
+        ("header.image", {"file_id": "12"}),
+        ("header.image", {"file_id": True}),
+        ("header.image", {"file_id": 0}),
+        ("header.image", {"file_id": 2**63}),
+        ("header.image", {"file_id": 12, "text": "https://shop.example/a.jpg"}),
+    ],
+)
+def test_what_is_no_file_of_the_library(key: str, source: dict[str, object]) -> None:
+    with pytest.raises(Invalid) as caught:
+        clean_variables({key: source})
+    assert list(caught.value.errors) == [f"variables.{key}"]

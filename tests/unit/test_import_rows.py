@@ -156,3 +156,18 @@ def test_cells_keep_their_zero_bytes_visible(tmp_path: Path) -> None:
         path, Dialect(columns=("phone", "name")), RowPlan.compile(["phone", "name"], "ZA"), SeenNumbers(1)
     )
     assert "a␀b" in chunk.rejected
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "target"),
+    [
+        ("Language", ["German", "", "pt-BR"], "language"),
+        ("Sprache", ["Deutsch", "en"], "language"),
+        ("язык", ["", ""], "language"),
+        ("Language", ["Python", "Java"], "attribute:Language"),  # called so, but about something else
+        ("Langues", ["fr"], "attribute:Langues"),
+    ],
+)
+def test_a_column_of_languages_is_one_by_name_and_by_what_it_holds(column: str, values: list[str], target: str) -> None:
+    samples = [["0825550142", value] for value in values]
+    assert import_columns.suggest_targets(["Phone", column], samples, [], "ZA") == ["phone", target]

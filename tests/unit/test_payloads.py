@@ -200,3 +200,13 @@ def test_a_carousel_is_shown_card_by_card() -> None:
     ]
     assert ("fallback", "R 80") in shown.cards[1].body
     assert [button.value for button in shown.cards[0].buttons] == ["", "https://shop.example/p/oil"]
+
+
+def test_a_document_has_its_name_and_nothing_else_has() -> None:
+    parts = [{"type": "HEADER", "format": "DOCUMENT"}, {"type": "BODY", "text": "Your bill."}]
+    compiled = compile_template("bill", "en", parts)
+    named = compiled.payload({"header.document": "910000000000001", "header.document.filename": "Bill 7.pdf"})
+    document = {"type": "document", "document": {"id": "910000000000001", "filename": "Bill 7.pdf"}}
+    assert named["components"] == [{"type": "header", "parameters": [document]}]
+    plain = compiled.payload({"header.document": "https://shop.example/bill.pdf"})
+    assert plain["components"][0]["parameters"][0]["document"] == {"link": "https://shop.example/bill.pdf"}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from wotnot.services.template_rules import check_template, errors_of, infer_format, shape_problem
+from wotnot.services.whatsapp.components import list_variables
 
 GOOD: dict[str, Any] = {
     "name": "order_update",
@@ -292,3 +293,12 @@ def test_a_card_without_a_file_or_a_real_value_is_said_by_its_number() -> None:
     ]
     assert errors["sample-card.0.1"][0].startswith("Variable 1 of card 1 has no sample")
     assert errors["sample-card.0.button.0"][0].startswith("Button 1 of card 1 has no sample")
+
+
+def test_a_variable_of_thousands_of_digits_is_refused_in_words() -> None:
+    components = [{"type": "BODY", "text": "Hi {{" + "1" * 5000 + "}}, welcome to our shop in town."}]
+    found = check_template(
+        name="news", language="en", category="MARKETING", components=components, parameter_format="POSITIONAL"
+    )
+    assert "body" in errors_of(found)
+    assert list_variables(components) == []

@@ -9,6 +9,7 @@ from wotnot.clock import now
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import broadcast_states as states
 from wotnot.services.broadcast_states import EDITABLE, Move
+from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import format_phone
 from wotnot.services.recipients import Recipient
@@ -158,7 +159,13 @@ def recipient_tabs(
 
 def recipient_words() -> dict[str, Callable[..., object]]:
     """What templates say about people and messages."""
-    return {"phone_words": format_phone, "body_of": body_of, "field_words": field_words, "moment_now": now}
+    return {
+        "phone_words": format_phone,
+        "body_of": body_of,
+        "field_words": field_words,
+        "language_words": language_name,
+        "moment_now": now,
+    }
 
 
 def body_of(template: Template) -> str:

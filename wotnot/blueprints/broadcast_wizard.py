@@ -2,20 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from wotnot.blueprints import wizard_files
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, render
-from wotnot.blueprints.wizard_checks import check_groups, steps_of
+from wotnot.blueprints.htmx import go_to, is_htmx
+from wotnot.blueprints.wizard_checks import NO_LANGUAGES, Languages, check_groups, steps_of
+from wotnot.blueprints.wizard_message import (
+    chosen_template,
+    count_of,
+    file_words,
+    message_page,
+    preview_of,
+    template_of,
+)
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
-from wotnot.models import Broadcast, Channel, Role, Template, TemplateCategory
+from wotnot.models import Broadcast, Role
 from wotnot.services import (
     audience,
     audience_counts,
@@ -23,10 +31,11 @@ from wotnot.services import (
     broadcast_readiness,
     broadcasts,
     contacts,
-    message_templates,
+    media_rules,
 )
-from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
+from wotnot.services.template_families import choice_for, look_at_translations
+from wotnot.services.translations import make_choice
 from wotnot.services.zones import in_zone
 
 blueprint = Blueprint("broadcast_wizard", __name__, url_prefix="/app/broadcasts")
@@ -47,6 +56,7 @@ def _words() -> dict[str, object]:
     return {
         **time_words(page_timezone()),
         **recipient_words(),
+        "size_words": media_rules.size_words,
         "describe_audience": describe_audience,
     }
 
@@ -153,7 +163,7 @@ def message_step(broadcast_id: int) -> Answer:
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     if not is_editable(broadcast):
         return _moved_on(broadcast)
-    return _message_page(broadcast, request.args, {})
+    return message_page(broadcast, request.args, {})
 
 
 @blueprint.post("/<int:broadcast_id>/message")
@@ -161,23 +171,59 @@ def message_step(broadcast_id: int) -> Answer:
 def save_message(broadcast_id: int) -> Answer:
     """Keep the message."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    sent: MultiDict[str, str] = request.form
     try:
-        template = _chosen_template(request.form)
-        variables = forms.read_variables(request.form, broadcast_readiness.variables_of(template))
+        template = chosen_template(request.form)
+        wanted = broadcast_readiness.variables_of(template)
+        sent, refused = wizard_files.take_uploads(wanted, request.form)
+        if refused:
+            return message_page(broadcast, sent, refused), 422
+        variables = forms.read_variables(sent, wanted)
         broadcast = broadcasts.update_broadcast(
             workspace_id(),
             broadcast_id,
             channel_id=request.form.get("channel", type=int),
             template_id=template.id,
             variables=variables,
+            **forms.read_languages(request.form),
         )
     except Conflict:
         return _moved_on(broadcast)
     except Invalid as error:
         # The API calls them variables; on the page each has a field of its own.
         errors = {name.replace("variables.", "text-", 1): words for name, words in error.errors.items()}
-        return _message_page(broadcast, request.form, errors), 422
+        return message_page(broadcast, sent, errors), 422
     return go_to(_after(broadcast, "when"))
+
+
+@blueprint.get("/<int:broadcast_id>/submitted")
+@requires(Role.ADMIN)
+def submitted(broadcast_id: int) -> Answer:
+    """How far Meta is with the template `?template=` that was written for this draft; the message page shows it live."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    template = template_of(request.args, None)
+    if template is None or not is_htmx():
+        return go_to(f"/app/broadcasts/{broadcast.id}/message")
+    return render_template("broadcasts/_submitted.html", broadcast=broadcast, submitted=template)
+
+
+@blueprint.post("/<int:broadcast_id>/message/files")
+@requires(Role.ADMIN)
+def choose_file(broadcast_id: int) -> Answer:
+    """The files that the header `?key=` can show, after a search or an upload; everything typed stays as it is."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    template = chosen_template(request.form)
+    sent, errors = wizard_files.take_uploads(broadcast_readiness.variables_of(template), request.form)
+    status = 422 if errors else 200
+    row = next(
+        (row for row in forms.variable_rows(template, broadcast, sent) if row.key == request.args.get("key")), None
+    )
+    if row is None or row.media_kind is None or not is_htmx():
+        return message_page(broadcast, sent, errors), status
+    context = {"broadcast": broadcast, "row": row, "errors": errors, **file_words([row], sent), "is_changed": True}
+    return render_template("broadcasts/_file_choice.html", **context), status
 
 
 @blueprint.get("/<int:broadcast_id>/preview")
@@ -185,74 +231,12 @@ def save_message(broadcast_id: int) -> Answer:
 def preview(broadcast_id: int) -> Answer:
     """The phone with the message for the person at `?row=`, from the draft or from what is typed on the page."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    template = _template_of(request.args, broadcast)
+    template = template_of(request.args, broadcast)
     if template is None:
         return go_to(f"/app/broadcasts/{broadcast_id}/message")
-    context = _preview_of(broadcast, template, request.args, _count_of(broadcast))
+    choice = choice_for(template, one_language=forms.is_one_language(broadcast, request.args))
+    context = preview_of(broadcast, choice, request.args, count_of(broadcast))
     return render_template("broadcasts/_preview.html", broadcast=broadcast, **context)
-
-
-def _message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mapping[str, Sequence[str]]) -> str:
-    channels = broadcast_choices.list_sending_channels(workspace_id())
-    channel = _channel_of(channels, sent.get("channel", type=int) or broadcast.channel_id)
-    search = sent.get("search", "").strip()
-    templates = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
-    pending_count = 0
-    if channel and not templates:
-        pending_count = broadcast_choices.count_pending_templates(workspace_id(), channel)
-    template = _template_of(sent, broadcast)
-    if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
-        template = None
-    counted = _count_of(broadcast)
-    context: dict[str, Any] = {}
-    if template is not None:
-        context = _preview_of(broadcast, template, sent, counted)
-        context["variables"] = forms.variable_rows(template, broadcast, sent)
-    return render(
-        "broadcasts/message.html",
-        "broadcasts/_choose.html",
-        broadcast=broadcast,
-        channels=channels,
-        channel=channel,
-        templates=templates,
-        template=template,
-        search=search,
-        max_templates=broadcast_choices.MAX_TEMPLATES,
-        pending_count=pending_count,
-        fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
-        steps=steps_of(broadcast, counted, 2, actor().workspace.timezone),
-        errors=errors,
-        **context,
-    )
-
-
-def _preview_of(
-    broadcast: Broadcast, template: Template, sent: MultiDict[str, str], counted: AudienceCount
-) -> dict[str, Any]:
-    variables = forms.typed_variables(sent, broadcast_readiness.variables_of(template)) or broadcast.variables
-    row = sent.get("row", default=1, type=int)
-    kept = [(name, value) for name, value in sent.items(multi=True) if name not in {"row", "csrf_token"}]
-    return {
-        "preview": broadcast_choices.preview_message(broadcast, template, variables, row, counted),
-        "preview_url": f"/app/broadcasts/{broadcast.id}/preview" + (f"?{urlencode(kept)}" if kept else ""),
-        "business": broadcast.channel.verified_name if broadcast.channel else actor().workspace.name,
-    }
-
-
-def _channel_of(channels: Sequence[Channel], channel_id: int | None) -> Channel | None:
-    return next((one for one in channels if one.id == channel_id), channels[0] if channels else None)
-
-
-def _chosen_template(form: MultiDict[str, str]) -> Template:
-    template = _template_of(form, None)
-    if template is None:
-        raise Invalid({"template": "Choose a template; the message is made from it."})
-    return template
-
-
-def _template_of(sent: MultiDict[str, str], broadcast: Broadcast | None) -> Template | None:
-    template_id = sent.get("template", type=int) or (broadcast.template_id if broadcast else None)
-    return message_templates.get_template(workspace_id(), template_id) if template_id else None
 
 
 # ---------------------------------------------------------------- 3. When
@@ -284,7 +268,7 @@ def save_when(broadcast_id: int) -> Answer:
 
 
 def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[str, Sequence[str]]) -> str:
-    counted = _count_of(broadcast)
+    counted = count_of(broadcast)
     return render_template(
         "broadcasts/when.html",
         broadcast=broadcast,
@@ -340,11 +324,16 @@ def people(broadcast_id: int) -> str:
 
 
 def _check_page(broadcast: Broadcast) -> str:
-    counted = _count_of(broadcast, exactly=True)
-    groups = check_groups(broadcast, counted, actor().workspace)
+    counted = count_of(broadcast, exactly=True)
     context: dict[str, Any] = {}
+    languages = NO_LANGUAGES
     if broadcast.template is not None:
-        context = _preview_of(broadcast, broadcast.template, MultiDict(), counted)
+        choice, left_out = look_at_translations(broadcast.template)
+        if broadcast.one_language:
+            choice, left_out = make_choice(broadcast.template), []
+        languages = Languages(broadcast_choices.count_readers(broadcast, choice, counted), left_out)
+        context = preview_of(broadcast, choice, MultiDict(), counted)
+    groups = check_groups(broadcast, counted, actor().workspace, languages)
     return render_template(
         "broadcasts/check.html",
         broadcast=broadcast,
@@ -356,18 +345,6 @@ def _check_page(broadcast: Broadcast) -> str:
 
 
 # ---------------------------------------------------------------- all of them
-
-
-def _count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
-    """The draft's audience; `exactly` also looks at every person's values, which only the check page needs."""
-    needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
-    return audience_counts.count_audience(
-        workspace_id(),
-        broadcast.audience,
-        broadcast.exclude,
-        broadcast.variables if exactly else {},
-        needs_phone=needs_phone,
-    )
 
 
 def _after(broadcast: Broadcast, step: str) -> str:

@@ -1,6 +1,6 @@
 """Broadcasts: the list, the page of each while it is sent and afterwards, and what can be done with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -25,9 +25,11 @@ from wotnot.blueprints.guards import guard_pages, page_timezone, requires, works
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
-from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients, template_history
+from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, message_templates, recipients
 from wotnot.services.broadcast_messages import MessageTexts
+from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
+from wotnot.services.template_wordings import Wordings, read_wordings
 
 blueprint = Blueprint("broadcasts", __name__, url_prefix="/app/broadcasts")
 guard_pages(blueprint)
@@ -236,6 +238,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "funnel": funnel_rows(broadcast, counts),
         "failures": broadcast_reports.cause_lines(counts, "failed"),
         "skips": broadcast_reports.cause_lines(counts, "skipped"),
+        "languages": [] if broadcast.one_language else broadcast_reports.list_languages(broadcast),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
     }
 
@@ -252,7 +255,7 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         cursor=request.args.get("cursor"),
         limit=PAGE,
     )
-    texts = MessageTexts(broadcast, template_history.list_versions(broadcast.template))
+    texts = MessageTexts(broadcast, _wordings_of(broadcast, page.items))
     return {
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],
@@ -266,6 +269,13 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         "follows": not request.args.get("cursor") and not search,
         "url_with": _url_with,
     }
+
+
+def _wordings_of(broadcast: Broadcast, rows: Sequence[Recipient]) -> Wordings:
+    """What the templates said that these people got: the broadcast's own and its translations."""
+    others = {one.template_id for one in rows if one.template_id} - {broadcast.template_id}
+    own = [broadcast.template] if broadcast.template else []
+    return read_wordings([*own, *message_templates.list_by_ids(workspace_id(), others)])
 
 
 def _question(broadcast: Broadcast, asked: str) -> Question:

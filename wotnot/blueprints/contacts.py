@@ -14,7 +14,8 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
-from wotnot.services import consent, contact_bulk, contact_history, contacts
+from wotnot.services import consent, contact_bulk, contact_history, contacts, inbound_media
+from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.phone_numbers import format_phone
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/app/contacts")
@@ -34,7 +35,12 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"phone_words": format_phone, "people_word": _people, **time_words(page_timezone())}
+    return {
+        "phone_words": format_phone,
+        "people_word": _people,
+        "language_words": language_name,
+        **time_words(page_timezone()),
+    }
 
 
 # ---------------------------------------------------------------- the list
@@ -145,6 +151,7 @@ def create() -> Answer:
 def show(contact_id: int) -> str:
     """A person: fields, tags, consent with its history, the last messages."""
     contact = contacts.get_contact(workspace_id(), contact_id)
+    messages = contact_history.list_recent_messages(workspace_id(), contact.id)
     return render(
         "contacts/show.html",
         "contacts/_person.html",
@@ -152,7 +159,8 @@ def show(contact_id: int) -> str:
         tags=contacts.tags_of([contact.id])[contact.id],
         all_tags=contacts.list_tags(workspace_id()),
         history=consent.list_consent_events(workspace_id(), contact.id),
-        messages=contact_history.list_recent_messages(workspace_id(), contact.id),
+        messages=messages,
+        files=inbound_media.list_for_messages(workspace_id(), [message.id for message, _ in messages]),
     )
 
 
@@ -164,6 +172,7 @@ def edit(contact_id: int) -> str:
         "phone": format_phone(contact.phone),
         "name": contact.name,
         "email": contact.email,
+        "language": contact.language or "",
         "tags": ", ".join(contacts.tags_of([contact.id])[contact.id]),
         "attributes": list(contact.attributes.items()),
     }
@@ -234,7 +243,7 @@ def _typed() -> dict[str, Any]:
     """The form as it was typed; custom fields as rows of name and value."""
     form = request.form
     rows = zip(form.getlist("attribute_name"), form.getlist("attribute_value"), strict=False)
-    values = {name: form.get(name, "") for name in ("phone", "name", "email", "tags")}
+    values = {name: form.get(name, "") for name in ("phone", "name", "email", "language", "tags")}
     return values | {"attributes": [(name, value) for name, value in rows if name.strip() or value.strip()]}
 
 
@@ -243,6 +252,7 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "phone": values["phone"],
         "name": values["name"],
         "email": values["email"],
+        "language": values["language"],
         "tags": values["tags"].split(","),
         "attributes": dict(values["attributes"]),
     }
@@ -261,11 +271,18 @@ def _form_page(
         contact=contact,
         values=values,
         rows=rows,
+        languages=_language_choices(values.get("language", "")),
         errors=errors,
         known_id=known_id,
         attribute_names=contacts.list_attribute_names(workspace_id()),
         all_tags=contacts.list_tags(workspace_id()),
     )
+
+
+def _language_choices(chosen: str) -> list[tuple[str, str]]:
+    """The languages most asked for, and the one that is chosen already."""
+    known = LANGUAGES if not chosen or chosen in LANGUAGES else {chosen: language_name(chosen), **LANGUAGES}
+    return [("", "Not known"), *known.items()]
 
 
 def _consent_named(value: str) -> Consent:

@@ -12,6 +12,7 @@ _PROBLEM_WORDS = {
     "phone": ("fix 1 phone number", "fix {} phone numbers"),
     "missing": ("enter a phone number in 1 row", "enter a phone number in {} rows"),
     "email": ("fix 1 e-mail address", "fix {} e-mail addresses"),
+    "language": ("fix 1 language", "fix {} languages"),
     "text": ("clean 1 cell with unreadable or too much text", "clean {} cells with unreadable or too much text"),
     "row": ("repair 1 row with the wrong number of cells", "repair {} rows with the wrong number of cells"),
 }

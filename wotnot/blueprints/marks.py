@@ -95,12 +95,15 @@ CHIPS: dict[str, dict[str, tuple[str, str, str]]] = {
 
 _UNKNOWN_ICON = "circle-dashed"
 _COLOURS = 6
+_INK = frozenset({"ok", "warn", "bad", "info"})
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def register(app: Flask) -> None:
     """Give templates `marks`, which macros/ui.html hands on."""
-    app.jinja_env.globals["marks"] = SimpleNamespace(icon=icon, num=num, chip=chip, avatar=avatar, bar=bar)
+    app.jinja_env.globals["marks"] = SimpleNamespace(
+        icon=icon, num=num, chip=chip, state_mark=state_mark, avatar=avatar, bar=bar
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -124,6 +127,16 @@ def _chip(kind: str, state: str, label: str, classes: str) -> Markup:
     look = CHIPS.get(kind, {}).get(state) or (_UNKNOWN_ICON, "", state.replace("_", " ").capitalize())
     name, family, word = look
     return Markup('<span class="wn-chip {} {}">{}{}</span>').format(family, classes, icon(name), label or word)
+
+
+@lru_cache(maxsize=1024)
+def state_mark(kind: str, state: Any, label: str = "") -> Markup:
+    """A state as its icon alone, where a chip is too much beside `label`; the word is there for those who cannot see it."""
+    icon_name, family, word = CHIPS[kind].get(
+        str(getattr(state, "value", state)).lower(), (_UNKNOWN_ICON, "", str(state))
+    )
+    mark = Markup('{}{}<span class="visually-hidden">, {}</span>')
+    return mark.format(icon(icon_name, f"i-{family if family in _INK else 'mute'}"), label, word)
 
 
 def avatar(name: object, classes: str = "") -> Markup:

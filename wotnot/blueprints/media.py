@@ -1,6 +1,7 @@
 """The library of files: pictures, videos, recordings, documents and stickers to send and to show in templates."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Blueprint, Flask, flash, render_template, request
@@ -11,8 +12,8 @@ from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.media_answers import file_answer
-from wotnot.errors import Conflict, Invalid, TooLarge
-from wotnot.models import MediaFile, MediaKind, Role
+from wotnot.errors import Conflict, Invalid, TooLarge, Unavailable
+from wotnot.models import MediaFile, MediaKind, MediaOrigin, Role
 from wotnot.services import media, media_rules
 from wotnot.services.zones import in_zone
 
@@ -30,6 +31,15 @@ _ICONS = {
     MediaKind.DOCUMENT: "file-text",
     MediaKind.STICKER: "sticker",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one uploaded file: kept, or refused for `problem`."""
+
+    name: str
+    problem: str = ""
+    file: MediaFile | None = None
 
 
 def register(app: Flask) -> None:
@@ -64,9 +74,10 @@ def upload() -> Answer:
         return _refused(["Choose a file first."])
     if len(files) > MOST_AT_ONCE:
         return _refused([f"At most {MOST_AT_ONCE} files at once; these are {len(files)}."])
-    kept, refusals = _keep(files)
-    if refusals:
-        return _refused(refusals, len(kept))
+    results = _keep(files)
+    kept = [result.file for result in results if result.file is not None]
+    if len(kept) < len(results):
+        return _refused([], results)
     if len(kept) == 1:
         flash(f"{kept[0].filename} is in the library.", "success")
         return go_to(f"/app/media/{kept[0].id}")
@@ -108,26 +119,30 @@ def delete(file_id: int) -> Answer:
     return go_to("/app/media")
 
 
-def _keep(files: Iterable[FileStorage]) -> tuple[list[MediaFile], list[str]]:
-    """The files that were taken, and a sentence for each that was not."""
-    kept, refusals = [], []
+def _keep(files: Iterable[FileStorage]) -> list[Result]:
+    """What became of each file, in the order in which they were chosen."""
+    results = []
     for file in files:
+        name = media_rules.clean_name(file.filename or "")
         try:
-            kept.append(media.save_file(workspace_id(), file.stream, file.filename or "", user_id=actor().user.id))
-        except (Invalid, TooLarge) as error:
-            refusals.append(error.detail)
-    return kept, refusals
+            kept = media.save_file(workspace_id(), file.stream, file.filename or "", user_id=actor().user.id)
+        except (Invalid, TooLarge, Unavailable) as error:
+            results.append(Result(name, error.detail))
+        else:
+            results.append(Result(kept.filename, file=kept))
+    return results
 
 
-def _refused(sentences: Sequence[str], kept: int = 0) -> tuple[str, int]:
-    errors = {"file" if place == 0 else f"file-{place}": [sentence] for place, sentence in enumerate(sentences)}
-    return render("media/index.html", "media/_library.html", kept=kept, **_library(errors)), 422
+def _refused(sentences: Sequence[str], results: Sequence[Result] = ()) -> tuple[str, int]:
+    errors = {"file": list(sentences)} if sentences else {}
+    return render("media/index.html", "media/_library.html", results=results, **_library(errors)), 422
 
 
 def _library(errors: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    wanted = {name: request.args.get(name, "").strip() for name in ("kind", "search", "cursor")}
+    wanted = {name: request.args.get(name, "").strip() for name in ("origin", "kind", "search", "cursor")}
     page = media.list_files(
         workspace_id(),
+        origin=MediaOrigin.INBOUND if wanted["origin"] == MediaOrigin.INBOUND else MediaOrigin.LIBRARY,
         kind=wanted["kind"] or None,
         search=wanted["search"],
         cursor=wanted["cursor"] or None,
@@ -137,7 +152,7 @@ def _library(errors: Mapping[str, Sequence[str]]) -> dict[str, object]:
 
 
 def _type_word(file: MediaFile) -> str:
-    return media_rules.BY_MIME[file.mime_type].word
+    return media_rules.word_of(file.mime_type)
 
 
 def _say_day(moment: datetime, timezone: str) -> str:

@@ -1,19 +1,34 @@
 """Templates: the list and its recycle bin, the editor with its live phone, and the page of each template."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import template_views as views
-from wotnot.blueprints.broadcast_views import time_words
+from wotnot.blueprints.broadcast_views import is_editable, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
+from wotnot.blueprints.template_drafts import values_of
 from wotnot.blueprints.template_form import TemplateValues, change, read_form
+from wotnot.blueprints.translation_form import keep_in_family
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.models import Role, Template
-from wotnot.services import channels, message_templates, template_bin, template_edits, template_history
+from wotnot.services import (
+    assistant_drafts,
+    assistant_talks,
+    broadcasts,
+    channels,
+    message_templates,
+    template_bin,
+    template_edits,
+    template_families,
+    template_history,
+)
+from wotnot.services.languages import language_name
 from wotnot.services.media_rules import size_words
+from wotnot.services.template_families import FamilyFilter, read_status
 from wotnot.services.template_library import get_from_library
 from wotnot.services.template_rules import MAX_NAME, direction_of
 from wotnot.services.whatsapp.components import (
@@ -33,6 +48,7 @@ Answer = str | Response | tuple[str, int]
 PAGE_SIZE = 25
 HISTORY_SIZE = 6
 LINE_LENGTH = 90
+_SHOWN_LANGUAGES = 6
 _TABS = (
     ("approved", "Approved"),
     ("pending", "In review"),
@@ -60,8 +76,10 @@ def register(app: Flask) -> None:
 def editor_words() -> dict[str, object]:
     """What the editor's partials say on every page that shows them."""
     return views.WORDS | {
-        "leaves_bin_at": template_bin.leaves_bin_at,
+        "language_words": language_name,
+        "shown_languages": _SHOWN_LANGUAGES,
         "edit_words": edit_words,
+        "leaves_bin_at": template_bin.leaves_bin_at,
         "name_free_at": template_bin.name_free_at,
         "name_blocked_days": template_bin.NAME_BLOCKED_DAYS,
         **time_words(page_timezone()),
@@ -119,22 +137,18 @@ blueprint.app_template_filter("size_words")(size_words)
 
 @blueprint.get("")
 def index() -> str:
-    """The list, by state, words and number; with `bin` what was deleted."""
+    """The list, one row a name with its languages, by state and words; with `bin` what was deleted."""
     wanted = {name: request.args.get(name, "").strip() for name in ("status", "search", "bin", "cursor")}
-    page = message_templates.list_templates(
-        workspace_id(),
-        status=wanted["status"] or None,
-        search=wanted["search"],
-        deleted=bool(wanted["bin"]),
-        cursor=wanted["cursor"] or None,
-        limit=PAGE_SIZE,
+    families = FamilyFilter(
+        workspace_id(), read_status(wanted["status"]), wanted["search"], deleted=bool(wanted["bin"])
     )
+    page = template_families.list_families(families, cursor=wanted["cursor"] or None, limit=PAGE_SIZE)
     return render(
         "message_templates/index.html",
         "message_templates/_list.html",
         page=page,
         wanted=wanted,
-        counts=message_templates.count_templates(workspace_id()),
+        counts=template_families.count_families(workspace_id()),
         status_tabs=_TABS,
         has_channel=bool(channels.list_channels(workspace_id())),
         category_notices=template_history.list_category_notices(workspace_id()),
@@ -167,8 +181,10 @@ def sync() -> Answer:
 @blueprint.get("/new")
 @requires(Role.ADMIN)
 def new() -> Answer:
-    """The editor: empty, or with the message of the library that `from` names, or with a copy of the template `copy`.
-    Nothing is saved yet.
+    """The editor: empty, or with the message of the library that `from` names, with a copy of the template `copy`, or with
+    the assistant's `draft`.
+
+    Nothing is saved yet. With `broadcast` the template is for that draft, and submitting leads back to it.
     """
     if request.args.get("copy", "").isdecimal():
         template = message_templates.get_template(workspace_id(), int(request.args["copy"]))
@@ -179,6 +195,9 @@ def new() -> Answer:
         flash("Connect a number first: a template belongs to its account.", "warning")
         return go_to("/app/channels")
     channel_id = str(found[0].id)
+    if key := request.args.get("draft"):
+        row = assistant_talks.get_draft(workspace_id(), actor().user.id, key)
+        return editor_page(values_of(assistant_drafts.read_row(row), channel_id), ai_said={"before": ""})
     if start is None:
         return editor_page(TemplateValues(channel_id=channel_id), is_empty=True)
     return editor_page(TemplateValues.from_library(start, channel_id), start=start)
@@ -188,7 +207,7 @@ def new() -> Answer:
 @requires(Role.ADMIN)
 def create() -> Answer:
     """Submit to Meta. What is refused comes back with everything that was typed."""
-    values = read_form(request.form)
+    values = keep_in_family(read_form(request.form))
     try:
         channel_id = int(values.channel_id) if values.channel_id.isdecimal() else 0
         template = message_templates.create_template(
@@ -206,9 +225,9 @@ def create() -> Answer:
     except NotFound:
         return editor_page(values, {"channel_id": ["Choose a number of this workspace."]}), 422
     except (Invalid, Conflict, Unavailable) as error:
-        return editor_page(values, views.form_errors(error)), 422
+        return editor_page(values, views.form_errors(error, values)), 422
     flash("Submitted. Meta usually answers within minutes, at most within a day.", "success")
-    return go_to(f"/app/templates/{template.id}")
+    return go_to(_after_submitting(template.id))
 
 
 @blueprint.post("/edit")
@@ -227,7 +246,7 @@ def edit() -> str:
 @requires(Role.ADMIN)
 def preview() -> str:
     """The phone and what Meta would say, while it is being typed; new variables get their row of samples."""
-    values = read_form(request.form)
+    values = keep_in_family(read_form(request.form))
     context = views.editor_context(values)
     return render_template(
         "message_templates/_preview_changed.html",
@@ -241,13 +260,20 @@ def preview() -> str:
 
 @blueprint.get("/<int:template_id>")
 def show(template_id: int) -> str:
-    """One template as the customer sees it, with what Meta says about it."""
+    """One template as the customer sees it, with what Meta says about it and the other languages of its family."""
     template = message_templates.get_template(workspace_id(), template_id)
+    family = template_families.family_of(template)
     samples = samples_of(template.components, template.parameter_format)
     return render(
         "message_templates/show.html",
         "message_templates/_state_changed.html",
         template=template,
+        family=family,
+        differences=[
+            (one, *template_families.variable_differences(family.main, one))
+            for one in family.translations
+            if template in {one, family.main}
+        ],
         message=fill_text(template.components, samples),
         variables=list_variables(template.components, template.parameter_format),
         business=views.business_of(template.waba_id),
@@ -298,13 +324,13 @@ def delete_at_meta(template_id: int) -> Answer:
 
 def editor_page(values: TemplateValues, errors: Mapping[str, list[str]] | None = None, **more: object) -> str:
     """The editor with `values` in it. `more` says where they come from: `is_empty`, `start` (of the library), `copied`
-    (the template they are a copy of), `ai_said` (written with AI, with what they replaced), `restored` (the number of an
-    earlier version).
+    (the template they are a copy of), `ai_said` (written with AI, with what they replaced), `broadcast_id` (the draft they
+    are for), `restored` (the number of an earlier version).
 
     Raises NotFound when they name a template to edit that is not there.
     """
     page = "edit" if values.template_id else "new"
-    return render_template(f"message_templates/{page}.html", **_context(values, errors), **more)
+    return render_template(f"message_templates/{page}.html", **(_context(values, errors) | more))
 
 
 def _context(values: TemplateValues, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
@@ -313,6 +339,15 @@ def _context(values: TemplateValues, errors: Mapping[str, list[str]] | None = No
         return context
     edited = template_edits.get_editing(workspace_id(), int(values.template_id))
     return context | {"edited": edited, "message_kinds": views.kinds_for(edited.template, values.kind)}
+
+
+def _after_submitting(template_id: int) -> str:
+    """Back to the draft that the template was made for, while that waits for one; else the template's own page."""
+    if broadcast_id := request.form.get("broadcast", type=int):
+        with suppress(NotFound):
+            if is_editable(broadcasts.get_broadcast(workspace_id(), broadcast_id)):
+                return f"/app/broadcasts/{broadcast_id}/message?submitted={template_id}"
+    return f"/app/templates/{template_id}"
 
 
 def _copy_of(template: Template) -> TemplateValues:

@@ -9,7 +9,7 @@ from wotnot import clock
 from wotnot.blueprints import overview_views as views
 from wotnot.blueprints.guards import actor, guard_pages, workspace_id
 from wotnot.models import BroadcastState, TemplateStatus
-from wotnot.services import broadcast_reports, channels, contact_lists, message_templates, reports
+from wotnot.services import broadcast_reports, channels, contact_lists, reports, template_families
 from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.channel_words import limit_words
 from wotnot.services.reports import Period
@@ -54,7 +54,7 @@ def index() -> str:
         now_words=_now_words(),
         next_broadcasts=reports.list_next_broadcasts(workspace_id()),
         channels=channels.list_channels(workspace_id()),
-        templates=message_templates.count_templates(workspace_id()),
+        templates=template_families.count_families(workspace_id()),
     )
 
 
@@ -117,7 +117,7 @@ def _first_steps() -> dict[str, Any]:
     """Which of the steps to a first broadcast are done; the first that is not is the current one."""
     numbers = channels.list_channels(workspace_id())
     people = contact_lists.count_contacts(workspace_id()).total
-    templates = message_templates.count_templates(workspace_id())
+    templates = template_families.count_families(workspace_id())
     drafts = broadcast_reports.list_broadcasts(workspace_id(), limit=1).items
     done = {
         "number": bool(numbers),

@@ -92,7 +92,7 @@ def submit(template_id: int) -> Answer:
             confirmed=is_sure,
         )
     except (Invalid, Conflict, Unavailable) as error:
-        return editor_page(values, views.form_errors(error)), 422
+        return editor_page(values, views.form_errors(error, values)), 422
     flash("Submitted. Meta looks at the change, usually within minutes.", "success")
     return go_to(f"/app/templates/{template_id}")
 

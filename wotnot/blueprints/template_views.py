@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from flask import request
+
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.blueprints.template_form import (
@@ -15,6 +17,7 @@ from wotnot.blueprints.template_form import (
     kept_samples,
 )
 from wotnot.blueprints.template_form.parts import CARD_BUTTON_TYPES, CAROUSEL, CODE, OFFER
+from wotnot.blueprints.translation_form import translation_context
 from wotnot.errors import Conflict, DomainError
 from wotnot.models import Channel, MediaFile, MediaKind, Template, TemplateStatus
 from wotnot.services import channels, contacts, media
@@ -102,9 +105,11 @@ def editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | Non
     found = channels.list_channels(workspace_id())
     header_files = _files(values.shown_header) if values.has_media_header else []
     card_files = _files(values.card_header) if values.kind == CAROUSEL else []
+    family = translation_context(values)
     waba_ids = {str(channel.id): channel.waba_id for channel in found}
     return {
         "values": values,
+        "broadcast_id": request.values.get("broadcast", type=int),
         "errors": errors or {},
         "labels": {name: _label_of(name) for name in errors or {} if name not in _GENERAL},
         "channels": _one_an_account(found),
@@ -118,8 +123,12 @@ def editor_context(values: TemplateValues, errors: Mapping[str, list[str]] | Non
         "insertable": insertable,  # asked by the parts that have the menu, not at every keystroke
         "message": _message(values, [*header_files, *card_files]),
         "business": business_of(waba_ids.get(values.channel_id, "")),
-        "findings": [finding for finding in values.findings() if not _is_untouched(finding, values)],
+        "findings": [
+            *(finding for finding in values.findings() if not _is_untouched(finding, values)),
+            *family.pop("family_findings"),
+        ],
         "to_write": _to_write(values),
+        **family,
     }
 
 
@@ -151,10 +160,11 @@ def kinds_for(template: Template, kind: str) -> list[tuple[str, str, str]]:
     return [one for one in _KINDS if one[0] == kind or not is_fixed or category in categories_of(one[0])]
 
 
-def form_errors(error: DomainError) -> dict[str, list[str]]:
-    """A refusal by field of the form; a name that is taken is said beside the name."""
+def form_errors(error: DomainError, values: TemplateValues) -> dict[str, list[str]]:
+    """A refusal by field of the form; that a name is taken is said beside what can be changed about it."""
     taken = isinstance(error, Conflict) and error.code in {"template_exists", "template_in_bin"}
-    return {"name": [error.detail]} if taken else errors_of(error)
+    field = "language" if values.translation_of else "name"
+    return {field: [error.detail]} if taken else errors_of(error)
 
 
 def _message(values: TemplateValues, files: Iterable[MediaFile]) -> FilledTemplate:
@@ -182,13 +192,13 @@ def _files(header_kind: str) -> list[MediaFile]:
 
 def _is_untouched(finding: Finding, values: TemplateValues) -> bool:
     """Whether a finding only says that something is not written yet; that is no news while one writes."""
-    if finding.field in {"name", "body"}:
+    if finding.field in {"name", "language", "body"}:
         return not str(getattr(values, finding.field)).strip()
     return finding.field == "offer_text" and not values.offer.text.strip()
 
 
 def _to_write(values: TemplateValues) -> list[str]:
-    texts = [("a name", values.name)]
+    texts = [("a name", values.name), ("the language", values.language)]
     texts += [("the body", values.body)] if values.kind != CODE else []
     texts += [("the line of the offer", values.offer.text)] if values.kind == OFFER else []
     return [word for word, text in texts if not text.strip()]

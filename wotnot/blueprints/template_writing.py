@@ -4,28 +4,30 @@ The editor's own fields travel along as they are, so that nothing typed is lost,
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, render_template, request
 from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
 
+from wotnot.blueprints.answer_streams import Line, Pace, answer_slot, stream_answer, wants_lines
 from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
 from wotnot.blueprints.htmx import is_htmx, render
 from wotnot.blueprints.message_templates import editor_page, editor_words
-from wotnot.blueprints.template_form import ButtonValues, TemplateValues, read_form
+from wotnot.blueprints.template_drafts import fill_in
+from wotnot.blueprints.template_form import TemplateValues, read_form
 from wotnot.errors import Conflict, DomainError, Invalid, Unavailable
 from wotnot.models import Role
-from wotnot.services import ai_settings, message_writer
-from wotnot.services.ai.prompts import LENGTHS, TONES, Brief, Draft, UnreadableAnswer, read_drafts
-from wotnot.services.message_writer import Variant
-from wotnot.services.template_rules import MAX_BUTTONS
+from wotnot.services import ai_settings, broadcasts, channels, message_writer
+from wotnot.services.ai.prompts import LENGTHS, TONES, Brief, UnreadableAnswer, read_drafts
+from wotnot.services.message_writer import Variant, Writer
 from wotnot.services.whatsapp.components import fill_text, variable_names
 
 blueprint = Blueprint("template_writing", __name__, url_prefix="/app/templates/ai")
 guard_pages(blueprint)
 
-Answer = str | tuple[str, int]
+Answer = str | Response | tuple[str, int]
 
 _PREFIX = "ai_"
 _BRIEF = ("goal", "tone", "length", "language", "emoji", "business", "audience", "call_to_action", "variables")
@@ -70,8 +72,14 @@ def _words() -> dict[str, object]:
 @blueprint.get("")
 @requires(Role.ADMIN)
 def index() -> Answer:
-    """The brief, for whoever comes by the address."""
-    return _show(_read_writing())
+    """The brief, for whoever comes by the address; with `?broadcast=` the message is for that draft."""
+    writing = _read_writing()
+    writing.editor = _empty_editor()
+    if broadcast_id := request.args.get("broadcast", type=int):
+        broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+        writing.editor["broadcast"] = str(broadcast.id)
+        writing.editor["channel_id"] = str(broadcast.channel_id or writing.editor["channel_id"])
+    return _show(writing)
 
 
 @blueprint.post("")
@@ -80,13 +88,12 @@ def write() -> Answer:
     """Open the drawer; write three; write one anew. Without a wish (`do`) it only opens."""
     writing = _read_writing()
     wish, _, which = request.form.get("do", "").partition(":")
+    if wish == "write" and wants_lines():
+        return stream_answer(lambda: _lines(writing))
     try:
-        if wish == "write":
-            writing.variants = message_writer.write_variants(
-                workspace_id(), _brief_of(writing), user_id=actor().user.id
-            )
-        elif wish:
-            _rewrite(writing, wish, which)
+        if wish:
+            with answer_slot():
+                _fulfil(writing, wish, which)
     except (Invalid, Conflict, Unavailable) as error:
         writing.errors = _errors_of(error)
         return _show(writing), 422
@@ -104,32 +111,77 @@ def use() -> Answer:
         return _show(writing), 422
     before = read_form(writing.editor)
     said = {"before": writing.editor_json if before.body.strip() else ""}
-    return editor_page(_filled(before, writing.variants[int(index)].draft), ai_said=said)
+    filled = fill_in(before, writing.variants[int(index)].draft)
+    return editor_page(filled, ai_said=said, broadcast_id=writing.editor.get("broadcast", type=int))
 
 
 @blueprint.post("/back")
 @requires(Role.ADMIN)
 def back() -> Answer:
     """The editor as it was before a variant was put into it."""
-    return editor_page(read_form(_read_editor()))
+    editor = _read_editor()
+    return editor_page(read_form(editor), broadcast_id=editor.get("broadcast", type=int))
+
+
+def _fulfil(writing: Writing, wish: str, which: str) -> None:
+    """Write. Raises as the writer does."""
+    if wish == "write":
+        user_id = actor().user.id
+        writing.variants = message_writer.write_variants(workspace_id(), _brief_of(writing), user_id=user_id)
+    else:
+        _rewrite(writing, wish, which)
+
+
+def _lines(writing: Writing) -> Iterator[Line]:
+    """What is written while it is written, and in the end the drawer with what passed the checks."""
+    yield {"target": "#ai-written", "html": render_template("message_templates/_ai_written.html", bodies=[])}
+    try:
+        writer = message_writer.stream_variants(workspace_id(), _brief_of(writing), user_id=actor().user.id)
+        writing.variants = yield from _look_on(writer)
+    except (Invalid, Conflict, Unavailable) as error:
+        writing.errors = _errors_of(error)
+    yield {"target": "#ai", "html": render_template("message_templates/_ai.html", **_shown(writing))}
+    count = len(writing.variants)
+    yield {"done": "Nothing new was written." if writing.errors else f"{count} messages to choose from."}
+
+
+def _look_on(writer: Writer) -> Generator[Line, None, list[Variant]]:
+    """Draw what can be read so far; none of it is checked yet, and none of it can be chosen."""
+    pace, told = Pace(), None
+    try:
+        while True:
+            so_far = next(writer)
+            if so_far == told or not pace.is_due():
+                yield None
+                continue
+            told = so_far
+            drawn = render_template("message_templates/_ai_written.html", bodies=so_far.bodies, mends=so_far.mends)
+            yield {"target": "#ai-written", "html": drawn}
+    except StopIteration as end:
+        variants: list[Variant] = end.value
+        return variants
+    finally:
+        writer.close()
 
 
 def _show(writing: Writing) -> str:
-    values = read_form(writing.editor)
-    messages = [fill_text(one.components, one.draft.samples) for one in writing.variants]
     is_opening = is_htmx() and request.headers.get("HX-Target") == _DRAWER
-    return render(
-        "message_templates/ai.html",
-        "message_templates/_ai_drawer.html" if is_opening else "message_templates/_ai.html",
-        writing=writing,
-        values=values,
-        shown=list(zip(writing.variants, messages, strict=True)),
-        setup=ai_settings.get_setup(workspace_id()),
-        usage=ai_settings.get_usage(workspace_id()),
-        opens=is_opening,
+    partial = "message_templates/_ai_drawer.html" if is_opening else "message_templates/_ai.html"
+    return render("message_templates/ai.html", partial, opens=is_opening, **_shown(writing))
+
+
+def _shown(writing: Writing) -> dict[str, object]:
+    """What the drawer shows, or the page in its stead."""
+    messages = [fill_text(one.components, one.draft.samples) for one in writing.variants]
+    return {
+        "writing": writing,
+        "values": read_form(writing.editor),
+        "shown": list(zip(writing.variants, messages, strict=True)),
+        "setup": ai_settings.get_setup(workspace_id()),
+        "usage": ai_settings.get_usage(workspace_id()),
         # On a page of its own there is no editor to put a message into: it goes there whole.
-        is_alone=not is_htmx(),
-    )
+        "is_alone": not is_htmx(),
+    }
 
 
 def _rewrite(writing: Writing, wish: str, which: str) -> None:
@@ -168,6 +220,14 @@ def _read_editor() -> MultiDict[str, str]:
         return MultiDict([(str(name), str(value)) for name, value in pairs])
     except (ValueError, TypeError):
         return MultiDict()
+
+
+def _empty_editor() -> MultiDict[str, str]:
+    """What the editor starts with when nobody was in it yet."""
+    found = channels.list_channels(workspace_id())
+    values = TemplateValues(channel_id=str(found[0].id) if found else "")
+    names = ("channel_id", "language", "category", "header_kind")
+    return MultiDict({name: getattr(values, name) for name in names})
 
 
 def _first_brief(values: TemplateValues) -> dict[str, str]:
@@ -209,19 +269,3 @@ def _errors_of(error: DomainError) -> dict[str, list[str]]:
     if isinstance(error, Invalid):
         return {_PREFIX + name if name in _BRIEF else "form": list(words) for name, words in error.errors.items()}
     return {"form": [error.detail]}
-
-
-def _filled(values: TemplateValues, draft: Draft) -> TemplateValues:
-    """The form with the draft's words; where the draft has none, what was typed stays."""
-    samples: Mapping[str, str] = draft.samples
-    in_header = {f"header.{name}": samples.get(name, "") for name in variable_names(draft.header)}
-    buttons = tuple(ButtonValues(kind, text, value) for kind, text, value in draft.buttons[:MAX_BUTTONS])
-    return replace(
-        values,
-        header_kind=values.header_kind if values.has_media_header or not draft.header else "TEXT",
-        header=draft.header or values.header,
-        body=draft.body,
-        footer=draft.footer or values.footer,
-        buttons=buttons or values.buttons,
-        samples={**values.samples, **samples, **in_header},
-    )

@@ -1,17 +1,20 @@
 """The check page's list, and the wizard's steps, in words."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from wotnot.blueprints.broadcast_views import count_messages
 from wotnot.clock import now
-from wotnot.models import Broadcast, Workspace
+from wotnot.models import Broadcast, Template, Workspace
 from wotnot.services import broadcast_choices
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_words import show_number
+from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
@@ -20,6 +23,17 @@ Groups = list[tuple[str, list[Line]]]
 
 _QUALITY_WORDS = {"GREEN": "high", "YELLOW": "medium", "RED": "low"}
 BLOCKS, LOOK, LEFT_OUT, FINE = "Blocks sending", "Worth a look", "Left out, so nobody is bothered", "Fine"
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """How many people get which translation, the main one first, and the translations that nobody gets, with the reason."""
+
+    readers: Sequence[tuple[Template, int]] = ()
+    left_out: Sequence[tuple[Template, str]] = ()
+
+
+NO_LANGUAGES = Languages()
 
 
 def steps_of(
@@ -44,13 +58,15 @@ def steps_of(
     ]
 
 
-def check_groups(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> Groups:
+def check_groups(
+    broadcast: Broadcast, count: AudienceCount, workspace: Workspace, languages: Languages = NO_LANGUAGES
+) -> Groups:
     """The pre-flight list of wizard.checks; the first group is empty when nothing keeps it from being sent."""
     return [
         (BLOCKS, _blocking(broadcast, count)),
-        (LOOK, _worth_a_look(broadcast, count, workspace)),
+        (LOOK, _worth_a_look(broadcast, count, workspace) + _left_out_languages(languages)),
         (LEFT_OUT, _left_out(broadcast, count)),
-        (FINE, _fine(broadcast, count, workspace)),
+        (FINE, _fine(broadcast, count, workspace, languages)),
     ]
 
 
@@ -160,7 +176,7 @@ def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
     ]
 
 
-def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:
+def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace, languages: Languages) -> list[Line]:
     lines: list[Line] = []
     if list_blockers(broadcast) or broadcast.template is None or broadcast.channel is None:
         return lines
@@ -170,11 +186,12 @@ def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> l
         {
             "family": "ok",
             "title": "Template approved" + (f", quality {quality}" if quality else ""),
-            "text": f"{template.category.value.capitalize()}, {template.language}: {template.name}.",
+            "text": f"{template.category.value.capitalize()}, {language_name(template.language)}: {template.name}.",
             "url": f"/app/templates/{template.id}",
             "link": "Open template",
         }
     )
+    lines += _language_line(broadcast, languages)
     if count.to_send:
         lines.append({"family": "ok", **_finish_words(broadcast, count, workspace)})
     lines.append(
@@ -187,6 +204,39 @@ def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> l
         }
     )
     return lines
+
+
+def _language_line(broadcast: Broadcast, languages: Languages) -> list[Line]:
+    """How many people read it in which language; nothing when there is only one."""
+    if len(languages.readers) < 2:
+        return []
+    parts = [f"{people:,} in {language_name(template.language)}" for template, people in languages.readers if people]
+    main = language_name(languages.readers[0][0].language)
+    return [
+        {
+            "family": "ok",
+            "icon": "language",
+            "title": f"Each in their own language, all others in {main}",
+            "text": f"{', '.join(parts)}." if parts else "",
+            "url": f"/app/broadcasts/{broadcast.id}/message",
+            "link": "Change it",
+        }
+    ]
+
+
+def _left_out_languages(languages: Languages) -> list[Line]:
+    """A line a translation that exists but cannot go out with this message."""
+    return [
+        {
+            "family": "warn",
+            "icon": "language-off",
+            "title": f"{language_name(template.language)} is not used",
+            "text": f"That translation {why}. Its readers get another language.",
+            "url": f"/app/templates/{template.id}",
+            "link": "Open it",
+        }
+        for template, why in languages.left_out
+    ]
 
 
 def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> dict[str, str]:

@@ -8,25 +8,34 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from wotnot.errors import Invalid
-from wotnot.models import Broadcast, Template
+from wotnot.models import Broadcast, MediaKind, Template
+from wotnot.services.audience_rules import MEDIA_KEY
 from wotnot.services.broadcast_readiness import variables_of
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.whatsapp.payloads import TemplateVariable
 from wotnot.services.zones import LocalTimeError, in_zone, is_repeated, parse_local
 
 TEXT = "text"
+FILE = "file"
 _FIELD = "field:"
+_ADDRESSES = ("https://", "http://")
+_NO_LINK = "Give the full address of the file, such as https://shop.example/spring.jpg."
 
 
 @dataclass(frozen=True, slots=True)
 class VariableRow:
-    """One line of the message page: a variable, where its value comes from, and the text beside it."""
+    """One line of the message page: a variable, where its value comes from, and the text beside it.
+
+    A header's picture, video or document has its `media_kind`, and the id of a file of the library if one is chosen.
+    """
 
     key: str
     label: str
     sample: str
     source: str
     text: str
+    media_kind: MediaKind | None = None
+    file_id: str = ""
 
 
 # ---------------------------------------------------------------- Audience
@@ -99,21 +108,35 @@ def field_choices(attribute_names: Iterable[str]) -> list[tuple[str, str]]:
     return [(TEXT, "The same text for everybody"), *built_in, *own]
 
 
-def read_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, str]]:
+def file_sources(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a header's file can come from, given `field_choices`; a contact's name or number can never be an address."""
+    own = [choice for choice in fields if choice[0].removeprefix(_FIELD) not in {TEXT, *BUILT_IN_FIELDS}]
+    return [(FILE, "A file of your library"), (TEXT, "A link, the same for everybody"), *own]
+
+
+def media_kind_of(key: str) -> MediaKind | None:
+    """What a header's variable shows, None for every other variable."""
+    return MediaKind(key.rsplit(".", 1)[-1]) if MEDIA_KEY.fullmatch(key) else None
+
+
+def read_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, Any]]:
     """The sources of all variables. Raises Invalid naming each one that says nothing yet."""
     found = typed_variables(form, variables)
-    errors = {f"text-{v.key}": "Write the text, or choose a field." for v in variables if v.key not in found}
+    errors = {f"text-{v.key}": _nothing_yet(v, form) for v in variables if v.key not in found}
+    errors |= {f"text-{v.key}": _NO_LINK for v in variables if _is_no_link(v.key, found.get(v.key, {}))}
     if errors:
         raise Invalid(errors)
     return found
 
 
-def typed_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, str]]:
+def typed_variables(form: MultiDict[str, str], variables: Sequence[TemplateVariable]) -> dict[str, dict[str, Any]]:
     """The sources that the form says, complete or not."""
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for variable in variables:
         source, words = form.get(f"source-{variable.key}", ""), form.get(f"text-{variable.key}", "").strip()
-        if source.startswith(_FIELD):
+        if source == FILE and (file_id := _file_id(form, variable.key)):
+            found[variable.key] = {"file_id": int(file_id)}
+        elif source.startswith(_FIELD):
             found[variable.key] = {"field": source.removeprefix(_FIELD)} | ({"fallback": words} if words else {})
         elif source == TEXT and words:
             found[variable.key] = {"text": words}
@@ -124,7 +147,8 @@ def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str,
     """The lines of the message page: as sent, else as saved, else a guess from the sample."""
     rows = []
     for variable in variables_of(template):
-        source, text = _saved_source(broadcast.variables.get(variable.key), variable)
+        saved = broadcast.variables.get(variable.key) or {}
+        source, text = _saved_source(saved, variable)
         rows.append(
             VariableRow(
                 key=variable.key,
@@ -132,12 +156,34 @@ def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str,
                 sample=variable.sample,
                 source=sent.get(f"source-{variable.key}", source),
                 text=sent.get(f"text-{variable.key}", text),
+                media_kind=media_kind_of(variable.key),
+                file_id=_file_id(sent, variable.key) or str(saved.get("file_id") or ""),
             )
         )
     return rows
 
 
-def _saved_source(saved: Mapping[str, str] | None, variable: TemplateVariable) -> tuple[str, str]:
+def _is_no_link(key: str, source: Mapping[str, Any]) -> bool:
+    """Whether a typed address is none. Programs give an id of Meta's there, which is digits; a word never is one."""
+    typed = str(source.get("text") or source.get("fallback") or "")
+    return bool(typed) and media_kind_of(key) is not None and not (typed.isdigit() or typed.startswith(_ADDRESSES))
+
+
+def _nothing_yet(variable: TemplateVariable, form: MultiDict[str, str]) -> str:
+    if media_kind_of(variable.key) and form.get(f"source-{variable.key}") == FILE:
+        return f"{_label(variable)}: choose a file, or upload one."
+    return "Give the link." if media_kind_of(variable.key) else "Write the text, or choose a field."
+
+
+def _file_id(form: MultiDict[str, str], key: str) -> str:
+    """The chosen file's id as it was sent, if it can be one."""
+    sent = form.get(f"file-{key}", "")
+    return sent if sent.isascii() and sent.isdecimal() and len(sent) <= 18 and media_kind_of(key) else ""
+
+
+def _saved_source(saved: Mapping[str, Any], variable: TemplateVariable) -> tuple[str, str]:
+    if "file_id" in saved or (not saved and media_kind_of(variable.key)):
+        return FILE, ""
     if not saved:
         is_name = "name" in variable.key.lower() and variable.component != "button"
         return (_FIELD + "first_name", "") if is_name else (TEXT, "")
@@ -179,6 +225,16 @@ def _on_its_card(variable: TemplateVariable) -> TemplateVariable:
     if where not in {"header", "button"}:
         return TemplateVariable(key, "body", 0)
     return TemplateVariable(key, where, int(place) if where == "button" else 0)
+
+
+def is_one_language(broadcast: Broadcast, sent: MultiDict[str, str]) -> bool:
+    """Whether everybody gets the main language: as the switch was sent, else as saved."""
+    return bool(read_languages(sent).get("one_language", broadcast.one_language))
+
+
+def read_languages(sent: MultiDict[str, str]) -> dict[str, bool]:
+    """The switch, if it was on the page: a box that is not ticked sends nothing by itself."""
+    return {"one_language": bool(sent.get("one_language"))} if sent.get("has_languages") else {}
 
 
 # ---------------------------------------------------------------- When

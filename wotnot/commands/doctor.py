@@ -57,6 +57,7 @@ def examine() -> Iterator[Finding]:
     yield Finding("Database and migrations", database)
     redis_problem = readiness.check_redis()
     yield Finding("Redis", redis_problem)
+    yield Finding("File storage", readiness.check_storage(config))
     if not redis_problem:
         yield from _guarded("Workers", _workers)
         yield from _guarded("Scheduler", _scheduler)

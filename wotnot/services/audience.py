@@ -30,7 +30,7 @@ from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.personalise import BUILT_IN_FIELDS
 
-Variables = Mapping[str, Mapping[str, str]]
+Variables = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

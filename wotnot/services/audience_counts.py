@@ -66,6 +66,28 @@ def count_audience(
     return AudienceCount(**{**answer, "as_of": as_of})
 
 
+def count_languages(
+    workspace_id: int,
+    audience: Mapping[str, Any],
+    exclude: Mapping[str, Any] | None = None,
+    variables: Variables | None = None,
+    *,
+    needs_phone: bool = False,
+) -> dict[str, int]:
+    """How many of those who get a message read which language, by code; those whose language is not known are not in it."""
+    fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
+
+    def count() -> dict[str, int]:
+        people = resolve(workspace_id, audience, exclude or {})
+        gets_it = and_(people.included, skip_reason(fields, needs_phone=needs_phone).is_(None))
+        statement = select(Contact.language, func.count()).where(gets_it, Contact.language.is_not(None))
+        return {str(code): people for code, people in db.session.execute(statement.group_by(Contact.language))}
+
+    question = ["languages", audience, exclude or {}, fields, needs_phone]
+    found: dict[str, int] = contact_answers.remember(workspace_id, question, count)
+    return found
+
+
 def person_at(
     workspace_id: int,
     audience: Mapping[str, Any],

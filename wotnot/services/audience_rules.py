@@ -21,6 +21,7 @@ _WANTED = {
     "longitude": "A longitude is a number from -180 to 180, such as 18.4241.",
     "expires_at": "Give the moment with its offset from UTC, such as 2026-12-01T18:00+02:00.",
 }
+# An address, or an id of Meta's: programs that upload there themselves send those.
 _MEDIA_SOURCE = re.compile(r"https?://[^\s]+|[0-9A-Za-z_-]{6,}")
 
 
@@ -69,12 +70,15 @@ def clean_tags(names: Sequence[Any], field: str) -> list[str]:
     return list(first_spelling.values())
 
 
-def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Variables with tidy sources. Raises Invalid on `variables.<key>` for each that cannot be used."""
     errors: dict[str, str] = {}
-    clean: dict[str, dict[str, str]] = {}
+    clean: dict[str, dict[str, Any]] = {}
     for key, source in variables.items():
         try:
+            if isinstance(source, Mapping) and "file_id" in source:
+                clean[str(key)] = _clean_file(str(key), source)
+                continue
             clean[str(key)] = _clean_source(source)
             _check_place(str(key), clean[str(key)])
         except ValueError as error:
@@ -82,6 +86,20 @@ def clean_variables(variables: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     if errors:
         raise Invalid(errors)
     return clean
+
+
+def _clean_file(key: str, source: Mapping[str, Any]) -> dict[str, int]:
+    file_id = source["file_id"]
+    if not MEDIA_KEY.fullmatch(key):
+        raise ValueError("Only the picture, video or document of a header can be a file.")
+    if (
+        set(source) != {"file_id"}
+        or not isinstance(file_id, int)
+        or isinstance(file_id, bool)
+        or not 0 < file_id < 2**63
+    ):
+        raise ValueError('Give the id of a file of the library: {"file_id": 12}.')
+    return {"file_id": file_id}
 
 
 def _clean_source(source: object) -> dict[str, str]:

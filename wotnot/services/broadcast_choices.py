@@ -1,6 +1,6 @@
 """What the wizard offers: numbers that can send, templates they may use, and a look at the message for real people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +16,13 @@ from wotnot.models import (
     ChannelState,
     Contact,
     Template,
+    TemplateCategory,
     TemplateStatus,
 )
-from wotnot.services.audience_counts import AudienceCount, person_at
+from wotnot.services.audience_counts import AudienceCount, count_languages, person_at
 from wotnot.services.personalise import FilledValues, fill_values
+from wotnot.services.template_families import Family, FamilyFilter, list_families
+from wotnot.services.translations import Choice
 from wotnot.services.whatsapp.payloads import FilledTemplate, fill_text
 
 RECENTLY = timedelta(days=30)
@@ -29,11 +32,15 @@ _TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "T
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The message as the person at `row` of `total` would see it; without a person, with the template's own words."""
+    """The message as the person at `row` of `total` would see it; without a person, with the template's own words.
+
+    `template` is the translation that they get.
+    """
 
     row: int
     total: int
     contact: Contact | None
+    template: Template
     message: FilledTemplate
     filled: FilledValues
 
@@ -58,17 +65,12 @@ def list_sending_channels(workspace_id: int) -> list[Channel]:
     )
 
 
-def list_sendable_templates(workspace_id: int, channel: Channel, search: str = "") -> list[Template]:
-    """The approved templates of the number's account whose name holds `search`, the last changed MAX_TEMPLATES first."""
-    found = select(Template).where(
-        Template.workspace_id == workspace_id,
-        Template.waba_id == channel.waba_id,
-        Template.status == TemplateStatus.APPROVED,
-        Template.deleted_at.is_(None),
-    )
-    if search:
-        found = found.where(Template.name.icontains(search.replace(" ", "_"), autoescape=True))
-    return list(db.session.scalars(found.order_by(Template.updated_at.desc(), Template.id.desc()).limit(MAX_TEMPLATES)))
+def list_sendable_families(workspace_id: int, channel: Channel, search: str = "") -> Sequence[Family]:
+    """The templates of the number's account that are approved in some language and hold `search` in name or text, the
+    newest MAX_TEMPLATES.
+    """
+    wanted = FamilyFilter(workspace_id, TemplateStatus.APPROVED, search, channel.waba_id)
+    return list_families(wanted, limit=MAX_TEMPLATES).items
 
 
 def may_send(channel: Channel, template: Template) -> bool:
@@ -97,22 +99,39 @@ def count_pending_templates(workspace_id: int, channel: Channel) -> int:
     )
 
 
+def count_readers(broadcast: Broadcast, choice: Choice, counted: AudienceCount) -> list[tuple[Template, int]]:
+    """How many of the people `counted` to get a message get it in which of the translations, the main one first."""
+    if not choice.has_several:
+        return [(choice.main, counted.to_send)]
+    readers = count_languages(
+        broadcast.workspace_id,
+        broadcast.audience,
+        broadcast.exclude,
+        broadcast.variables,
+        needs_phone=choice.main.category is TemplateCategory.AUTHENTICATION,
+    )
+    return choice.count_people(readers, counted.to_send)
+
+
 def preview_message(
     broadcast: Broadcast,
-    template: Template,
-    variables: Mapping[str, Mapping[str, str]],
+    choice: Choice,
+    variables: Mapping[str, Mapping[str, Any]],
     row: int,
     counted: AudienceCount,
 ) -> Preview:
-    """The message for the person at `row` (from 1) of the broadcast's audience, `counted` just now; `row` is kept within."""
+    """The message for the person at `row` (from 1) of the broadcast's audience, `counted` just now, in their language;
+    `row` is kept within.
+    """
     total = counted.in_sight
     row = min(max(row, 1), max(total, 1))
     contact = None
     if total:
         contact = person_at(broadcast.workspace_id, broadcast.audience, broadcast.exclude, row, as_of=counted.as_of)
     filled = fill_values(variables, contact) if contact else FilledValues({})
+    template = choice.template_for(contact.language) if contact else choice.main
     message = fill_text(template.components, filled.values, filled.fallbacks)
-    return Preview(row, total, contact, message, filled)
+    return Preview(row, total, contact, template, message, filled)
 
 
 def find_earlier_use(broadcast: Broadcast) -> EarlierUse | None:

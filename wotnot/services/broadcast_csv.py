@@ -14,7 +14,7 @@ from wotnot.services.zones import in_zone
 
 COLUMNS = (
     "name", "phone", "state", "replied", "reason", "advice", "error_code", "attempt", "message_id", "wamid",
-    "queued_at", "accepted_at", "sent_at", "delivered_at", "read_at", "failed_at",
+    "queued_at", "accepted_at", "sent_at", "delivered_at", "read_at", "failed_at", "language",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def _row(recipient: Recipient, timezone: str) -> tuple[object, ...]:
                 recipient.failed_at,
             )
         ),
+        recipient.language or "",
     )
 
 

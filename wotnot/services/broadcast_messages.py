@@ -1,28 +1,23 @@
 """A broadcast's message as each of its recipients got it, or will, and why some did not. Pure but for its input."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from wotnot.models import Broadcast, TemplateVersion
+from wotnot.models import Broadcast
 from wotnot.services.broadcast_reports import cause_words
 from wotnot.services.personalise import fill_values
 from wotnot.services.recipients import Recipient
+from wotnot.services.template_wordings import Components, Wordings
 from wotnot.services.whatsapp.payloads import fill_text
 
 _WAITING = frozenset({"queued", "sending"})
 
 
 class MessageTexts:
-    """The texts of one broadcast's messages; the template is looked at once."""
+    """The texts of one broadcast's messages, each in its language and in the words that it was sent with."""
 
-    def __init__(self, broadcast: Broadcast, versions: Sequence[TemplateVersion]) -> None:
-        """Take the template and variables of `broadcast`; without a template all texts are empty.
-
-        `versions` are all that the template had, the oldest first; none when it never changed.
-        """
-        self._components = broadcast.template.components if broadcast.template else []
-        self._versions = versions
+    def __init__(self, broadcast: Broadcast, wordings: Wordings) -> None:
+        """Take the variables of `broadcast`, and the words of its template and of the translations that people got."""
+        self._template_id = broadcast.template_id or 0
         self._variables = broadcast.variables
+        self._wordings = wordings
 
     def text_for(self, recipient: Recipient) -> str:
         """The body: with the values that were sent, or for what waits with those of the contact now."""
@@ -31,16 +26,12 @@ class MessageTexts:
             values = fill_values(self._variables, recipient).values
         return fill_text(self._words_for(recipient), values).body_text
 
-    def _words_for(self, recipient: Recipient) -> Sequence[Mapping[str, Any]]:
-        """The words it was sent with. Where no version was noted (a person left out, an old message), those of the time."""
-        if not self._versions or recipient.state in _WAITING:
-            return self._components
-        if recipient.template_version is not None:
-            fitting = [one for one in self._versions if one.number == recipient.template_version]
-        else:
-            moment = recipient.accepted_at or recipient.changed_at
-            fitting = [one for one in self._versions if one.created_at <= moment]
-        return (fitting or self._versions[:1])[-1].components
+    def _words_for(self, recipient: Recipient) -> Components:
+        template_id = recipient.template_id or self._template_id
+        if recipient.state in _WAITING:
+            return self._wordings.now.get(template_id, ())
+        moment = recipient.accepted_at or recipient.changed_at
+        return self._wordings.sent(template_id, recipient.template_version, moment)
 
     def line_for(self, recipient: Recipient) -> str:
         """The body on one line."""

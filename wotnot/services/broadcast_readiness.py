@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.models import Broadcast, Channel, ChannelState, Template
+from wotnot.services import broadcast_files
 from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
@@ -75,7 +76,12 @@ def _template_blockers(template: Template | None, channel: Channel | None, varia
     if channel is not None and template.waba_id != channel.waba_id:
         words = f"The template {template.name} belongs to another WhatsApp account than {show_number(channel.display_phone_number)}."
         return [Blocker("message", "template_id", words)]
-    return _content_blockers(template, variables)
+    return _content_blockers(template, variables) + _file_blockers(template.workspace_id, variables)
+
+
+def _file_blockers(workspace_id: int, variables: dict[str, Any]) -> list[Blocker]:
+    problems = broadcast_files.find_problems(workspace_id, variables)
+    return [Blocker("message", f"variables.{key}", words) for key, words in problems.items()]
 
 
 def _content_blockers(template: Template, variables: dict[str, Any]) -> list[Blocker]:

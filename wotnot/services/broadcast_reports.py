@@ -1,7 +1,7 @@
 """Broadcasts as people read them: the list with its numbers, progress, and failures grouped by cause."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
@@ -35,6 +35,21 @@ class BroadcastSummary:
 
     broadcast: Broadcast
     counts: BroadcastCounts
+    languages: Sequence["LanguageCounts"] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCounts:
+    """The counts of what went out, or will, in one translation. `language` is empty when its template is gone."""
+
+    template_id: int
+    language: str
+    counts: BroadcastCounts
+
+    @property
+    def messages(self) -> int:
+        """How many messages there are in it, whatever became of them."""
+        return sum(self.counts.states.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,23 @@ def summarise(broadcasts: Sequence[Broadcast]) -> list[BroadcastSummary]:
     """Broadcasts with their counts, in one query."""
     counts = tallies.broadcast_counts([broadcast.id for broadcast in broadcasts]) if broadcasts else {}
     return [BroadcastSummary(broadcast, counts[broadcast.id]) for broadcast in broadcasts]
+
+
+def describe(broadcast: Broadcast) -> BroadcastSummary:
+    """One broadcast with its counts, altogether and by language."""
+    summary = summarise([broadcast])[0]
+    return replace(summary, languages=list_languages(broadcast))
+
+
+def list_languages(broadcast: Broadcast) -> list[LanguageCounts]:
+    """The translations that a broadcast's messages go out in, the most used first; empty before its list is made."""
+    by_template = tallies.template_counts(broadcast.id)
+    if not by_template:
+        return []
+    rows = db.session.execute(select(Template.id, Template.language).where(Template.id.in_(by_template)))
+    names = {template_id: language for template_id, language in rows}  # noqa: C416 — rows are no pairs to mypy
+    found = [LanguageCounts(one, names.get(one, ""), counts) for one, counts in by_template.items()]
+    return sorted(found, key=lambda one: -one.messages)
 
 
 def count_by_state(workspace_id: int) -> dict[str, int]:

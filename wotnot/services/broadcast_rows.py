@@ -6,11 +6,13 @@ The functions work in the caller's transaction: the broadcast's own move and its
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Date, and_, cast, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Date, and_, cast, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from wotnot.models import Consent, Contact, Message, MessageState
+from wotnot.models import Broadcast, Consent, Contact, Message, MessageState, MessageTally
+from wotnot.services import tallies
+from wotnot.services.template_families import choice_for
 
 CANCEL_BATCH = 20_000
 
@@ -45,6 +47,37 @@ def cancel_queued(session: Session, broadcast_id: int, *, limit: int = CANCEL_BA
         .execution_options(synchronize_session=False)
     )
     return changed.rowcount >= limit
+
+
+def uses_template(template_id: int) -> ColumnElement[bool]:
+    """Whether a broadcast goes out with this template: as its main one, or to those on its list who read its language."""
+    in_its_list = exists().where(
+        MessageTally.broadcast_id == Broadcast.id,
+        MessageTally.broadcast_id != 0,  # what the index says of itself
+        MessageTally.template_id == template_id,
+    )
+    return or_(Broadcast.template_id == template_id, in_its_list)
+
+
+def use_main_language(session: Session, broadcast: Broadcast) -> int:
+    """Let whoever waits for a translation that cannot be sent any more get the main language; answers how many did."""
+    if broadcast.template is None:
+        return 0
+    sendable = [one.id for one in choice_for(broadcast.template).templates]
+    gone = set(tallies.template_counts(broadcast.id)).difference([*sendable, tallies.NO_TEMPLATE])
+    if not gone:
+        return 0
+    changed: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # as above
+        update(Message)
+        .where(
+            Message.broadcast_id == broadcast.id,
+            Message.state == MessageState.QUEUED,
+            Message.template_id.in_(gone),
+        )
+        .values(template_id=broadcast.template_id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.rowcount
 
 
 def add_attempts(session: Session, broadcast_id: int, scope: str, timezone: str) -> int:

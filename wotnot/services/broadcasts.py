@@ -11,7 +11,7 @@ from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Template, Workspace
-from wotnot.services import broadcast_rows, events, messages, queue
+from wotnot.services import broadcast_files, broadcast_rows, events, messages, queue
 from wotnot.services import broadcast_states as states
 from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
 from wotnot.services.broadcast_readiness import list_blockers, say_blockers
@@ -21,8 +21,12 @@ from wotnot.services.transaction import transaction
 MAX_NAME = 200
 LONGEST_PLAN = timedelta(days=366)
 
+_UNDER_WAY = (BroadcastState.EXPANDING, BroadcastState.SENDING)
+
 # What a caller may set on a draft; `scheduled_at` alone does not schedule, see `schedule_broadcast`.
-_FIELDS = frozenset({"name", "channel_id", "template_id", "audience", "exclude", "variables", "scheduled_at"})
+_FIELDS = frozenset(
+    {"name", "channel_id", "template_id", "audience", "exclude", "variables", "one_language", "scheduled_at"}
+)
 
 
 _WITH_ITS_PARTS = (
@@ -79,7 +83,7 @@ def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Bro
 
 
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
-    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `scheduled_at`.
+    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`, `scheduled_at`.
 
     Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
     """
@@ -143,7 +147,7 @@ def start_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
             session, workspace_id, broadcast_id, states.START, reason="", expanded_through=0, scheduled_at=None
         )
         _refuse_blocked(broadcast)
-        queue.enqueue("expand_broadcast", broadcast_id)
+        _set_going(broadcast)
         return broadcast
 
 
@@ -167,9 +171,9 @@ def start_due_broadcast(broadcast_id: int) -> bool:
         blockers = list_blockers(broadcast)
         move = states.FAIL if blockers else states.START
         reason = f"It did not start. {say_blockers(blockers)}" if blockers else ""
-        _move(session, broadcast.workspace_id, broadcast_id, move, reason=reason)
+        moved = _move(session, broadcast.workspace_id, broadcast_id, move, reason=reason)
         if not blockers:
-            queue.enqueue("expand_broadcast", broadcast_id)
+            _set_going(moved)
         return not blockers
 
 
@@ -180,11 +184,16 @@ def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
 
 
 def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
-    """Go on after a pause. Raises Conflict also while the number or the template cannot send, NotFound."""
+    """Go on after a pause. Who waits for a translation that cannot be sent any more gets the main language.
+
+    Raises Conflict also while the number or the template cannot send, NotFound.
+    """
     with transaction() as session:
         broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
         if blockers := list_blockers(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
+        broadcast_rows.use_main_language(session, broadcast)
+        broadcast_files.want_upload(broadcast_id, broadcast.variables)
         messages.wake_sender()
         return broadcast
 
@@ -221,6 +230,7 @@ def retry_broadcast(workspace_id: int, broadcast_id: int, scope: str) -> int:
         count = broadcast_rows.add_attempts(session, broadcast_id, scope, timezone)
         if not count:
             raise Conflict(broadcast_rows.NOBODY_TO_RETRY[scope], code="nothing_to_retry")
+        broadcast_files.want_upload(broadcast_id, broadcast.variables)
         messages.wake_sender()
         return count
 
@@ -240,7 +250,7 @@ def stop_broadcast(broadcast_id: int, reason: str) -> bool:
 
 
 def pause_for_review(template_id: int) -> None:
-    """Pause what is being sent with a template that Meta reviews again: it takes none of it until then.
+    """Pause what is being sent with a template that Meta reviews again, be it only to some: Meta takes none until then.
 
     Joins the caller's transaction.
     """
@@ -248,13 +258,31 @@ def pause_for_review(template_id: int) -> None:
     with transaction() as session:
         paused = session.execute(
             update(Broadcast)
-            .where(Broadcast.template_id == template_id, Broadcast.state.in_(states.STOP.sources))
+            .where(broadcast_rows.uses_template(template_id), Broadcast.state.in_(states.STOP.sources))
             .values(state=states.STOP.target, reason=reason, updated_at=func.now())
             .returning(Broadcast.workspace_id, Broadcast.id)
             .execution_options(synchronize_session=False)
         ).all()
         for workspace_id, broadcast_id in paused:
             _tell(workspace_id, broadcast_id)
+
+
+def note_waiting(broadcast_id: int, reason: str) -> None:
+    """Say why a broadcast under way does not send yet, or with an empty reason that it does not wait any more."""
+    with transaction() as session:
+        workspace_id = session.scalar(
+            update(Broadcast)
+            .where(Broadcast.id == broadcast_id, Broadcast.state.in_(_UNDER_WAY), Broadcast.reason != reason)
+            .values(reason=reason)
+            .returning(Broadcast.workspace_id)
+        )
+        if workspace_id is not None:
+            _tell(workspace_id, broadcast_id)
+
+
+def _set_going(broadcast: Broadcast) -> None:
+    queue.enqueue("expand_broadcast", broadcast.id)
+    broadcast_files.want_upload(broadcast.id, broadcast.variables)
 
 
 def _move(session: Session, workspace_id: int, broadcast_id: int, move: Move, **values: Any) -> Broadcast:
@@ -329,11 +357,11 @@ def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> 
         return _own_channel(session, workspace_id, value)
     if name == "template_id":
         return _own_template(session, workspace_id, value)
-    tidy: dict[str, Callable[[Any], Any]] = {
-        "name": _clean_name,
-        "exclude": clean_exclude,
-        "variables": clean_variables,
-    }
+    if name == "variables":
+        variables = clean_variables(value)
+        broadcast_files.check_files(session, workspace_id, variables)
+        return variables
+    tidy: dict[str, Callable[[Any], Any]] = {"name": _clean_name, "exclude": clean_exclude}
     return tidy[name](value) if name in tidy else value
 
 
@@ -383,6 +411,7 @@ __all__ = [
     "create_broadcast",
     "delete_broadcast",
     "get_broadcast",
+    "note_waiting",
     "pause_broadcast",
     "pause_for_review",
     "plan_broadcast",

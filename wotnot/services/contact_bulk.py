@@ -15,7 +15,7 @@ from wotnot.services.transaction import transaction
 
 MAX_SELECTED = 1000
 _EXPORT_BATCH = 2000
-EXPORT_COLUMNS = ("phone", "name", "email", "tags", "consent", "created_at")
+EXPORT_COLUMNS = ("phone", "name", "email", "language", "tags", "consent", "created_at")
 
 
 def tag_contacts(workspace_id: int, contact_ids: Sequence[int], name: str) -> int:
@@ -86,12 +86,13 @@ def _export(
     yield [*EXPORT_COLUMNS, *names]
     last_id = 0
     while batch := _export_batch(workspace_id, last_id, search, tag, consent):
-        for contact_id, phone, name, email, attributes, consent_now, created_at, tags in batch:
+        for contact_id, phone, name, email, language, attributes, consent_now, created_at, tags in batch:
             last_id = contact_id
             fixed = [
                 f"+{phone}" if phone else "",
                 name,
                 email,
+                language or "",
                 ", ".join(tags or ()),
                 consent_now,
                 created_at.isoformat(),
@@ -113,6 +114,7 @@ def _export_batch(
         Contact.phone,
         Contact.name,
         Contact.email,
+        Contact.language,
         Contact.attributes,
         Contact.consent,
         Contact.created_at,

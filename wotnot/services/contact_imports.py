@@ -6,8 +6,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from flask import current_app
 from sqlalchemy import func, select
@@ -20,7 +19,7 @@ from wotnot.services import contact_rules as rules
 from wotnot.services import contacts, csv_sniffing, csvio, import_columns, import_runs, phone_numbers, queue, storage
 from wotnot.services.csvio import Dialect
 from wotnot.services.pages import clamp_limit
-from wotnot.services.transaction import transaction
+from wotnot.services.transaction import release_connection, transaction
 
 MAX_BYTES = 200 * 1024 * 1024
 MAX_ROWS = 1_000_000
@@ -45,7 +44,7 @@ def upload(workspace_id: int, stream: IO[bytes], filename: str, *, user_id: int 
     """
     key, size = _store(stream)
     try:
-        dialect, row_count = _examine(key)
+        dialect, row_count, read_bytes = _examine(key)
         country = contacts.default_country(workspace_id)
         names = contacts.list_attribute_names(workspace_id)
         with transaction() as session:
@@ -56,7 +55,7 @@ def upload(workspace_id: int, stream: IO[bytes], filename: str, *, user_id: int 
                 storage_key=key,
                 size_bytes=size,
                 state=ImportState.UPLOADED,
-                dialect=asdict(dialect),
+                dialect=asdict(dialect) | {"read_bytes": read_bytes},
                 mapping={"targets": import_columns.suggest_targets(dialect.columns, dialect.samples, names, country)},
                 default_country=country,
                 row_count=row_count,
@@ -65,7 +64,7 @@ def upload(workspace_id: int, stream: IO[bytes], filename: str, *, user_id: int 
             session.flush()
             return found
     except BaseException:
-        storage.delete(_root(), key)
+        _storage().delete(key)
         raise
 
 
@@ -105,17 +104,17 @@ def reread(workspace_id: int, import_id: int, *, delimiter: str, encoding: str, 
     if delimiter not in csv_sniffing.DELIMITERS or encoding not in csv_sniffing.ENCODINGS:
         raise Invalid({"delimiter": "Choose one of the listed ways to read the file."})
     with transaction():
+        key = _get_editable(workspace_id, import_id).storage_key
+    if _storage().is_remote:
+        release_connection()
+    dialect, row_count = _describe(key, encoding, delimiter, has_header=has_header)
+    with transaction():
         found = _get_editable(workspace_id, import_id)
-        try:
-            dialect = csv_sniffing.describe(_path(found), encoding, delimiter, has_header=has_header)
-        except csv_sniffing.NotCsvError as error:
-            raise Invalid({"file": str(error)}) from None
         names = contacts.list_attribute_names(workspace_id)
         targets = import_columns.suggest_targets(dialect.columns, dialect.samples, names, found.default_country)
-        came_as = found.dialect.get("rewritten_from", "")
-        found.dialect, found.mapping = asdict(dialect) | {"rewritten_from": came_as}, {"targets": targets}
-        found.row_count = csv_sniffing.count_rows(_path(found), dialect, stop_after=MAX_ROWS)
-        found.state = ImportState.UPLOADED
+        kept = {name: found.dialect[name] for name in ("rewritten_from", "read_bytes") if name in found.dialect}
+        found.dialect, found.mapping = asdict(dialect) | kept, {"targets": targets}
+        found.row_count, found.state = row_count, ImportState.UPLOADED
         return found
 
 
@@ -155,7 +154,7 @@ def discard_import(workspace_id: int, import_id: int) -> None:
             raise Conflict("This import is running. Wait until it is done.", code="running")
         key = found.storage_key
         session.delete(found)
-    storage.delete(_root(), key)
+    _storage().delete(key)
 
 
 def get_import(workspace_id: int, import_id: int) -> ContactImport:
@@ -201,7 +200,7 @@ def progress_of(found: ContactImport) -> float:
     """How much of the file is through, from 0 to 1, by bytes."""
     if found.state in {ImportState.DONE, ImportState.CHECKED}:
         return 1.0
-    size = storage.size_of(_root(), found.storage_key)
+    size = found.dialect.get("read_bytes") or found.size_bytes
     return min(1.0, found.next_offset / size) if size else 0.0
 
 
@@ -229,7 +228,7 @@ def _forget_unfinished() -> int:
             found.storage_key, found.state = "", ImportState.FAILED
             found.reason = found.reason or "Nobody went on with this import for a week, so its file was deleted."
     for key in keys:
-        storage.delete(_root(), key)
+        _storage().delete(key)
     return len(keys)
 
 
@@ -238,23 +237,33 @@ def _forget_unfinished() -> int:
 
 def _store(stream: IO[bytes]) -> tuple[str, int]:
     try:
-        return storage.save(_root(), stream, limit=MAX_BYTES)
+        return _storage().save(stream, limit=MAX_BYTES)
     except storage.FileTooLargeError:
         raise TooLarge(
             f"The file is larger than {MAX_BYTES // 1024 // 1024} MB. Split it and import the parts one after the other."
         ) from None
 
 
-def _examine(key: str) -> tuple[Dialect, int]:
-    path = storage.path_of(_root(), key)
-    try:
-        dialect = csv_sniffing.prepare(path)
-    except csv_sniffing.NotCsvError as error:
-        raise Invalid({"file": str(error)}, code="not_csv") from None
-    row_count = csv_sniffing.count_rows(path, dialect, stop_after=MAX_ROWS)
+def _examine(key: str) -> tuple[Dialect, int, int]:
+    """How the file is written, its rows, and its bytes as they will be read: it may be rewritten on the way."""
+    with _storage().on_disk(key, keep_changes=True) as path:
+        try:
+            dialect = csv_sniffing.prepare(path)
+        except csv_sniffing.NotCsvError as error:
+            raise Invalid({"file": str(error)}, code="not_csv") from None
+        row_count, read_bytes = csv_sniffing.count_rows(path, dialect, stop_after=MAX_ROWS), path.stat().st_size
     if row_count > MAX_ROWS:
         raise TooLarge(f"The file has more than {MAX_ROWS:,} rows. Split it and import the parts one after the other.")
-    return dialect, row_count
+    return dialect, row_count, read_bytes
+
+
+def _describe(key: str, encoding: str, delimiter: str, *, has_header: bool) -> tuple[Dialect, int]:
+    with _storage().on_disk(key) as path:
+        try:
+            dialect = csv_sniffing.describe(path, encoding, delimiter, has_header=has_header)
+        except csv_sniffing.NotCsvError as error:
+            raise Invalid({"file": str(error)}) from None
+        return dialect, csv_sniffing.count_rows(path, dialect, stop_after=MAX_ROWS)
 
 
 def _named_targets(found: ContactImport, mapping: Mapping[str, object] | None) -> list[str]:
@@ -323,9 +332,5 @@ def _clean_filename(filename: str) -> str:
     return "".join(character for character in name if character.isprintable())[:200] or "contacts.csv"
 
 
-def _path(found: ContactImport) -> Path:
-    return storage.path_of(_root(), found.storage_key)
-
-
-def _root() -> Any:
-    return current_app.extensions["wotnot.config"].storage_path
+def _storage() -> storage.Storage:
+    return storage.storage_for(current_app.extensions["wotnot.config"])

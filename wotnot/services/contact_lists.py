@@ -183,6 +183,17 @@ def count_contacts(workspace_id: int) -> ContactCounts:
     return ContactCounts(counts.get(_ALL, 0), counts.get(_OPTED_OUT, 0))
 
 
+def count_by_consent(workspace_id: int) -> dict[str, int]:
+    """How many contacts said what about offers, by consent; counted once until a contact changes."""
+    rows = select(Contact.consent, func.count()).where(Contact.workspace_id == workspace_id).group_by(Contact.consent)
+
+    def count() -> dict[str, int]:
+        return {consent.value: total for consent, total in db.session.execute(rows)}
+
+    found: dict[str, int] = contact_answers.remember(workspace_id, ["by consent"], count)
+    return {consent.value: found.get(consent.value, 0) for consent in Consent}
+
+
 def list_tags(workspace_id: int) -> list[TagCount]:
     """Every tag with its number of contacts, by name."""
     rows = db.session.execute(_TAGS, {"workspace": workspace_id})

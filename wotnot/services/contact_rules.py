@@ -7,6 +7,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 
 from wotnot.errors import Invalid
+from wotnot.services.languages import read_language
 from wotnot.services.phone_numbers import PhoneError, parse_phone
 
 MAX_NAME, MAX_EMAIL, MAX_TAG = 200, 254, 60
@@ -47,6 +48,16 @@ def clean_email(text: str, errors: dict[str, str]) -> str:
     if len(email) > MAX_EMAIL:
         errors["email"] = f"The address is longer than {MAX_EMAIL} characters."
     return email
+
+
+def clean_language(text: str, errors: dict[str, str]) -> str | None:
+    """The code of a language, given as a code or by name; None for nothing, and for what is noted in `errors`."""
+    code = read_language(text)
+    if code is None and text.strip():
+        errors["language"] = (
+            f"“{text.strip()[:40]}” is no language we know. Write a code or a name: pt_BR, German, Deutsch."
+        )
+    return code
 
 
 def clean_tags(names: Iterable[str], errors: dict[str, str]) -> list[str]:

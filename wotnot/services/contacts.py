@@ -70,6 +70,7 @@ def create_contact(
     phone: str,
     name: str = "",
     email: str = "",
+    language: str = "",
     tags: Iterable[str] = (),
     attributes: Mapping[str, Any] | None = None,
     country: str | None = None,
@@ -77,7 +78,8 @@ def create_contact(
     user_id: int | None = None,
     source: str = "api",
 ) -> Contact:
-    """Add a person. A number without a country code is one of `country`, by default the workspace's.
+    """Add a person. A number without a country code is one of `country`, by default the workspace's; `language` is a code or
+    a name, as people write it.
 
     `consent` is kept with its `source` and the user who gave it. Raises Invalid for fields that cannot be taken, Conflict (with `contact_id`) when the number is a contact already.
     """
@@ -86,6 +88,7 @@ def create_contact(
         "phone": rules.clean_phone(phone, country or default_country(workspace_id), errors),
         "name": rules.clean_name(name, errors),
         "email": rules.clean_email(email, errors),
+        "language": rules.clean_language(language, errors),
         "attributes": rules.clean_attributes(attributes or {}, errors),
     }
     tag_names = rules.clean_tags(tags, errors)
@@ -110,6 +113,7 @@ def update_contact(
     phone: str | None = None,
     name: str | None = None,
     email: str | None = None,
+    language: str | None = None,
     tags: Iterable[str] | None = None,
     attributes: Mapping[str, Any] | None = None,
     country: str | None = None,
@@ -117,7 +121,7 @@ def update_contact(
     user_id: int | None = None,
     source: str = "api",
 ) -> Contact:
-    """Change what is given; None leaves a field as it is, `tags` and `attributes` replace all.
+    """Change what is given; None leaves a field as it is, `tags` and `attributes` replace all, "" forgets the language.
 
     Raises NotFound, Invalid, and Conflict when the new number belongs to another contact.
     """
@@ -129,6 +133,8 @@ def update_contact(
         values["name"] = rules.clean_name(name, errors)
     if email is not None:
         values["email"] = rules.clean_email(email, errors)
+    if language is not None:
+        values["language"] = rules.clean_language(language, errors)
     if attributes is not None:
         values["attributes"] = rules.clean_attributes(attributes, errors)
     tag_names = None if tags is None else rules.clean_tags(tags, errors)

@@ -3,11 +3,13 @@
 Batches walk the contacts by id. Each batch inserts its rows and moves the checkpoint `expanded_through` in one commit,
 under the broadcast's row lock: after a crash the next run continues behind the last committed batch, two runs at once
 take turns, and a cancel or stop in between ends the walk. The unique key (broadcast, contact, attempt) is the last word.
+Which translation somebody gets is settled here, with their row.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Date, case, cast, func, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, Date, case, cast, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from wotnot.models import (
     Workspace,
 )
 from wotnot.services import audience, contacts, events, messages
+from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
 
 BATCH = 10_000
@@ -43,6 +46,7 @@ class _Plan:
     people: audience.People
     timezone: str
     needs_phone: bool
+    template_id: ColumnElement[Any]
 
 
 def expand_broadcast(broadcast_id: int, *, batch: int = BATCH) -> ExpansionResult:
@@ -85,12 +89,17 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
 
 def _plan(session: Session, broadcast: Broadcast) -> _Plan:
     timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id)) or "UTC"
-    category = session.scalar(select(Template.category).where(Template.id == broadcast.template_id))
+    template = session.get(Template, broadcast.template_id) if broadcast.template_id else None
     people = audience.resolve(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
     if people.phones and not broadcast.expanded_through:
         # Numbers that were typed and are nobody's yet become contacts, so that everybody has a ledger and a history.
         contacts.ensure_contacts(broadcast.workspace_id, people.phones)
-    return _Plan(people, timezone, category is TemplateCategory.AUTHENTICATION)
+    return _Plan(
+        people,
+        timezone,
+        needs_phone=template is not None and template.category is TemplateCategory.AUTHENTICATION,
+        template_id=choice_for(template, one_language=broadcast.one_language).id_sql() if template else null(),
+    )
 
 
 def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.People, batch: int) -> int | None:
@@ -115,7 +124,13 @@ def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.Peopl
 def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int) -> None:
     reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone)
     people = (
-        select(Contact.id, Contact.phone, Contact.wa_user_id, reason.label("skip_reason"))
+        select(
+            Contact.id,
+            Contact.phone,
+            Contact.wa_user_id,
+            plan.template_id.label("template_id"),
+            reason.label("skip_reason"),
+        )
         .where(plan.people.included, Contact.id > broadcast.expanded_through, Contact.id <= last)
         .subquery()
     )
@@ -126,7 +141,7 @@ def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int)
         literal(broadcast.workspace_id),
         cast(broadcast.channel_id, BigInteger),
         literal(broadcast.id),
-        cast(broadcast.template_id, BigInteger),
+        cast(people.c.template_id, BigInteger),
         cast(broadcast.user_id, BigInteger),
         people.c.id,
         people.c.phone,

@@ -29,7 +29,7 @@ def purge_expired() -> dict[str, int]:
     return purged | {
         "templates": template_bin.purge_bin(),
         "media_files": media.purge_deleted(),
-        "partial_files": storage.remove_partials(config.storage_path, older_than=DAY_SECONDS),
+        "partial_files": storage.storage_for(config).remove_partials(older_than=DAY_SECONDS),
     }
 
 

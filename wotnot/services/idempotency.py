@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid
+from wotnot.extensions import db
 from wotnot.models import IdempotencyKey
 from wotnot.services.transaction import transaction
 
@@ -49,6 +50,14 @@ def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: 
         answer = work()
         session.execute(update(IdempotencyKey).where(*where).values(status=answer.status, answer={"body": answer.body}))
         return answer
+
+
+def is_known(workspace_id: int, operation: str, key: str) -> bool:
+    """Whether a request with this key has come before: then there is nothing left to prepare for it."""
+    query = select(IdempotencyKey.key).where(
+        IdempotencyKey.workspace_id == workspace_id, IdempotencyKey.operation == operation, IdempotencyKey.key == key
+    )
+    return db.session.scalar(query) is not None
 
 
 def _claim(session: Session, workspace_id: int, operation: str, key: str, body_hash: str) -> bool:

@@ -1,19 +1,21 @@
 """Where a file's columns go: targets, names recognised in several languages, and the check of a mapping. A leaf.
 
-A target is `phone`, `name`, `first_name`, `last_name`, `email`, `tags`, `attribute:<name>` or `` (do not import).
+A target is `phone`, `name`, `first_name`, `last_name`, `email`, `language`, `tags`, `attribute:<name>` or `` (do not import).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
+from wotnot.services.languages import read_language
 from wotnot.services.phone_numbers import PhoneError, parse_digits
 
-PHONE, NAME, FIRST_NAME, LAST_NAME, EMAIL, TAGS, IGNORE = (
+PHONE, NAME, FIRST_NAME, LAST_NAME, EMAIL, LANGUAGE, TAGS, IGNORE = (
     "phone",
     "name",
     "first_name",
     "last_name",
     "email",
+    "language",
     "tags",
     "",
 )
@@ -24,6 +26,7 @@ FIXED_TARGETS = {
     FIRST_NAME: "First name",
     LAST_NAME: "Last name",
     EMAIL: "E-mail",
+    LANGUAGE: "Language",
     TAGS: "Tags",
 }
 MAX_ATTRIBUTE_NAME = 60
@@ -41,6 +44,8 @@ _ALIASES = {
     "lname",
     EMAIL: "email mail emailaddress emailid correo correoelectronico correoelectrónico courriel adressemail epost epostadres "
     "posta почта البريد 邮箱 邮件 メール ईमेल",
+    LANGUAGE: "language lang locale languagecode preferredlanguage sprache idioma lengua lenguaje langue lingua língua taal språk sprog "
+    "kieli język jazyk jezik nyelv limbă dil bahasa lugha ngônngữ язык мова لغة اللغة زبان שפה भाषा ভাষা 语言 語言 言語 언어 ภาษา γλώσσα",
     TAGS: "tag tags label labels group groups segment segments list lists etiqueta etiquetas étiquette étiquettes gruppe gruppen "
     "groupe groupes grupo grupos gruppo",
 }  # fmt: skip
@@ -51,12 +56,19 @@ _NOISE = re.compile(r"[\W_]+")
 def suggest_targets(
     columns: Sequence[str], samples: Sequence[Sequence[str]], attributes: Sequence[str], country: str
 ) -> list[str]:
-    """A target for each column: by its name, then by known attributes; a phone column also by what it holds.
+    """A target for each column: by its name, then by known attributes; a phone column also by what it holds, and one that is
+    called "Language" only if languages are what it holds.
 
     Columns that are not recognised become attributes of their own name, so that nothing in a file is lost unseen.
     """
     known = {_plain(name): name for name in attributes}
     targets = [_recognise(column, known) for column in columns]
+    targets = [
+        ATTRIBUTE + columns[at][:MAX_ATTRIBUTE_NAME]
+        if target == LANGUAGE and not _holds_languages(samples, at)
+        else target
+        for at, target in enumerate(targets)
+    ]
     if FIRST_NAME in targets or LAST_NAME in targets:
         # "Name" beside "Surname" is the first name.
         targets = [FIRST_NAME if t == NAME and FIRST_NAME not in targets else t for t in targets]
@@ -142,6 +154,11 @@ def _only_once(columns: Sequence[str], targets: Sequence[str]) -> list[str]:
         result.append(IGNORE if chosen.lower() in seen and chosen != TAGS else chosen)
         seen.add(chosen.lower())
     return result
+
+
+def _holds_languages(samples: Sequence[Sequence[str]], place: int) -> bool:
+    values = [row[place].strip() for row in samples if place < len(row)]
+    return all(read_language(value) for value in values if value)
 
 
 def _phone_like_column(samples: Sequence[Sequence[str]], width: int, country: str) -> int | None:

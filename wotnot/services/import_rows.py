@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from wotnot.services import import_columns as columns
 from wotnot.services.csvio import Dialect, RawRow, RowReader, unguard
+from wotnot.services.languages import read_language
 from wotnot.services.phone_numbers import PhoneError, parse_digits
 
 CHUNK_ROWS = 10_000
@@ -34,7 +35,7 @@ class RowError(ValueError):
     """A row cannot be taken. `place` is the cell's column (None: the row as a whole), `kind` groups alike reasons."""
 
     def __init__(self, reason: str, kind: str, place: int | None = None) -> None:
-        """Take the reason in words, its kind ("phone", "missing", "email", "row", "text") and the cell's place."""
+        """Take the reason in words, its kind ("phone", "missing", "email", "language", "row", "text") and the cell's place."""
         super().__init__(reason)
         self.kind = kind
         self.place = place
@@ -48,6 +49,7 @@ class RowPlan:
     phone: int
     names: tuple[int, ...]
     email: int | None
+    language: int | None
     tags: tuple[int, ...]
     attributes: tuple[tuple[int, str], ...]
     country: str
@@ -64,6 +66,7 @@ class RowPlan:
             phone=targets.index(columns.PHONE),
             names=places(columns.NAME) or places(columns.FIRST_NAME, columns.LAST_NAME),
             email=next(iter(places(columns.EMAIL)), None),
+            language=next(iter(places(columns.LANGUAGE)), None),
             tags=places(columns.TAGS),
             attributes=tuple(
                 (place, target.removeprefix(columns.ATTRIBUTE).strip())
@@ -81,6 +84,7 @@ class Person:
     phone: str
     name: str
     email: str
+    language: str
     attributes: dict[str, str]
     tags: list[str]
 
@@ -89,7 +93,7 @@ class Person:
 class Chunk:
     """Some rows, ready to be written: two COPY texts, the counts, and where the next chunk begins.
 
-    `people` has the lines row_number, phone, name, email, attributes, tags; `rejected` has row_number, verdict,
+    `people` has the lines row_number, phone, name, email, language, attributes, tags; `rejected` has row_number, verdict,
     column_name, reason, cells.
     """
 
@@ -140,10 +144,11 @@ def parse_row(cells: list[str], plan: RowPlan) -> Person:
     if len(name) > MAX_NAME:
         raise RowError(f"Longer than {MAX_NAME} characters", "text", plan.names[0])
     email = _email(cells[plan.email], plan.email) if plan.email is not None else ""
+    language = _language(cells[plan.language], plan.language) if plan.language is not None else ""
     attributes = {
         name: text for place, name in plan.attributes if (text := _text(cells[place], place, MAX_VALUE))
     }  # fmt: skip
-    return Person(phone, name, email, attributes, _tags(cells, plan) if plan.tags else [])
+    return Person(phone, name, email, language, attributes, _tags(cells, plan) if plan.tags else [])
 
 
 def read_chunks(path: Path, dialect: Dialect, plan: RowPlan, seen: SeenNumbers) -> Iterator[Chunk]:
@@ -198,7 +203,7 @@ def _person_line(number: int, person: Person, chunk: Chunk) -> tuple[object, ...
     chunk.tags.update(person.tags)
     attributes = json.dumps(person.attributes, ensure_ascii=False) if person.attributes else "{}"
     tags = json.dumps(person.tags, ensure_ascii=False) if person.tags else "[]"
-    return number, person.phone, person.name, person.email, attributes, tags
+    return number, person.phone, person.name, person.email, person.language, attributes, tags
 
 
 def _cells(cells: list[str]) -> str:
@@ -257,6 +262,14 @@ def _email(cell: str, place: int) -> str:
         return validate_email(text, check_deliverability=False, test_environment=True, strict=True).normalized
     except EmailNotValidError:
         raise RowError("Not an e-mail address", "email", place) from None
+
+
+def _language(cell: str, place: int) -> str:
+    text = _text(cell, place, MAX_VALUE)
+    code = read_language(text)
+    if code is None and text:
+        raise RowError("Not a language we know; write a code or a name, such as pt_BR or German", "language", place)
+    return code or ""
 
 
 def _tags(cells: list[str], plan: RowPlan) -> list[str]:

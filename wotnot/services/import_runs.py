@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from queue import Full, Queue
 from typing import Any
 
@@ -67,7 +68,8 @@ class _LostClaimError(Exception):
 def run(import_id: int) -> dict[str, Any]:
     """Check or import the file to its end. Safe to call twice: the second call finds the import taken or done.
 
-    An import that cannot be run is `failed` with a reason; a database that is away raises, and the sweep tries again.
+    An import that cannot be run is `failed` with a reason; a database or a storage that is away raises, and the sweep
+    tries again.
     """
     claimed = _claim(import_id)
     if claimed is None:
@@ -76,7 +78,7 @@ def run(import_id: int) -> dict[str, Any]:
         _work(claimed)
     except _LostClaimError:
         return {"import_id": import_id, "state": "taken over"}
-    except OperationalError:
+    except (OperationalError, storage.StorageError):
         raise
     except Exception:
         logger.exception("import stopped by an error", extra={"import_id": import_id})
@@ -141,10 +143,18 @@ def _run_of(found: ContactImport) -> _Run:
 
 
 def _work(run: _Run) -> None:
-    path = storage.path_of(_root(), run.storage_key)
-    if not path.exists():
+    try:
+        with _storage().on_disk(run.storage_key) as path:
+            _read_all(run, path)
+    except storage.MissingFileError:
         _fail(run.options.import_id, "The uploaded file is gone. Upload it again.")
         return
+    if not run.is_dry:
+        with transaction() as session:
+            import_writes.settle_search(session)
+
+
+def _read_all(run: _Run, path: Path) -> None:
     chunks = read_chunks(path, run.dialect, run.plan, SeenNumbers(run.row_count))
     for place, chunk in enumerate(_ahead(chunks)):
         is_last = chunk.row_count < CHUNK_ROWS
@@ -154,9 +164,6 @@ def _work(run: _Run) -> None:
             # Committed before a crash: read only for the numbers in it.
             with transaction() as session:
                 run.fence = _prove_claim(session, run, {})
-    if not run.is_dry:
-        with transaction() as session:
-            import_writes.settle_search(session)
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -214,8 +221,7 @@ def _commit_chunk(run: _Run, chunk: Chunk, *, is_last: bool) -> None:
         topics = ["contacts"] if is_last and not run.is_dry else []
         events.publish(run.options.workspace_id, run.topic, *topics)
         if is_last and run.state is not ImportState.CHECKING:
-            root = _root()
-            on_commit(lambda: storage.delete(root, run.storage_key))
+            on_commit(lambda: _storage().delete(run.storage_key))
     run.fence = fence
 
 
@@ -277,8 +283,8 @@ def dialect_of(stored: Mapping[str, Any]) -> Dialect:
     )
 
 
-def _root() -> Any:
-    return current_app.extensions["wotnot.config"].storage_path
+def _storage() -> storage.Storage:
+    return storage.storage_for(current_app.extensions["wotnot.config"])
 
 
 def reset(found: ContactImport) -> None:

@@ -19,7 +19,7 @@ from wotnot.services.import_rows import Chunk
 
 _TEMPORARY = """
 CREATE TEMPORARY TABLE IF NOT EXISTS import_chunk (
-    row_number integer, phone text, name text, email text, attributes jsonb, tags jsonb
+    row_number integer, phone text, name text, email text, language text, attributes jsonb, tags jsonb
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS import_refused (
     row_number integer, verdict text, column_name text, reason text, cells jsonb
@@ -29,7 +29,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS import_refused (
 # A longer pending list lets the search index take many rows at once, which is most of the work; `settle_search` empties it.
 _SETTINGS = "SET LOCAL gin_pending_list_limit = '64MB'; SET LOCAL work_mem = '128MB'"
 
-_COPY_PEOPLE = "COPY import_chunk (row_number, phone, name, email, attributes, tags) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (name, email))"
+_COPY_PEOPLE = "COPY import_chunk (row_number, phone, name, email, language, attributes, tags) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (name, email))"
 _COPY_REFUSED = "COPY import_refused (row_number, verdict, column_name, reason, cells) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (column_name))"
 
 # The chunk's people who are contacts. The temporary table has no statistics, and those of a filling table are always old: the
@@ -38,16 +38,20 @@ _KNOWN = """import_chunk r CROSS JOIN LATERAL (
     SELECT * FROM contacts k WHERE k.workspace_id = :workspace_id AND k.phone = r.phone OFFSET 0
 ) c"""
 
+_MERGED_COLUMNS = ("name", "email", "language", "attributes")
+
 # What a known contact would look like after its row; an empty cell never takes anything away.
 _MERGED = {
     OnDuplicate.FILL: (
         "CASE WHEN c.name = '' THEN r.name ELSE c.name END",
         "CASE WHEN c.email = '' THEN r.email ELSE c.email END",
+        "coalesce(c.language, r.language)",
         "r.attributes || c.attributes",
     ),
     OnDuplicate.OVERWRITE: (
         "CASE WHEN r.name = '' THEN c.name ELSE r.name END",
         "CASE WHEN r.email = '' THEN c.email ELSE r.email END",
+        "coalesce(r.language, c.language)",
         "c.attributes || r.attributes",
     ),
 }
@@ -133,8 +137,8 @@ def settle_search(session: Session) -> None:
 def _insert_new(session: Session, options: WriteOptions, *, needs_ids: bool) -> Sequence[int]:
     """The ids of the people added, in file order; without `needs_ids` only as many of something."""
     statement = """
-        INSERT INTO contacts (workspace_id, phone, name, email, attributes)
-        SELECT :workspace_id, phone, name, email, attributes FROM import_chunk ORDER BY row_number
+        INSERT INTO contacts (workspace_id, phone, name, email, language, attributes)
+        SELECT :workspace_id, phone, name, email, language, attributes FROM import_chunk ORDER BY row_number
         ON CONFLICT (workspace_id, phone) DO NOTHING
     """
     if needs_ids:
@@ -143,9 +147,9 @@ def _insert_new(session: Session, options: WriteOptions, *, needs_ids: bool) -> 
 
 
 def _update_known(session: Session, options: WriteOptions) -> Sequence[int]:
-    name, email, attributes = _MERGED[options.on_duplicate]
+    changes = ", ".join(f"{column} = {merged}" for column, merged in _merged(options).items())
     statement = f"""
-        UPDATE contacts c SET name = {name}, email = {email}, attributes = {attributes}, updated_at = now()
+        UPDATE contacts c SET {changes}, updated_at = now()
         FROM (SELECT c.id AS contact_id, r.* FROM {_KNOWN}) r
         WHERE c.id = r.contact_id AND c.consent <> 'opted_out' AND {_differs(options)}
         RETURNING c.id
@@ -176,8 +180,12 @@ def _count_opted_out(session: Session, options: WriteOptions) -> int:
 
 
 def _differs(options: WriteOptions) -> str:
-    name, email, attributes = _MERGED[options.on_duplicate]
-    return f"({name}, {email}, {attributes}) IS DISTINCT FROM (c.name, c.email, c.attributes)"
+    merged = _merged(options)
+    return f"({', '.join(merged.values())}) IS DISTINCT FROM ({', '.join(f'c.{column}' for column in merged)})"
+
+
+def _merged(options: WriteOptions) -> dict[str, str]:
+    return dict(zip(_MERGED_COLUMNS, _MERGED[options.on_duplicate], strict=True))
 
 
 _LACKS_TAG = """EXISTS (

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import events
+from wotnot.services import conversations, events, inbound_media
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
+from wotnot.services.whatsapp.wording import words_of
 
 WINDOW_HOURS = 24
 """Meta's customer service window after a person's last message."""
@@ -44,11 +45,21 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
             return 0
         _save_contacts(session, ours, channels)
         stored = _save_messages(session, ours, channels)
+        _save_texts(session, stored, wanted)
         _move_conversations(session, stored)
         _mark_replied(session, stored)
-        for workspace_id in {channels[message.phone_number_id].workspace_id for message in ours}:
-            events.publish(workspace_id, "conversations", "broadcasts")
+        inbound_media.note_media(session, [(row.id, wanted[row.wamid]) for row in stored])
+        _tell(stored)
     return len(stored)
+
+
+def _tell(stored: Sequence[Any]) -> None:
+    """The lists, and the thread of each person who wrote."""
+    people: dict[int, set[str]] = {}
+    for row in stored:
+        people.setdefault(row.workspace_id, set()).add(f"contact:{row.contact_id}")
+    for workspace_id, topics in people.items():
+        events.publish(workspace_id, "conversations", "broadcasts", *sorted(topics))
 
 
 def _channels(session: Any, phone_number_ids: set[str]) -> dict[str, Channel]:
@@ -69,11 +80,12 @@ def _save_contacts(session: Any, messages: Sequence[Inbound], channels: dict[str
         "user_ids": [person.user_id for _, person in rows],
         "names": [person.profile_name for _, person in rows],
     }
-    session.execute(text(_LEARN_USER_IDS), parameters)
-    session.execute(text(_NEW_CONTACTS), parameters)
+    for statement in (_LEARN_USER_IDS, _LEARN_PHONES, _NEW_CONTACTS):
+        session.execute(text(statement), parameters)
 
 
-def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> list[int]:
+def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> list[Any]:
+    """The rows that were new: id, workspace_id, contact_id, wamid."""
     ordered = sorted(messages, key=lambda message: (message.at, message.wamid))
     rows = session.execute(
         text(_NEW_MESSAGES),
@@ -88,17 +100,44 @@ def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str
             "times": [message.at for message in ordered],
         },
     )
-    return [row.id for row in rows]
+    return list(rows)
 
 
-def _move_conversations(session: Any, message_ids: list[int]) -> None:
-    if message_ids:
-        session.execute(text(_CONVERSATIONS), {"ids": message_ids, "hours": WINDOW_HOURS})
+def _save_texts(session: Any, stored: Sequence[Any], messages: dict[str, Inbound]) -> None:
+    """What can be searched for; what its writer took back, before or after it came, cannot."""
+    words = {row.id: _searchable(messages[row.wamid]) for row in stored}
+    found = {message_id: text for message_id, text in words.items() if text}
+    if found:
+        session.execute(text(_TEXTS), {"ids": list(found), "words": list(found.values())})
+    if any(messages[row.wamid].type == "revoke" for row in stored):
+        session.execute(text(_FORGET_TEXTS), {"ids": [row.id for row in stored]})
 
 
-def _mark_replied(session: Any, message_ids: list[int]) -> None:
-    if message_ids:
-        session.execute(text(_REPLIED), {"ids": message_ids, "hours": REPLY_HOURS})
+def _searchable(message: Inbound) -> str:
+    kind, content = message.type, message.content
+    if kind == "edit":
+        wording = content.get("message")
+        wording = wording if isinstance(wording, dict) else {}
+        kind = str(wording.get("type"))
+        content = wording.get(kind) or {}
+    return words_of(kind, content)
+
+
+def _move_conversations(session: Any, stored: Sequence[Any]) -> None:
+    if not stored:
+        return
+    moved = session.execute(text(_CONVERSATIONS), {"ids": [row.id for row in stored], "hours": WINDOW_HOURS})
+    waiting: dict[int, list[int]] = {}
+    for row in moved.all():
+        if row.is_waiting:
+            waiting.setdefault(row.workspace_id, []).append(row.id)
+    for workspace_id, conversation_ids in waiting.items():
+        conversations.hand_out(workspace_id, conversation_ids)
+
+
+def _mark_replied(session: Any, stored: Sequence[Any]) -> None:
+    if stored:
+        session.execute(text(_REPLIED), {"ids": [row.id for row in stored], "hours": REPLY_HOURS})
 
 
 def expire_conversations() -> int:
@@ -128,6 +167,14 @@ WHERE g.user_id IS NOT NULL AND c.workspace_id = g.workspace_id AND c.phone = g.
   AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.wa_user_id = g.user_id)
 """  # noqa: S608 — no value in it
 
+# And the other way round: somebody who was known by the user id alone shows a number.
+_LEARN_PHONES = f"""
+UPDATE contacts c SET phone = g.phone, updated_at = now()
+FROM {_GIVEN_PEOPLE}
+WHERE g.phone IS NOT NULL AND c.workspace_id = g.workspace_id AND c.wa_user_id = g.user_id AND c.phone IS NULL
+  AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.phone = g.phone)
+"""  # noqa: S608 — no value in it
+
 _NEW_CONTACTS = f"""
 INSERT INTO contacts (workspace_id, phone, wa_user_id, name)
 SELECT g.workspace_id, g.phone, g.user_id, g.name FROM {_GIVEN_PEOPLE}
@@ -153,14 +200,32 @@ FROM unnest(
 JOIN channels ch ON ch.id = g.channel_id JOIN workspaces w ON w.id = ch.workspace_id
 ORDER BY g.place
 ON CONFLICT (wamid) WHERE wamid IS NOT NULL DO NOTHING
-RETURNING id
+RETURNING id, workspace_id, contact_id, wamid
+"""
+
+_TEXTS = """
+INSERT INTO message_texts (message_id, workspace_id, words)
+SELECT m.id, m.workspace_id, g.words FROM unnest(CAST(:ids AS bigint[]), CAST(:words AS text[])) AS g (id, words)
+JOIN messages m ON m.id = g.id
+WHERE NOT EXISTS (
+    SELECT 1 FROM messages r WHERE r.contact_id = m.contact_id AND r.type = 'revoke'
+    AND r.content ->> 'original_message_id' = m.wamid)
+ON CONFLICT (message_id) DO NOTHING
+"""
+
+_FORGET_TEXTS = """
+DELETE FROM message_texts WHERE message_id IN (
+    SELECT o.id FROM messages r JOIN messages o ON o.wamid = r.content ->> 'original_message_id'
+    WHERE r.id = ANY(CAST(:ids AS bigint[])) AND r.type = 'revoke' AND o.contact_id = r.contact_id)
 """
 
 _CONVERSATIONS = """
 WITH news AS (
     SELECT m.workspace_id, m.channel_id, m.contact_id, count(*) AS unread, max(m.created_at) AS last_at,
            (array_agg(m.id ORDER BY m.created_at DESC, m.id DESC))[1] AS last_id
-    FROM messages m WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.contact_id IS NOT NULL
+    FROM messages m
+    -- An edit or a deletion is laid over an earlier message and is no news of its own.
+    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.contact_id IS NOT NULL AND m.type NOT IN ('edit', 'revoke')
     GROUP BY m.workspace_id, m.channel_id, m.contact_id
 )
 INSERT INTO conversations AS c (workspace_id, channel_id, contact_id, state, window_expires_at, unread_count,
@@ -176,6 +241,9 @@ ON CONFLICT (channel_id, contact_id) DO UPDATE SET
     last_message_id = CASE WHEN coalesce(c.last_message_at, '-infinity') <= excluded.last_message_at
                            THEN excluded.last_message_id ELSE c.last_message_id END,
     last_message_at = greatest(c.last_message_at, excluded.last_message_at)
+RETURNING c.id, c.workspace_id,
+    -- Where the workspace wants it, a thread that nobody has goes to whoever is online.
+    c.assignee_id IS NULL AND (SELECT w.auto_assign FROM workspaces w WHERE w.id = c.workspace_id) AS is_waiting
 """
 
 # The quoted message, else the newest broadcast message that reached the person before they wrote.
@@ -192,7 +260,7 @@ WITH answers AS (
           AND o.created_at > m.created_at - make_interval(hours => :hours)
         ORDER BY o.id DESC LIMIT 1
     ) recent ON quoted.id IS NULL
-    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.type <> 'reaction'
+    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.type NOT IN ('reaction', 'edit', 'revoke')
 ), locked AS (
     SELECT m.id FROM messages m WHERE m.id IN (SELECT id FROM answers) AND NOT m.replied ORDER BY m.id FOR UPDATE
 )

@@ -4,26 +4,24 @@ The bytes lie in the storage and are streamed in and out. A file's id at Meta ho
 made when it is needed and made anew before it ends.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flask import current_app
-from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy import Text, bindparam, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 
 from wotnot import clock
 from wotnot.config import Config
 from wotnot.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from wotnot.extensions import db
-from wotnot.models import Broadcast, BroadcastState, Channel, MediaFile, MediaKind, MediaUpload
+from wotnot.models import Broadcast, BroadcastState, Channel, MediaFile, MediaKind, MediaOrigin, MediaUpload
 from wotnot.services import channels, media_rules, storage
 from wotnot.services.channel_checks import domain_error
+from wotnot.services.incoming import Incoming
 from wotnot.services.keyset import Keyset
-from wotnot.services.media_rules import HEAD_BYTES, SAMPLE_TYPES, FileType
+from wotnot.services.media_rules import SAMPLE_TYPES, FileType
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError
@@ -48,37 +46,60 @@ _NEEDED_BY = (
 # ---------------------------------------------------------------- our files
 
 
-def save_file(workspace_id: int, stream: IO[bytes], filename: str, *, user_id: int | None = None) -> MediaFile:
-    """Keep a file; the same content a second time is the file that is there already.
+def save_file(
+    workspace_id: int,
+    stream: IO[bytes],
+    filename: str,
+    *,
+    user_id: int | None = None,
+    only: Collection[str] = (),
+) -> MediaFile:
+    """Keep a file; the same content a second time is the file that is there already. `only` names the types to be taken.
 
     Raises Invalid (`file`) for what WhatsApp does not take, TooLarge above the limit of its type; nothing is kept then.
     """
-    head = _read_head(stream)
+    incoming = Incoming(stream)
     try:
-        found, name = media_rules.judge(head, filename)
+        found, name = media_rules.judge(incoming.head, filename)
     except media_rules.RefusedFileError as error:
         raise Invalid({"file": str(error)}, code="media_refused") from None
-    incoming = _Incoming(head, stream)
+    if only and found.mime_type not in only:
+        wanted = " or ".join(media_rules.word_of(mime_type) for mime_type in only)
+        raise Invalid({"file": f"“{name}” is a {found.word}. Choose a {wanted}."}, code="media_refused")
+    _let_go_of_database()
     key, size = _store(incoming, found, name)
+    facts: dict[str, Any] = {"kind": found.kind, "filename": name, "mime_type": found.mime_type, "size_bytes": size}
     try:
-        file, is_ours = _keep(
-            MediaFile(
-                workspace_id=workspace_id,
-                user_id=user_id,
-                kind=found.kind,
-                filename=name,
-                mime_type=found.mime_type,
-                size_bytes=size,
-                sha256=incoming.sha256,
-                storage_key=key,
-            )
-        )
+        file = keep_file(workspace_id, **facts, user_id=user_id, sha256=incoming.sha256, storage_key=key)
     except BaseException:
-        storage.delete(_root(), key)
+        stored().delete(key)
         raise
-    if not is_ours:
-        storage.delete(_root(), key)
+    if file.storage_key != key:
+        stored().delete(key)
     return file
+
+
+def keep_file(workspace_id: int, *, origin: MediaOrigin = MediaOrigin.LIBRARY, sha256: str, **facts: Any) -> MediaFile:
+    """The row of bytes that are stored: a new one, or the one that has this content already, also when both come at once.
+
+    Joins the caller's transaction. Whose `storage_key` is another one than the given has bytes of its own.
+    """
+    made = insert(MediaFile).values(workspace_id=workspace_id, origin=origin, sha256=sha256, **facts)
+    keys = [MediaFile.workspace_id, MediaFile.origin, MediaFile.sha256]
+    made = made.on_conflict_do_nothing(index_elements=keys, index_where=text("deleted_at IS NULL"))
+    known = select(MediaFile).where(
+        MediaFile.workspace_id == workspace_id,
+        MediaFile.origin == origin,
+        MediaFile.sha256 == sha256,
+        MediaFile.deleted_at.is_(None),
+    )
+    with transaction() as session:
+        # What stood in the way may be deleted before it is looked at: then there is room at the second try.
+        for _ in range(2):
+            file = session.scalar(made.returning(MediaFile)) or session.scalar(known)
+            if file is not None:
+                return file
+    raise Conflict("This file was deleted at the same moment. Upload it again.", code="media_deleted")
 
 
 def get_file(workspace_id: int, file_id: int) -> MediaFile:
@@ -93,17 +114,35 @@ def get_file(workspace_id: int, file_id: int) -> MediaFile:
     return file
 
 
+def find_files(workspace_id: int, file_ids: Collection[int]) -> dict[int, MediaFile]:
+    """Those of `file_ids` that the workspace has and that are not deleted, by id."""
+    if not file_ids:
+        return {}
+    rows = db.session.scalars(
+        select(MediaFile).where(
+            MediaFile.workspace_id == workspace_id, MediaFile.id.in_(file_ids), MediaFile.deleted_at.is_(None)
+        )
+    )
+    return {file.id: file for file in rows}
+
+
 def list_files(
     workspace_id: int,
     *,
+    origin: MediaOrigin = MediaOrigin.LIBRARY,
     kind: str | None = None,
     search: str | None = None,
     mime_types: Sequence[str] = (),
     cursor: str | None = None,
     limit: int | None = 50,
 ) -> Page[MediaFile]:
-    """Files newest first, by kind, type and a part of the name. Raises Invalid for an unknown kind or cursor."""
-    query = select(MediaFile).where(MediaFile.workspace_id == workspace_id, MediaFile.deleted_at.is_(None))
+    """The library's files, or those that people sent, newest first; by kind, type and a part of the name.
+
+    Raises Invalid for an unknown kind or cursor.
+    """
+    query = select(MediaFile).where(
+        MediaFile.workspace_id == workspace_id, MediaFile.origin == origin, MediaFile.deleted_at.is_(None)
+    )
     if kind:
         query = query.where(MediaFile.kind == _known_kind(kind))
     if mime_types:
@@ -117,21 +156,27 @@ def list_files(
 
 
 def count_files(workspace_id: int) -> dict[MediaKind, int]:
-    """How many files there are of each kind; kinds without a file are left out."""
+    """How many files of each kind are in the library; kinds without a file are left out."""
     rows = db.session.execute(
         select(MediaFile.kind, func.count())
-        .where(MediaFile.workspace_id == workspace_id, MediaFile.deleted_at.is_(None))
+        .where(
+            MediaFile.workspace_id == workspace_id,
+            MediaFile.origin == MediaOrigin.LIBRARY,
+            MediaFile.deleted_at.is_(None),
+        )
         .group_by(MediaFile.kind)
     )
     return {kind: count for kind, count in rows}  # noqa: C416 — rows are no pairs to mypy
 
 
-def path_of(file: MediaFile) -> Path:
-    """Where the bytes of a file lie, to be streamed from. Raises NotFound when they are gone."""
-    path = storage.path_of(_root(), file.storage_key)
-    if not path.is_file():
-        raise NotFound("The content of this file")
-    return path
+def open_file(file: MediaFile) -> IO[bytes]:
+    """The content, to be streamed from any place. May go out on the network, so call it outside a transaction.
+
+    Raises NotFound when the bytes are gone, Unavailable when the storage is away.
+    """
+    key = file.storage_key
+    _let_go_of_database()
+    return stored().open(key)
 
 
 def list_uploads(workspace_id: int, file_id: int) -> list[tuple[Channel, datetime]]:
@@ -185,28 +230,28 @@ def purge_deleted() -> int:
 # ---------------------------------------------------------------- at Meta
 
 
-def media_id_for(channel: Channel, file: MediaFile) -> str:
-    """Meta's id of the file on this number, for a message: the one we have, or a new one when that gets old.
+def media_id_for(channel: Channel, file: MediaFile, *, max_age: timedelta = REUSE_FOR) -> str:
+    """Meta's id of the file on this number, for a message: the one we have, or a new one when that is `max_age` old.
 
     Goes out on the network if it must, so call it outside a transaction. Two at once both upload, and the one that is
     recorded first is what both answer. Raises NotFound, Invalid in Meta's words, Unavailable.
     """
     _refuse_stranger(channel, file)
-    known = _fresh_id(channel.id, file.id)
+    known = _fresh_id(channel.id, file.id, max_age)
     if known:
         return known
     workspace_id, channel_id, file_id = file.workspace_id, channel.id, file.id
-    phone_number_id, name, mime, path = channel.phone_number_id, file.filename, file.mime_type, path_of(file)
-    client = channels.client_for(channel)
+    phone_number_id, name, mime, size = channel.phone_number_id, file.filename, file.mime_type, file.size_bytes
+    client, content = channels.client_for(channel), open_file(file)
     release_connection()
     try:
-        with client, path.open("rb") as stream:
-            meta_id = client.upload_media(phone_number_id, stream, name, mime)
+        with client, content as stream:
+            meta_id = client.upload_media(phone_number_id, stream, name, mime, size)
     except GraphError as error:
         raise domain_error(error.fault, "file") from error
     if not 0 < len(meta_id) <= _LONGEST_META_ID:
         raise Unavailable("Meta took the file but did not say its id. Try again in a moment.", code="meta_unavailable")
-    return _record(workspace_id, channel_id, file_id, meta_id)
+    return _record(workspace_id, channel_id, file_id, meta_id, max_age=max_age)
 
 
 def header_handle_for(channel: Channel, file: MediaFile, *, field: str = "header_file_id") -> str:
@@ -220,11 +265,11 @@ def header_handle_for(channel: Channel, file: MediaFile, *, field: str = "header
     app_id = _config().facebook_app_id
     if not app_id:
         raise Invalid({field: "Samples are uploaded in the name of your Meta app: set FACEBOOK_APP_ID first."})
-    name, mime, size, path = file.filename, file.mime_type, file.size_bytes, path_of(file)
-    client = channels.client_for(channel)
+    name, mime, size = file.filename, file.mime_type, file.size_bytes
+    client, content = channels.client_for(channel), open_file(file)
     release_connection()
     try:
-        with client, path.open("rb") as stream:
+        with client, content as stream:
             return client.upload_sample(app_id, stream, name, mime, size)
     except GraphError as error:
         raise domain_error(error.fault, field) from error
@@ -233,93 +278,54 @@ def header_handle_for(channel: Channel, file: MediaFile, *, field: str = "header
 # ---------------------------------------------------------------- parts
 
 
-class _Incoming:
-    """The stream with its head put back in front; it adds up the checksum of what passes."""
-
-    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
-        self._head, self._rest = head, rest
-        self._digest = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end."""
-        piece = self._head[:size] or self._rest.read(size)
-        self._head = self._head[size:]
-        self._digest.update(piece)
-        return piece
-
-    @property
-    def sha256(self) -> str:
-        """Of everything that was read, in hexadecimal."""
-        return self._digest.hexdigest()
+def stored() -> storage.Storage:
+    """Where this installation keeps its files."""
+    return storage.storage_for(_config())
 
 
-def _read_head(stream: IO[bytes]) -> bytes:
-    """The first bytes; a stream may give fewer at once than it was asked for."""
-    head = b""
-    while len(head) < HEAD_BYTES and (piece := stream.read(HEAD_BYTES - len(head))):
-        head += piece
-    return head
+def _let_go_of_database() -> None:
+    if stored().is_remote:
+        release_connection()
 
 
-def _store(incoming: _Incoming, found: FileType, name: str) -> tuple[str, int]:
+def _store(incoming: Incoming, found: FileType, name: str) -> tuple[str, int]:
     try:
-        return storage.save(_root(), incoming, limit=found.max_bytes)
+        return stored().save(incoming, limit=found.max_bytes)
     except storage.FileTooLargeError:
         raise TooLarge(media_rules.size_problem(found, name)) from None
 
 
-def _keep(file: MediaFile) -> tuple[MediaFile, bool]:
-    """The row of this content, and whether it is this one: the same may be there, or come at the same moment."""
-    workspace_id, sha256 = file.workspace_id, file.sha256
-    known = _same_content(workspace_id, sha256)
-    if known is not None:
-        return known, False
-    try:
-        with transaction() as session:
-            session.add(file)
-            session.flush()
-    except IntegrityError:
-        known = _same_content(workspace_id, sha256)
-        if known is None:
-            raise
-        return known, False
-    return file, True
-
-
-def _same_content(workspace_id: int, sha256: str) -> MediaFile | None:
-    return db.session.scalar(
-        select(MediaFile).where(
-            MediaFile.workspace_id == workspace_id, MediaFile.sha256 == sha256, MediaFile.deleted_at.is_(None)
-        )
-    )
-
-
 def _needed_by(workspace_id: int, file_id: int) -> str | None:
-    """The name of a broadcast that is not through and has one of the file's ids at Meta among its values."""
+    """The name of a broadcast that is not through and has the file, or one of its ids at Meta, among its values."""
     meta_ids = db.session.scalars(select(MediaUpload.meta_id).where(MediaUpload.media_file_id == file_id)).all()
-    if not meta_ids:
-        return None
     values = cast(Broadcast.variables, Text)
     return db.session.scalar(
         select(Broadcast.name)
         .where(
             Broadcast.workspace_id == workspace_id,
             Broadcast.state.in_(_NEEDED_BY),
-            or_(*(values.contains(f'"{meta_id}"', autoescape=True) for meta_id in meta_ids)),
+            or_(
+                text(
+                    "jsonb_path_exists(broadcasts.variables, '$.*.file_id ? (@ == $id)', jsonb_build_object('id', :file))"
+                ).bindparams(bindparam("file", file_id)),
+                *(values.contains(f'"{meta_id}"', autoescape=True) for meta_id in meta_ids),
+            ),
         )
         .limit(1)
     )
 
 
 def _purge_some() -> int:
+    is_old = MediaFile.deleted_at < clock.now() - KEEP_DELETED
+    old = select(MediaFile.id, MediaFile.storage_key).where(is_old).order_by(MediaFile.id).limit(_PURGE_BATCH)
+    keys = {row.id: row.storage_key for row in db.session.execute(old)}
+    _let_go_of_database()
+    # Bytes first: a row without them is found again by the next run, bytes without a row by nobody.
+    for key in keys.values():
+        stored().delete(key)
     with transaction() as session:
-        query = select(MediaFile).where(MediaFile.deleted_at < clock.now() - KEEP_DELETED)
-        old = list(session.scalars(query.order_by(MediaFile.id).limit(_PURGE_BATCH).with_for_update(skip_locked=True)))
-        # Bytes first: a row without them is found again by the next run, bytes without a row by nobody.
-        for file in old:
-            storage.delete(_root(), file.storage_key)
-            session.delete(file)
-    return len(old)
+        session.execute(delete(MediaFile).where(MediaFile.id.in_(keys), is_old))
+    return len(keys)
 
 
 def _refuse_stranger(channel: Channel, file: MediaFile) -> None:
@@ -327,17 +333,17 @@ def _refuse_stranger(channel: Channel, file: MediaFile) -> None:
         raise NotFound("File")
 
 
-def _fresh_id(channel_id: int, file_id: int) -> str | None:
+def _fresh_id(channel_id: int, file_id: int, max_age: timedelta) -> str | None:
     return db.session.scalar(
         select(MediaUpload.meta_id).where(
             MediaUpload.media_file_id == file_id,
             MediaUpload.channel_id == channel_id,
-            MediaUpload.uploaded_at > clock.now() - REUSE_FOR,
+            MediaUpload.uploaded_at > clock.now() - max_age,
         )
     )
 
 
-def _record(workspace_id: int, channel_id: int, file_id: int, meta_id: str) -> str:
+def _record(workspace_id: int, channel_id: int, file_id: int, meta_id: str, *, max_age: timedelta) -> str:
     """Note the new id unless somebody was quicker; answer the one that stands."""
     now = clock.now()
     made = insert(MediaUpload).values(
@@ -348,10 +354,10 @@ def _record(workspace_id: int, channel_id: int, file_id: int, meta_id: str) -> s
             made.on_conflict_do_update(
                 index_elements=[MediaUpload.media_file_id, MediaUpload.channel_id],
                 set_={"meta_id": meta_id, "uploaded_at": now},
-                where=MediaUpload.uploaded_at <= now - REUSE_FOR,
+                where=MediaUpload.uploaded_at <= now - max_age,
             ).returning(MediaUpload.meta_id)
         )
-    return noted or _fresh_id(channel_id, file_id) or meta_id
+    return noted or _fresh_id(channel_id, file_id, max_age) or meta_id
 
 
 def _known_kind(kind: str) -> MediaKind:
@@ -359,10 +365,6 @@ def _known_kind(kind: str) -> MediaKind:
         return MediaKind(kind.strip().lower())
     except ValueError:
         raise Invalid({"kind": f"There is no kind “{kind}”. Use {', '.join(MediaKind)}."}) from None
-
-
-def _root() -> Path:
-    return _config().storage_path
 
 
 def _config() -> Config:

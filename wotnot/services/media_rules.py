@@ -102,6 +102,17 @@ _AUDIO_BRANDS = {b"M4A ", b"M4B "}
 _PNG_DEPTH_AT, _DEEPEST_PNG = 24, 8
 
 
+# What nobody here can open: kept under this type, to be downloaded only.
+ANY_TYPE = "application/octet-stream"
+_INBOUND_NAMES = {
+    MediaKind.IMAGE: "Picture",
+    MediaKind.VIDEO: "Video",
+    MediaKind.AUDIO: "Recording",
+    MediaKind.DOCUMENT: "Document",
+    MediaKind.STICKER: "Sticker",
+}
+
+
 class RefusedFileError(ValueError):
     """WhatsApp would not take this file; the message is a sentence for the person who chose it."""
 
@@ -135,6 +146,26 @@ def judge(head: bytes, filename: str) -> tuple[FileType, str]:
     if ending not in found.endings:
         raise RefusedFileError(_mismatch(name, ending, found))
     return found, name
+
+
+def judge_inbound(head: bytes, kind: MediaKind, filename: str) -> tuple[str, str]:
+    """The type and the name to keep under what a person sent; a type that WhatsApp knows nothing of is ANY_TYPE.
+
+    People send more than a business may, so only what is empty or a program is refused: RefusedFileError.
+    """
+    name = clean_name(filename) if filename else ""
+    if not head:
+        raise RefusedFileError("The file that came was empty.")
+    ending = _checked_ending(name)
+    found = _inbound_type(head, "m4a" if kind is MediaKind.AUDIO else ending)
+    if name:
+        return (found.mime_type if found else ANY_TYPE), name
+    return (found.mime_type if found else ANY_TYPE), f"{_INBOUND_NAMES[kind]}.{found.endings[0] if found else 'file'}"
+
+
+def word_of(mime_type: str) -> str:
+    """What a type is called."""
+    return BY_MIME[mime_type].word if mime_type in BY_MIME else "file"
 
 
 def size_problem(found: FileType, filename: str) -> str:
@@ -187,6 +218,15 @@ def _type_of(head: bytes, ending: str) -> FileType | None:
     if head.startswith(b"OggS"):
         return BY_MIME["audio/ogg"] if b"OpusHead" in head else None
     return _document(head, ending)
+
+
+def _inbound_type(head: bytes, ending: str) -> FileType | None:
+    """As `_type_of`, without what only a sender has to keep to: a sticker's size, a picture's depth."""
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return BY_MIME["image/webp"]
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return BY_MIME["image/png"]
+    return _type_of(head, ending)
 
 
 def _document(head: bytes, ending: str) -> FileType | None:

@@ -4,7 +4,7 @@
 `services/template_edits.py` changes their words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Template, TemplateOrigin, TemplateStatus
-from wotnot.services import channels, events, template_rules
+from wotnot.services import channels, events, template_rules, translations
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
@@ -43,11 +43,11 @@ __all__ = [
     "apply_status",
     "bin_begins",
     "check_draft",
-    "count_templates",
     "create_template",
     "field_of",
     "find_template",
     "get_template",
+    "list_by_ids",
     "list_templates",
     "sync_templates",
     "why_not_sendable",
@@ -67,7 +67,7 @@ _FIELDS_BY_SUBCODE = {
     2388293: "body",
     2388299: "body",
 }
-_STATUS_WORDS = {
+STATUS_WORDS = {
     TemplateStatus.DRAFT: "is a draft that Meta has not seen",
     TemplateStatus.PENDING: "is still in review at Meta",
     TemplateStatus.REJECTED: "was rejected by Meta",
@@ -125,8 +125,19 @@ def get_template(workspace_id: int, template_id: int) -> Template:
     return template
 
 
-def find_template(workspace_id: int, channel_id: int, name: str, language: str | None = None) -> Template | None:
-    """The live template of a channel's account by name and language; without a language the only one of that name.
+def list_by_ids(workspace_id: int, template_ids: Collection[int]) -> list[Template]:
+    """Some templates, binned ones included; no query for none."""
+    if not template_ids:
+        return []
+    query = select(Template).where(Template.workspace_id == workspace_id, Template.id.in_(template_ids))
+    return list(db.session.scalars(query))
+
+
+def find_template(
+    workspace_id: int, channel_id: int, name: str, language: str | None = None, *, reader: str | None = None
+) -> Template | None:
+    """The live template of a channel's account by name and language; without a language the only one of that name, or of
+    several approved ones the one for somebody who reads the language `reader`.
 
     Raises NotFound for the channel, Invalid when several languages fit.
     """
@@ -141,6 +152,9 @@ def find_template(workspace_id: int, channel_id: int, name: str, language: str |
         query = query.where(Template.language == normalise_language(language))
     found = db.session.scalars(query.order_by(Template.language).limit(100)).all()
     if len(found) > 1:
+        approved = [row for row in found if row.status is TemplateStatus.APPROVED]
+        if fitting := translations.pick(approved, reader):
+            return fitting
         raise Invalid({"language": f"“{name}” exists in {', '.join(row.language for row in found)}. Say which."})
     return found[0] if found else None
 
@@ -177,23 +191,6 @@ def list_templates(
     return keyset.page(db.session.scalars(query.limit(keyset.limit + 1)).all(), lambda row: row.id)
 
 
-def count_templates(workspace_id: int) -> dict[str, int]:
-    """How many live templates there are by state, and under "deleted" how many are in the bin."""
-    rows = db.session.execute(
-        select(Template.status, Template.deleted_at.is_not(None), func.count())
-        .where(
-            Template.workspace_id == workspace_id,
-            or_(Template.deleted_at.is_(None), Template.deleted_at > bin_begins()),
-        )
-        .group_by(Template.status, Template.deleted_at.is_not(None))
-    )
-    counts: dict[str, int] = {"deleted": 0}
-    for status, is_deleted, count in rows:
-        key = "deleted" if is_deleted else status.value
-        counts[key] = counts.get(key, 0) + count
-    return counts
-
-
 def bin_begins() -> datetime:
     """What was deleted before this has left the bin."""
     return clock.now() - timedelta(days=BIN_DAYS)
@@ -205,7 +202,7 @@ def why_not_sendable(template: Template) -> str:
         return f"“{template.name}” is in the recycle bin. Restore it first."
     if template.status is TemplateStatus.APPROVED:
         return ""
-    words = _STATUS_WORDS.get(template.status, "is not approved by Meta")
+    words = STATUS_WORDS.get(template.status, "is not approved by Meta")
     return f"“{template.name}” {words}. Choose an approved template."
 
 

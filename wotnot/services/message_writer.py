@@ -7,14 +7,14 @@ the reasons, twice at most. Owns no table: `ai_settings` counts the calls.
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.services import ai, ai_settings
-from wotnot.services.ai import AiFault, TextSink
+from wotnot.services.ai import AiFault
 from wotnot.services.ai.prompts import (
     SYSTEM,
     VARIANTS_SCHEMA,
@@ -27,6 +27,7 @@ from wotnot.services.ai.prompts import (
     ask_to_rewrite,
     limit_of,
     read_drafts,
+    read_unfinished,
     restore_addresses,
 )
 from wotnot.services.template_rules import LANGUAGES, Finding, check_template, infer_format
@@ -63,26 +64,55 @@ class Variant:
         return len(self.draft.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How far the writing is: the bodies as far as they are there, or `mends` while what broke a rule is being mended.
+
+    None of it is checked yet, so it is only to be looked at.
+    """
+
+    bodies: Sequence[str] = ()
+    mends: bool = False
+
+
+Writer = Generator[Writing, None, list[Variant]]
+
+
 def write_variants(
     workspace_id: int,
     brief: Brief,
     *,
     user_id: int | None = None,
     count: int = VARIANTS_WANTED,
-    on_text: TextSink | None = None,
     budget_seconds: float = BUDGET_SECONDS,
 ) -> list[Variant]:
     """Up to `count` variants of a message, each of them one that passes the rules.
 
     Raises Invalid (the brief, or what the model refuses), Conflict (no key, cap reached), Unavailable (the provider has
-    trouble, or nothing usable came back). `on_text` is called with the raw answer as it is written.
+    trouble, or nothing usable came back).
     """
+    job = _variants_job(workspace_id, brief, user_id, count, budget_seconds)
+    return _finish(_write(job, ask_for_variants(job.brief, count), streams=False))
+
+
+def stream_variants(
+    workspace_id: int,
+    brief: Brief,
+    *,
+    user_id: int | None = None,
+    count: int = VARIANTS_WANTED,
+    budget_seconds: float = BUDGET_SECONDS,
+) -> Writer:
+    """The same, saying at every piece and every two seconds how far it is. Raises Invalid for the brief at once."""
+    job = _variants_job(workspace_id, brief, user_id, count, budget_seconds)
+    return _write(job, ask_for_variants(job.brief, count), streams=True)
+
+
+def _variants_job(workspace_id: int, brief: Brief, user_id: int | None, count: int, budget_seconds: float) -> "_Job":
     brief = _checked_brief(brief)
     if not brief.goal.strip():
         raise Invalid({"goal": "Say in a sentence what the message should do."})
-    request = ask_for_variants(brief, count)
-    job = _Job(workspace_id, user_id, "variants", brief, count, time.monotonic() + budget_seconds)
-    return _write(job, request, on_text)
+    return _Job(workspace_id, user_id, "variants", brief, count, time.monotonic() + budget_seconds)
 
 
 def rewrite(
@@ -102,7 +132,7 @@ def rewrite(
     brief = _checked_brief(Brief(business=brief.business, length="long", variables=names, category=brief.category))
     request = ask_to_rewrite(draft, how, brief)
     job = _Job(workspace_id, user_id, kind, brief, 1, time.monotonic() + budget_seconds)
-    anew = _write(job, request)[0].draft
+    anew = _finish(_write(job, request, streams=False))[0].draft
     return make_variant(restore_addresses(anew, draft), brief.category)
 
 
@@ -155,14 +185,14 @@ class _Job:
         return self.until - time.monotonic()
 
 
-def _write(job: _Job, request: str, on_text: TextSink | None = None) -> list[Variant]:
+def _write(job: _Job, request: str, *, streams: bool) -> Writer:
     turns = [ai.Turn("user", request)]
     good: list[Variant] = []
     for number in range(MOST_CALLS):
         if number and job.seconds_left < _TOO_LITTLE_SECONDS:
             break
         try:
-            text = _ask(job, turns, None if number else on_text)
+            text = yield from _ask(job, turns, streams=streams, mends=number > 0)
         except (Conflict, Invalid, Unavailable):
             if good:  # what is there already is worth more than the reason why there is no more
                 break
@@ -179,7 +209,17 @@ def _write(job: _Job, request: str, on_text: TextSink | None = None) -> list[Var
     return good[: job.count]
 
 
-def _ask(job: _Job, turns: Sequence[ai.Turn], on_text: TextSink | None) -> str:
+def _finish(writer: Writer) -> list[Variant]:
+    """What the writing comes to in the end."""
+    while True:
+        try:
+            next(writer)
+        except StopIteration as end:
+            variants: list[Variant] = end.value
+            return variants
+
+
+def _ask(job: _Job, turns: Sequence[ai.Turn], *, streams: bool, mends: bool) -> Generator[Writing, None, str]:
     """One call, counted. Raises Conflict, Invalid, Unavailable."""
     writer = ai_settings.get_writer(job.workspace_id)
     release_connection()
@@ -192,14 +232,32 @@ def _ask(job: _Job, turns: Sequence[ai.Turn], on_text: TextSink | None) -> str:
         json_schema=VARIANTS_SCHEMA,
     )
     note = partial(ai_settings.record_call, job.workspace_id, job.user_id, job.purpose, writer)
+    pieces = ai.stream(writer.provider, request, seconds=max(1.0, job.seconds_left), wants_text=streams)
     try:
-        written = ai.write(writer.provider, request, on_text=on_text, seconds=max(1.0, job.seconds_left))
+        written = yield from _look_on(pieces, mends=mends)
+    except GeneratorExit:
+        note(written=ai.estimate(request, ""), outcome="stopped")
+        raise
     except AiFault as fault:
         logger.warning("a model gave no answer", extra={"workspace_id": job.workspace_id, "fault": str(fault.kind)})
         note(written=None, outcome=str(fault.kind))
         raise ai_settings.domain_error(fault) from fault
     note(written=written, outcome="written")
     return written.text
+
+
+def _look_on(pieces: ai.Stream, *, mends: bool) -> Generator[Writing, None, ai.Written]:
+    """Say what can be read of the answer so far; leaving it abandons the call."""
+    text = ""
+    try:
+        while True:
+            text += next(pieces)
+            yield Writing(mends=True) if mends else Writing(read_unfinished(text))
+    except StopIteration as end:
+        written: ai.Written = end.value
+        return written
+    finally:
+        pieces.close()
 
 
 def _sort_out(text: str, brief: Brief) -> tuple[list[Variant], list[str]]:

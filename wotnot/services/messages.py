@@ -54,23 +54,26 @@ def create_message(
     type: str,  # noqa: A002 — Meta's and the API's word
     content: dict[str, Any],
     template_id: int | None = None,
-    template_version: int | None = None,
     user_id: int | None = None,
+    wa_user_id: str | None = None,
+    context_wamid: str | None = None,
 ) -> Message:
     """Write a single message into the ledger and wake the sender.
 
-    `phone` is E.164 digits, `content` the Cloud API's object for `type` (what stands under that key in its message).
+    `phone` is E.164 digits (empty for a person known by `wa_user_id` only), `content` the Cloud API's object for `type`
+    (what stands under that key in its message), `context_wamid` the message it answers.
     """
     with transaction() as session:
         message = Message(
             workspace_id=workspace_id,
             channel_id=channel_id,
             contact_id=contact_id,
-            phone=phone,
+            phone=phone or None,
+            wa_user_id=wa_user_id,
+            context_wamid=context_wamid,
             type=type,
             content=content,
             template_id=template_id,
-            template_version=template_version,
             user_id=user_id,
             day=today_of(workspace_id),
         )

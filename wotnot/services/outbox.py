@@ -34,9 +34,11 @@ class Claim:
     type: str
     content: dict[str, Any] | None
     throttle_count: int
+    context_wamid: str | None = None
     name: str = ""
     email: str = ""
     attributes: dict[str, Any] = field(default_factory=dict)
+    template_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,11 @@ def _claim(picking: str, parameters: dict[str, Any]) -> list[Claim]:
             row.type,
             row.content,
             row.throttle_count,
+            row.context_wamid,
             row.name or "",
             row.email or "",
             row.attributes or {},
+            row.template_id,
         )
         for row in sorted(rows, key=lambda row: row.id)
         if row.state == "sending"
@@ -176,7 +180,7 @@ def _count(result: Any) -> int:
 
 
 _PICK_FOR_BROADCASTS = """
-    SELECT m.id, m.contact_id, true AS in_broadcast
+    SELECT m.id, m.contact_id, true AS in_broadcast, true AS is_unasked
     FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS int[])) AS w (broadcast_id, n)
     JOIN broadcasts b ON b.id = w.broadcast_id AND b.state = 'sending'
     CROSS JOIN LATERAL (
@@ -187,10 +191,10 @@ _PICK_FOR_BROADCASTS = """
 """
 
 _PICK_FOR_CHANNELS = """
-    SELECT m.id, m.contact_id, false AS in_broadcast
+    SELECT m.id, m.contact_id, false AS in_broadcast, m.type = 'template' AS is_unasked
     FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS int[])) AS w (channel_id, n)
     CROSS JOIN LATERAL (
-        SELECT id, contact_id FROM messages
+        SELECT id, contact_id, type FROM messages
         WHERE channel_id = w.channel_id AND broadcast_id IS NULL AND state = 'queued' AND due_at <= :now
         ORDER BY id LIMIT w.n FOR UPDATE SKIP LOCKED
     ) m
@@ -199,8 +203,8 @@ _PICK_FOR_CHANNELS = """
 _CLAIM = """
 WITH picked AS MATERIALIZED ({picking}),
 people AS (
-    SELECT p.id, p.in_broadcast, c.name, c.email, c.attributes,
-           CASE WHEN c.consent = 'opted_out' THEN 'opted_out'
+    SELECT p.id, c.name, c.email, c.attributes,
+           CASE WHEN c.consent = 'opted_out' AND p.is_unasked THEN 'opted_out'
                 WHEN c.id IS NULL AND p.in_broadcast THEN 'contact_deleted' END AS skip_reason
     FROM picked p LEFT JOIN contacts c ON c.id = p.contact_id
 )
@@ -208,16 +212,13 @@ UPDATE messages m
 SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' ELSE 'skipped' END,
     skip_reason = p.skip_reason,
     claimed_by = CASE WHEN p.skip_reason IS NULL THEN :sender END,
-    template_version = coalesce(
-        CASE WHEN p.in_broadcast AND p.skip_reason IS NULL
-             THEN (SELECT t.version FROM templates t WHERE t.id = m.template_id) END,
-        m.template_version),
+    template_version = CASE WHEN p.skip_reason IS NULL THEN (SELECT version FROM templates WHERE id = m.template_id) END,
     claimed_at = :now,
     changed_at = :now
 FROM people p
 WHERE m.id = p.id
 RETURNING m.id, m.workspace_id, m.channel_id, m.broadcast_id, m.contact_id, m.phone, m.wa_user_id, m.type, m.content,
-          m.throttle_count, m.state, p.name, p.email, p.attributes
+          m.throttle_count, m.template_id, m.context_wamid, m.state, p.name, p.email, p.attributes
 """
 
 _RECORD = f"""

@@ -1,7 +1,8 @@
 """Fill a template's variables from what is known about a person. Pure: shared by the sender, previews and reports.
 
-A broadcast's `variables` map a template variable to `{"text": "20%"}` (the same for everybody) or to
-`{"field": "name", "fallback": "there"}`. A field is one of BUILT_IN_FIELDS, or else the name of a custom attribute.
+A broadcast's `variables` map a template variable to `{"text": "20%"}` (the same for everybody), to
+`{"field": "name", "fallback": "there"}`, or for a header to `{"file_id": 12}`, a file of the library. A field is one of
+BUILT_IN_FIELDS, or else the name of a custom attribute.
 """
 
 from collections.abc import Mapping
@@ -38,12 +39,17 @@ class FilledValues:
     missing: frozenset[str] = field(default=frozenset())
 
 
-def fill_values(variables: Mapping[str, Mapping[str, str]], person: Person) -> FilledValues:
-    """The values of `variables` for one person. Never raises: what is missing is named in the answer."""
+def fill_values(variables: Mapping[str, Mapping[str, Any]], person: Person) -> FilledValues:
+    """The values of `variables` for one person. Never raises: what is missing is named in the answer.
+
+    A file has no value here: what stands for it depends on the number, see `broadcast_files.py`.
+    """
     values: dict[str, str] = {}
     fallbacks: set[str] = set()
     missing: set[str] = set()
     for key, source in variables.items():
+        if "file_id" in source:
+            continue
         text = source["text"] if "text" in source else value_of(source.get("field", ""), person)
         if not text:
             text = source.get("fallback", "")

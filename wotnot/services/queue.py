@@ -31,7 +31,10 @@ JOBS: dict[str, Job] = {
     "sweep_sender": Job("events", "wotnot.tasks.sending.sweep_sender", 60),
     "sweep_broadcasts": Job("events", "wotnot.tasks.broadcasts.sweep_broadcasts", 60),
     "sweep_imports": Job("events", "wotnot.tasks.imports.sweep_imports", 60),
+    "sweep_inbound_media": Job("events", "wotnot.tasks.media.sweep_inbound_media", 60),
     "sweep_conversations": Job("events", "wotnot.tasks.webhooks.sweep_conversations", 60),
+    "tell_read": Job("events", "wotnot.tasks.webhooks.tell_read", 60),
+    "tell_typing": Job("events", "wotnot.tasks.webhooks.tell_typing", 60),
     "start_broadcast": Job("events", "wotnot.tasks.broadcasts.start_broadcast", 60),
     "send_mail": Job("default", "wotnot.tasks.mail.send_mail", 60),
     # default: may take minutes
@@ -40,6 +43,9 @@ JOBS: dict[str, Job] = {
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),
     "purge_expired": Job("default", "wotnot.tasks.housekeeping.purge_expired", 600),
+    # media: files from and to Meta, which take as long as the network does
+    "fetch_inbound_media": Job("media", "wotnot.tasks.media.fetch_inbound_media", 600),
+    "upload_broadcast_files": Job("media", "wotnot.tasks.media.upload_broadcast_files", 600),
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
@@ -47,7 +53,7 @@ JOBS: dict[str, Job] = {
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
 }
 
-QUEUES = ("events", "default", "bulk", "send")
+QUEUES = ("events", "default", "media", "bulk", "send")
 
 
 def enqueue(name: str, *args: object) -> None:

@@ -1,5 +1,6 @@
-"""Whether this WotNot can serve: its stores answer, and the database has the schema that the code expects."""
+"""Whether this WotNot can serve: its stores answer, the database has the code's schema, and files can be kept."""
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from wotnot.config import Config
 from wotnot.extensions import db, redis
+from wotnot.services.storage import MisconfiguredStorageError, StorageError, storage_for
+
+logger = logging.getLogger(__name__)
 
 STATEMENT_MILLISECONDS = 2000
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -46,6 +51,28 @@ def check_redis() -> str:
     except RedisError as error:
         return f"Redis does not answer ({type(error).__name__})."
     return ""
+
+
+def check_storage(config: Config) -> str:
+    """Empty if files can be kept, else what is wrong. Goes out on the network where the storage is a bucket."""
+    try:
+        storage_for(config).check()
+    except StorageError as error:
+        return error.reason
+    return ""
+
+
+def refuse_wrong_storage(config: Config) -> None:
+    """Stop a process that starts with a storage that no waiting mends: SystemExit with one sentence.
+
+    A storage that is only away stops nobody: what needs no files goes on, and what needs them tries again.
+    """
+    try:
+        storage_for(config).check()
+    except MisconfiguredStorageError as error:
+        raise SystemExit(f"WotNot cannot start. {error.reason}") from None
+    except StorageError as error:
+        logger.warning("%s Files cannot be kept or shown until it does.", error.reason)
 
 
 @cache

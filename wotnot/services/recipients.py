@@ -20,6 +20,8 @@ STREAM_BATCH = 2_000
 class Recipient:
     """One ledger row with its person. `values` are what was sent, and `template_version` the words it was sent with, None
     until then; times are aware or None.
+
+    `language` is that of the translation `template_id`, which they get.
     """
 
     id: int
@@ -46,6 +48,8 @@ class Recipient:
     delivered_at: datetime | None
     read_at: datetime | None
     failed_at: datetime | None
+    template_id: int | None
+    language: str | None
 
     @property
     def cause(self) -> str:
@@ -99,8 +103,8 @@ _SELECT = """
 SELECT m.id, m.contact_id, coalesce(c.name, '') AS name, m.phone, m.wa_user_id, coalesce(c.email, '') AS email,
        coalesce(c.attributes, '{}'::jsonb) AS attributes, m.state, m.replied, m.attempt, m.wamid, m.content -> 'values',
        m.template_version, m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
-       m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at
-FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id
+       m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.template_id, t.language
+FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id LEFT JOIN templates t ON t.id = m.template_id
 """
 _SOME = _SELECT + "WHERE m.id = ANY(CAST(:ids AS bigint[])) ORDER BY m.id "
 _UPWARDS, _DOWNWARDS = text(_SOME + "ASC"), text(_SOME + "DESC")

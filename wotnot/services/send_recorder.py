@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from wotnot import clock, metrics
 from wotnot.extensions import db
 from wotnot.models import Consent
-from wotnot.services import broadcasts, channels, consent, events, outbox, pace
+from wotnot.services import broadcasts, channels, consent, events, outbox, pace, translations
 from wotnot.services.outbox import Claim, Outcome, Release
 from wotnot.services.rate_limit import Pace
 from wotnot.services.send_pipeline import Returned
 from wotnot.services.send_verdicts import Verdict, judge
-from wotnot.services.whatsapp.errors import ErrorKind
+from wotnot.services.whatsapp.errors import ErrorKind, GraphFault
 
 logger = logging.getLogger(__name__)
 
@@ -130,14 +130,13 @@ class Recorder:
 
     def _stop(self, judged: Sequence[tuple[Claim, Verdict]]) -> None:
         """Pause the broadcasts, and for a dead token the channels, that Meta will take nothing more from."""
-        stops = {(claim.workspace_id, claim.channel_id, claim.broadcast_id): v.stop for claim, v in judged if v.stop}
-        for (workspace_id, channel_id, broadcast_id), fault in stops.items():
+        stops = {(claim.channel_id, claim.broadcast_id): (claim, v.stop) for claim, v in judged if v.stop}
+        for claim, fault in stops.values():
             if fault.kind is ErrorKind.AUTH:
                 reason = channels.reason_of(fault)
-                self._insist(partial(channels.stop_channel, workspace_id, channel_id, reason))
-            if broadcast_id is not None:
-                words = f"{fault.title}. {fault.advice}"
-                self._insist(partial(broadcasts.stop_broadcast, broadcast_id, words))
+                self._insist(partial(channels.stop_channel, claim.workspace_id, claim.channel_id, reason))
+            if claim.broadcast_id is not None:
+                self._insist(partial(_pause, claim.broadcast_id, claim.template_id, fault))
 
     def _slow_down(self, judged: Sequence[tuple[Claim, Verdict]]) -> None:
         for channel_id in {claim.channel_id for claim, verdict in judged if verdict.too_fast}:
@@ -176,3 +175,12 @@ class Recorder:
             if now - self._told.get(broadcast_id, 0.0) >= TELL_SECONDS:
                 self._told[broadcast_id] = now
                 events.publish_now(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
+        for workspace_id, contact_id in {(c.workspace_id, c.contact_id) for c, _ in judged if not c.broadcast_id}:
+            events.publish_now(workspace_id, f"contact:{contact_id}")
+
+
+def _pause(broadcast_id: int, template_id: int | None, fault: GraphFault) -> None:
+    """Pause a broadcast because of `fault`; with several languages its reason says which one Meta would not take."""
+    which = translations.name_translation(broadcast_id, template_id) if fault.kind is ErrorKind.TEMPLATE else ""
+    where = f" Meta said so about {which}." if which else ""
+    broadcasts.stop_broadcast(broadcast_id, f"{fault.title}. {fault.advice}{where}")

@@ -1,11 +1,13 @@
 """What the sender serves right now: each broadcast that is sending, and each channel with single messages waiting."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
 
+from wotnot.services.broadcast_files import with_meta_ids
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Claim
 from wotnot.services.personalise import fill_values
@@ -26,17 +28,19 @@ class ChannelFacts:
 
 @dataclass(slots=True, eq=False)
 class BroadcastStream:
-    """A broadcast that is sending, its template taken apart once. `quiet_until` spares empty claims (monotonic).
+    """A broadcast that is sending, its template taken apart once, as are the `translations` that its messages go out in, by
+    id. `quiet_until` spares empty claims (monotonic).
 
-    `version` is that of the template's words; once they change, the stream ends and is opened anew.
+    `version` is that of the words of its whole family; once they change, the stream ends and is opened anew.
     """
 
     id: int
     workspace_id: int
     channel_id: int
     template: CompiledTemplate
-    variables: dict[str, dict[str, str]]
+    variables: dict[str, Mapping[str, Any]]
     version: int
+    translations: dict[int, CompiledTemplate] = field(default_factory=dict)
     active: bool = True
     quiet_until: float = 0.0
 
@@ -45,13 +49,15 @@ class BroadcastStream:
         return not self.active
 
     def lacking(self) -> list[str]:
-        """Variables of the template that the broadcast says nothing about, so that nobody could get it."""
-        return [variable.key for variable in self.template.variables if variable.key not in self.variables]
+        """Variables of its templates that the broadcast says nothing about, so that nobody could get them."""
+        needed = [one.key for template in (self.template, *self.translations.values()) for one in template.variables]
+        return [key for key in dict.fromkeys(needed) if key not in self.variables]
 
     def body_for(self, claim: Claim) -> tuple[bytes, dict[str, str]]:
         """The request body for one person, and the values in it. Raises MissingVariable."""
         values = fill_values(self.variables, claim).values
-        message = template_message(claim.phone or "", self.template.payload(values), callback_of(claim.id))
+        template = self.translations.get(claim.template_id or 0, self.template)
+        message = template_message(claim.phone or "", template.payload(values), callback_of(claim.id))
         return _encode(message, claim), values
 
 
@@ -59,7 +65,7 @@ class BroadcastStream:
 class Snapshot:
     """What there is to send at one moment: channels by id, sending broadcasts as (id, channel id), waiting channels.
 
-    `versions` are those of the words of each sending broadcast's template, None without a template.
+    `versions` are those of the words of each sending broadcast's templates, None without a template.
     """
 
     channels: dict[int, ChannelFacts] = field(default_factory=dict)
@@ -75,7 +81,7 @@ def read_snapshot() -> Snapshot:
         for row in session.execute(text(_BROADCASTS)):
             snapshot.channels[row.channel_id] = _facts(row)
             snapshot.broadcasts.append((row.broadcast_id, row.channel_id))
-            snapshot.versions[row.broadcast_id] = row.version
+            snapshot.versions[row.broadcast_id] = row.family_version
         for row in session.execute(text(_WAITING)):
             snapshot.channels[row.channel_id] = _facts(row)
             snapshot.waiting.add(row.channel_id)
@@ -83,13 +89,29 @@ def read_snapshot() -> Snapshot:
 
 
 def load_stream(broadcast_id: int) -> BroadcastStream | None:
-    """Take the template of a broadcast apart; None when the template is gone. Raises UnsupportedTemplate."""
+    """Take the template of a broadcast apart, and the translations in its ledger; None when the template is gone.
+
+    Raises UnsupportedTemplate, and FilesNotReadyError while Meta does not know the files of the message. An id that is
+    good now stays so for a day, and a sender runs for an hour at most.
+    """
     with transaction() as session:
-        row = session.execute(text(_TEMPLATE), {"id": broadcast_id}).first()
-    if row is None:
-        return None
-    compiled = compile_template(row.name, row.language, row.components, row.parameter_format)
-    return BroadcastStream(broadcast_id, row.workspace_id, row.channel_id, compiled, row.variables, row.version)
+        rows = session.execute(text(_TEMPLATES), {"id": broadcast_id}).all()
+        main = next((row for row in rows if row.is_main), None)
+        if main is None:
+            return None
+        variables = with_meta_ids(session, main.variables, main.channel_id)
+    compiled = {
+        row.template_id: compile_template(row.name, row.language, row.components, row.parameter_format) for row in rows
+    }
+    return BroadcastStream(
+        broadcast_id,
+        main.workspace_id,
+        main.channel_id,
+        compiled.pop(main.template_id),
+        variables,
+        main.family_version,
+        compiled,
+    )
 
 
 def single_body(claim: Claim) -> bytes:
@@ -102,6 +124,8 @@ def single_body(claim: Claim) -> bytes:
         claim.type: claim.content,
         "biz_opaque_callback_data": callback_of(claim.id),
     }
+    if claim.context_wamid:
+        message["context"] = {"message_id": claim.context_wamid}
     return _encode(message, claim)
 
 
@@ -117,12 +141,17 @@ def _facts(row: Any) -> ChannelFacts:
     return ChannelFacts(row.channel_id, row.workspace_id, row.phone_number_id, row.token_encrypted, row.rate_per_second)
 
 
-_BROADCASTS = """
+# Versions only ever grow, so the sum over a family changes with each of them.
+_FAMILY_VERSION = """(
+    SELECT sum(f.version)::int FROM templates f
+    WHERE f.workspace_id = t.workspace_id AND f.waba_id = t.waba_id AND f.name = t.name)"""
+
+_BROADCASTS = f"""
 SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second,
-       t.version
+       {_FAMILY_VERSION} AS family_version
 FROM broadcasts b JOIN channels c ON c.id = b.channel_id LEFT JOIN templates t ON t.id = b.template_id
 WHERE b.state = 'sending' AND c.state = 'connected' ORDER BY b.id
-"""
+"""  # noqa: S608 — made of constants
 
 _WAITING = """
 SELECT c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second
@@ -131,7 +160,12 @@ FROM channels c WHERE c.state = 'connected' AND EXISTS (
     WHERE m.channel_id = c.id AND m.broadcast_id IS NULL AND m.state = 'queued' AND m.due_at <= now())
 """
 
-_TEMPLATE = """
-SELECT b.workspace_id, b.channel_id, b.variables, t.name, t.language, t.components, t.parameter_format, t.version
-FROM broadcasts b JOIN templates t ON t.id = b.template_id WHERE b.id = :id
-"""
+# The tallies know in which translations there are messages; the ledger itself would have to be read for it.
+_TEMPLATES = f"""
+SELECT b.workspace_id, b.channel_id, b.variables, t.id AS template_id, t.id = b.template_id AS is_main,
+       t.name, t.language, t.components, t.parameter_format, {_FAMILY_VERSION} AS family_version
+FROM broadcasts b
+JOIN templates t ON t.workspace_id = b.workspace_id
+ AND (t.id = b.template_id OR t.id IN (SELECT y.template_id FROM message_tallies y WHERE y.broadcast_id = b.id))
+WHERE b.id = :id
+"""  # noqa: S608 — made of constants

@@ -22,6 +22,7 @@ from wotnot import clock
 from wotnot.config import Config
 from wotnot.extensions import db, redis
 from wotnot.services import broadcast_sweeps, broadcasts, crypto, outbox
+from wotnot.services.broadcast_files import FilesNotReadyError
 from wotnot.services.broadcast_readiness import say_keys
 from wotnot.services.outbox import Claim, Outcome
 from wotnot.services.rate_limit import HORIZON_SECONDS, Grant, LeakyBucket, Pace, Wish
@@ -132,6 +133,8 @@ class Sender:
         except UnsupportedTemplate as error:
             broadcasts.stop_broadcast(broadcast_id, str(error))
             return
+        except FilesNotReadyError:
+            return  # the upload is a job of its own; the next look may find it done
         if stream is None:
             broadcasts.stop_broadcast(broadcast_id, "Its template was deleted. Choose another one in a new broadcast.")
             return

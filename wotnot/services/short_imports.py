@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO
 
 from flask import current_app
@@ -92,17 +91,18 @@ def _read_people(found: ContactImport, outcome: Outcome) -> Iterator[tuple[int, 
     """The good rows with their numbers; the others are noted in `outcome`."""
     plan = RowPlan.compile(_targets(found), found.default_country)
     dialect = import_runs.dialect_of(found.dialect)
-    rows = iter(csvio.RowReader(_path(found), dialect))
-    if dialect.has_header:
-        next(rows, None)
-    for raw in rows:
-        if raw.problem:
-            outcome.invalid.append(RefusedRow(raw.number, "", "", raw.problem))
-            continue
-        try:
-            yield raw.number, import_rows.parse_row(raw.cells, plan)
-        except RowError as error:
-            outcome.invalid.append(RefusedRow(raw.number, "", "", str(error)))
+    with _storage().on_disk(found.storage_key) as path:
+        rows = iter(csvio.RowReader(path, dialect))
+        if dialect.has_header:
+            next(rows, None)
+        for raw in rows:
+            if raw.problem:
+                outcome.invalid.append(RefusedRow(raw.number, "", "", raw.problem))
+                continue
+            try:
+                yield raw.number, import_rows.parse_row(raw.cells, plan)
+            except RowError as error:
+                outcome.invalid.append(RefusedRow(raw.number, "", "", str(error)))
 
 
 def _targets(found: ContactImport) -> list[str]:
@@ -114,8 +114,8 @@ def _targets(found: ContactImport) -> list[str]:
     return targets
 
 
-def _path(found: ContactImport) -> Path:
-    return storage.path_of(current_app.extensions["wotnot.config"].storage_path, found.storage_key)
+def _storage() -> storage.Storage:
+    return storage.storage_for(current_app.extensions["wotnot.config"])
 
 
 def _wait(workspace_id: int, import_id: int) -> None:

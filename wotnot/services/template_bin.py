@@ -6,9 +6,11 @@ well is a second, separate act. After BIN_DAYS the bin is emptied; what a broadc
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from wotnot import clock
 from wotnot.errors import Conflict, NotFound
@@ -64,7 +66,14 @@ def restore_template(workspace_id: int, template_id: int) -> Template:
 
 def purge_bin() -> int:
     """Delete what has been in the bin for BIN_DAYS, everywhere; answers how many. What a broadcast used is kept."""
-    used = select(Broadcast.id).where(Broadcast.template_id == Template.id).exists()
+    main = aliased(Template)
+    used = (
+        select(Broadcast.id)
+        .join(main, main.id == Broadcast.template_id)
+        # Also a translation: some of its messages may have gone out in it.
+        .where(*_is_family(main, Template))
+        .exists()
+    )
     with transaction() as session:
         gone = session.execute(delete(Template).where(Template.deleted_at <= bin_begins(), ~used))
         return int(gone.rowcount)  # type: ignore[attr-defined]  # SQLAlchemy types the plain result
@@ -148,12 +157,16 @@ def _named(workspace_id: int, name: str, *, deleted: bool) -> Sequence[Template]
 
 
 def _refuse_in_use(workspace_id: int, template_ids: Sequence[int]) -> None:
+    main, wanted = aliased(Template), aliased(Template)
+    is_translation = and_(*_is_family(main, wanted), Broadcast.one_language.is_(False))
     busy = db.session.scalar(
         select(Broadcast.name)
+        .join(main, main.id == Broadcast.template_id)
+        .join(wanted, or_(wanted.id == main.id, is_translation))
         .where(
             Broadcast.workspace_id == workspace_id,
-            Broadcast.template_id.in_(template_ids),
             Broadcast.state.in_(_BUSY),
+            wanted.id.in_(template_ids),
         )
         .limit(1)
     )
@@ -162,3 +175,12 @@ def _refuse_in_use(workspace_id: int, template_ids: Sequence[int]) -> None:
             f"“{busy}” is scheduled or being sent with this template. Cancel it, or wait until it has finished.",
             code="template_in_use",
         )
+
+
+def _is_family(one: Any, other: Any) -> list[ColumnElement[bool]]:
+    """Two templates are languages of one family, or the same one."""
+    return [
+        one.workspace_id == other.workspace_id,
+        one.waba_id == other.waba_id,
+        one.name == other.name,
+    ]

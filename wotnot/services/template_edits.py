@@ -23,6 +23,7 @@ from wotnot.models import (
     TemplateVersion,
 )
 from wotnot.services import broadcasts, channels, events
+from wotnot.services.broadcast_rows import uses_template
 from wotnot.services.channel_checks import domain_error
 from wotnot.services.message_templates import check_draft, field_of, get_template
 from wotnot.services.template_rules import infer_format
@@ -108,7 +109,7 @@ def get_editing(workspace_id: int, template_id: int) -> Editing:
     template = get_template(workspace_id, template_id)
     rows = db.session.execute(
         select(Broadcast.id, Broadcast.name, Broadcast.state)
-        .where(Broadcast.template_id == template.id, Broadcast.state.in_(_AFFECTED))
+        .where(Broadcast.workspace_id == workspace_id, uses_template(template.id), Broadcast.state.in_(_AFFECTED))
         .order_by(Broadcast.id.desc())
         .limit(MOST_SHOWN)
     )
@@ -310,7 +311,7 @@ def _concerned(template: Template, keys: Sequence[str]) -> list[ConcernedBroadca
         select(Broadcast.id, Broadcast.name, Broadcast.state, Broadcast.scheduled_at)
         .where(
             Broadcast.workspace_id == template.workspace_id,
-            Broadcast.template_id == template.id,
+            uses_template(template.id),
             Broadcast.state.in_(_OPEN),
             ~Broadcast.variables.op("?&", is_comparison=True)(array(keys)),
         )

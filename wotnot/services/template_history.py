@@ -70,17 +70,6 @@ def get_version(workspace_id: int, template_id: int, number: int) -> TemplateVer
     return found
 
 
-def list_versions(template: Template | None) -> list[TemplateVersion]:
-    """Every version of a template that the caller has looked up, the oldest first; none when it never changed.
-
-    Meta takes ten edits in a month, so they are few.
-    """
-    if template is None or template.version == 1:
-        return []
-    query = select(TemplateVersion).where(TemplateVersion.template_id == template.id).order_by(TemplateVersion.number)
-    return list(db.session.scalars(query))
-
-
 def list_category_notices(workspace_id: int) -> list[CategoryNotice]:
     """The latest templates that Meta moved to another category in the last two weeks, and that are still there."""
     rows = db.session.execute(

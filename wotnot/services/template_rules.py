@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from wotnot.services.languages import LANGUAGES
 from wotnot.services.template_doubts import check_doubts
 from wotnot.services.template_extras import LOCATION_PARTS, check_code, check_extras
 from wotnot.services.template_parts import (
@@ -52,17 +53,6 @@ Component = Mapping[str, Any]
 MAX_NAME, MAX_HEADER, MAX_BODY, MAX_FOOTER = 512, 60, 1024, 60
 CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
 
-# The languages most asked for, for the form's list; any code of the right shape is accepted from the API.
-LANGUAGES = {
-    "en": "English", "en_GB": "English (UK)", "en_US": "English (US)", "af": "Afrikaans", "ar": "Arabic", "bn": "Bengali",
-    "zh_CN": "Chinese (China)", "zh_HK": "Chinese (Hong Kong)", "zh_TW": "Chinese (Taiwan)", "hr": "Croatian", "cs": "Czech",
-    "da": "Danish", "nl": "Dutch", "fil": "Filipino", "fi": "Finnish", "fr": "French", "de": "German", "el": "Greek",
-    "gu": "Gujarati", "ha": "Hausa", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
-    "ja": "Japanese", "ko": "Korean", "ms": "Malay", "mr": "Marathi", "nb": "Norwegian", "fa": "Persian", "pl": "Polish",
-    "pt_BR": "Portuguese (Brazil)", "pt_PT": "Portuguese (Portugal)", "ro": "Romanian", "ru": "Russian", "es": "Spanish",
-    "es_AR": "Spanish (Argentina)", "es_MX": "Spanish (Mexico)", "es_ES": "Spanish (Spain)", "sw": "Swahili", "sv": "Swedish",
-    "ta": "Tamil", "te": "Telugu", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zu": "Zulu",
-}  # fmt: skip
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 
 _NAME = re.compile(r"[a-z0-9_]+")

@@ -1,6 +1,6 @@
 """Jobs of the webhook inbox."""
 
-from wotnot.services import inbound, webhook_inbox
+from wotnot.services import inbound, replies, webhook_inbox
 
 
 def drain_webhooks() -> dict[str, int]:
@@ -16,3 +16,13 @@ def sweep_webhooks() -> dict[str, bool]:
 def sweep_conversations() -> dict[str, int]:
     """Expire conversations whose 24 hours are over."""
     return {"expired": inbound.expire_conversations()}
+
+
+def tell_read(conversation_id: int) -> dict[str, bool]:
+    """Give the customer blue ticks for what the team has seen."""
+    return {"told": replies.tell_read(conversation_id)}
+
+
+def tell_typing(conversation_id: int) -> dict[str, bool]:
+    """Show the customer that somebody writes; this gives blue ticks as well."""
+    return {"told": replies.tell_read(conversation_id, is_typing=True)}

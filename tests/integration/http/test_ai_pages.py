@@ -253,3 +253,113 @@ def test_on_a_page_of_its_own_the_buttons_need_no_editor_beside_them(alice: Clie
     assert "hx-target" not in form[: form.index("</form>")]
     drawer = alice.fragment("/app/templates/ai").get_data(as_text=True)
     assert 'hx-target="#ai"' in drawer
+
+
+# ---------------------------------------------------------------- piece by piece
+
+
+def lines_of(alice: Client, headers: dict[str, str] = HTMX, **fields: Any) -> list[dict[str, Any]]:
+    accept = {"Accept": "application/x-ndjson, application/json"}
+    answer = alice.submit(DRAWER, page=SETTINGS, headers=headers | accept, editor="[]", **brief(**fields))
+    assert answer.mimetype == "application/x-ndjson"
+    lines = [json.loads(line) for line in answer.get_data(as_text=True).split("\n") if line]
+    answer.close()
+    return lines
+
+
+def test_variants_appear_as_they_are_written(alice: Client, channel_id: int) -> None:
+    lines = lines_of(alice)
+    written = [line["html"] for line in lines if line.get("target") == "#ai-written"]
+    assert "The model is thinking." in written[0]
+    assert len(written) > 3
+    assert "Being written, not checked yet." in written[-1]
+    assert "spring sale" in written[-1]
+    assert not any("Use this one" in html for html in written), "nothing of it is checked yet"
+    assert lines[-2]["target"] == "#ai"
+    assert lines[-2]["html"].count("Use this one") == 3
+    assert lines[-1] == {"done": "3 messages to choose from."}
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["drawer", "page"])
+def test_only_the_form_is_put_into_the_page(alice: Client, channel_id: int, headers: dict[str, str]) -> None:
+    form = lines_of(alice, headers)[-2]["html"]
+    assert form.strip().startswith('<div id="ai"')
+    assert "<html" not in form
+    assert ("hx-target" in form) == bool(headers), "on a page of its own its buttons need no editor beside them"
+
+
+def test_what_breaks_a_rule_is_mended_in_sight_and_never_offered(
+    alice: Client, channel_id: int, sandbox: SandboxControl
+) -> None:
+    sandbox.set(ai_trouble="violation")
+    lines = lines_of(alice)
+    assert any("being mended" in line.get("html", "") for line in lines)
+    drafts = json.loads(hidden(lines[-2]["html"], "variants"))["variants"]
+    assert len(drafts) == 3
+    assert not any(draft["body"].startswith("{{") for draft in drafts)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [("blocked", "refuses to write this"), ("cut", "ry again"), ("violation_always", "nothing that Meta would take")],
+)
+def test_trouble_in_the_middle_ends_with_the_form_and_a_sentence(
+    alice: Client, channel_id: int, sandbox: SandboxControl, trouble: str, words: str
+) -> None:
+    sandbox.set(ai_trouble=trouble)
+    lines = lines_of(alice)
+    assert words in lines[-2]["html"]
+    assert "Use this one" not in lines[-2]["html"]
+    assert "Invite people to the spring sale" in lines[-2]["html"]
+
+
+def test_a_brief_that_says_nothing_is_said_beside_its_field(alice: Client, channel_id: int) -> None:
+    lines = lines_of(alice, ai_goal=" ")
+    assert "Say in a sentence what the message should do." in lines[-2]["html"]
+
+
+# ---------------------------------------------------------------- for a broadcast
+
+
+@pytest.fixture
+def broadcast_id(cast: Cast, sandbox: SandboxControl) -> int:
+    channel = factories.make_channel(cast.workspace, phone_number_id=sandbox.PHONE_NUMBER_ID)
+    return factories.make_broadcast(cast.workspace, channel, template_id=None).id
+
+
+def test_from_the_wizard_to_the_model_and_back(alice: Client, broadcast_id: int) -> None:
+    message = f"/app/broadcasts/{broadcast_id}/message"
+    assert f"{DRAWER}?broadcast={broadcast_id}" in alice.get(message).text
+    page = alice.get(f"{DRAWER}?broadcast={broadcast_id}").text
+    assert message in page, "there is a way back"
+    page = alice.submit(DRAWER, page=SETTINGS, editor=hidden(page, "editor"), **brief()).text
+    fields = {name: hidden(page, name) for name in ("editor", "variants")}
+    page = alice.submit(f"{DRAWER}/use", page=SETTINGS, use="0", **fields).text
+    assert hidden(page, "broadcast") == str(broadcast_id)
+    assert re.search(r'value="MARKETING"\s+checked', page), "it can be submitted as it is"
+    channel_id = hidden(page, "channel_id")
+    assert channel_id.isdecimal(), "there is one number, and it is known"
+
+    form = {
+        "category": "MARKETING",
+        "language": "en",
+        "body": "Come and see our plants today",
+        "broadcast": broadcast_id,
+    }
+    refused = alice.submit("/app/templates/new", page=SETTINGS, name="No Good", channel_id=channel_id, **form)
+    assert refused.status_code == 422
+    assert hidden(refused.text, "broadcast") == str(broadcast_id), "a mistake does not lose the way back"
+    done = alice.submit("/app/templates/new", page=SETTINGS, name="spring_plants", channel_id=channel_id, **form)
+    assert done.location.startswith(f"{message}?submitted=")
+    page = alice.get(done.location).text
+    assert "“spring_plants” is in review at Meta." in page
+    template_id = done.location.rpartition("=")[2]
+    part = alice.fragment(f"/app/broadcasts/{broadcast_id}/submitted?template={template_id}").text
+    assert 'data-live="templates"' in part
+
+
+@pytest.mark.parametrize("wanted", ["999999", "strange"])
+def test_a_broadcast_that_is_not_there_is_no_way_back(alice: Client, channel_id: int, wanted: str) -> None:
+    form = {"category": "MARKETING", "language": "en", "body": "Come and see our plants today", "broadcast": wanted}
+    done = alice.submit("/app/templates/new", page=SETTINGS, name="spring_plants", channel_id=channel_id, **form)
+    assert re.fullmatch(r"/app/templates/\d+", done.location)

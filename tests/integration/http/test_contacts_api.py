@@ -35,6 +35,7 @@ def test_the_life_of_a_contact(api: ApiClient) -> None:
         "phone": "+27825550142",
         "name": "Naledi",
         "email": "",
+        "language": None,
         "tags": ["VIP"],
         "attributes": {"City": "Paarl"},
         "consent": "unknown",
@@ -130,7 +131,7 @@ def test_the_export(api: ApiClient, cast: Cast) -> None:
     assert "attachment" in answer.headers["Content-Disposition"]
     lines = answer.get_data(as_text=True).removeprefix("\ufeff").splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("+27825550142,'=cmd(),,,opted_out,")
+    assert lines[1].startswith("+27825550142,'=cmd(),,,,opted_out,")
 
 
 def test_an_import(api: ApiClient, run_jobs: Callable[..., list[str]]) -> None:

@@ -9,6 +9,7 @@ from tests import factories
 from tests.cast import Cast
 from tests.client import ApiClient, Client
 from tests.factories import png
+from tests.sandbox_control import SandboxControl
 
 STICKER = b"RIFF\0\0\0\0WEBPVP8X\x0a" + b"\0" * 7 + b"\xff\x01\0\xff\x01\0"
 
@@ -31,6 +32,7 @@ def test_the_whole_life_of_a_file(api: ApiClient) -> None:
     assert made.json == {
         "id": file_id,
         "kind": "image",
+        "origin": "library",
         "filename": "spring.png",
         "mime_type": "image/png",
         "size_bytes": len(content),
@@ -96,3 +98,21 @@ def test_roles_and_strangers(client: Client, cast: Cast) -> None:
         assert charlie.get(path).status_code == 404
     assert charlie.delete(f"/media/{file_id}").status_code == 404
     assert charlie.get("/media").json == {"items": [], "next_cursor": None}
+
+
+def test_a_file_that_meta_has_never_seen_is_sent_once_for_a_key(
+    client: Client, committed_cast: Cast, sandbox: SandboxControl
+) -> None:
+    sandbox.set(webhooks=False)
+    api, workspace = client.api(committed_cast.alice), committed_cast.workspace
+    channel = factories.make_channel(workspace, waba_id=sandbox.WABA_ID, phone_number_id=sandbox.PHONE_NUMBER_ID)
+    contact = factories.make_contact(workspace)
+    factories.make_conversation(channel, contact)
+    file = factories.make_media_file(workspace, "menu.png", factories.png())
+    media = {"file_id": file.id, "caption": "Today"}
+    body = {"channel_id": channel.id, "to": f"+{contact.phone}", "type": "image", "media": media}
+    key = {"Idempotency-Key": "menu-1"}
+    first, again = (api.post("/messages", body, headers=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202), first.text
+    assert first.json == again.json
+    assert len(api.get("/conversations").json["items"]) == 1

@@ -74,7 +74,7 @@ def test_each_refused_file_is_named_and_the_others_are_kept(alice: Client, cast:
     )
     assert answer.status_code == 422
     for said in (
-        "1 file was kept, 5 not",
+        "1 file was kept, 5 were not",
         "“empty.png” is empty",
         "the ending of a program (.js)",
         "Rename it to .png",
@@ -82,8 +82,16 @@ def test_each_refused_file_is_named_and_the_others_are_kept(alice: Client, cast:
         "at most 100 KB",
     ):
         assert said in answer.text, said
-    assert [file.filename for file in kept(cast)] == ["good.png"]
-    assert "good.png" in answer.text
+        assert answer.text.count(said) == 1, f"{said} is said more than once"
+    (file,) = kept(cast)
+    assert f'<a href="/app/media/{file.id}">good.png</a> is in the library.' in answer.text
+
+
+def test_one_refused_file_is_said_once(alice: Client) -> None:
+    answer = upload(alice, ("empty.png", b""))
+    assert answer.status_code == 422
+    assert "Nothing was kept" in answer.text
+    assert answer.text.count("“empty.png” is empty") == 1
 
 
 def test_no_file_is_said_without_scripts_too(alice: Client) -> None:

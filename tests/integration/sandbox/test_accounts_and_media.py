@@ -1,5 +1,6 @@
 """Accounts, numbers, sign-up, media and what survives a restart."""
 
+import base64
 import hashlib
 import time
 from pathlib import Path
@@ -127,6 +128,31 @@ def test_media(api: Api) -> None:
 )
 def test_media_that_is_refused(api: Api, data: bytes, mime: str) -> None:
     assert upload(api, data, mime).json()["error"]["code"] == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "kind"),
+    [("a.png", "", "image"), ("a.webp", "", "sticker"), ("v.ogg", "audio/ogg; codecs=opus", "audio"), ("b.zip", "", "document")],
+)  # fmt: skip
+def test_a_customer_sends_a_file(api: Api, receiver: Receiver, name: str, mime: str, kind: str) -> None:
+    file = {"name": name, "mime": mime, "data": base64.b64encode(PNG).decode()}
+    wamid = api.post(
+        "/sandbox/inbound", {"from": "27825550142", "phone_number_id": NUMBER, "file": file, "caption": "Look"}
+    ).json()["id"]
+    (message,) = wait_for(lambda: [m for m in receiver.messages() if m["id"] == wamid])
+    told = message[kind]
+    assert message["type"] == kind
+    assert base64.b64decode(told["sha256"]) == hashlib.sha256(PNG).digest()
+    assert told.get("caption") == ("Look" if kind in {"image", "document"} else None)
+    assert told.get("filename") == (name if kind == "document" else None)
+    answer = api.session.get(api.get(f"/v24.0/{told['id']}").json()["url"], timeout=5)
+    assert (answer.content, answer.headers["Content-Type"]) == (PNG, told["mime_type"])
+
+
+@pytest.mark.parametrize("file", [{"name": "a.png", "data": "no base64"}, {"name": "a.png", "data": ""}, {}])
+def test_a_file_that_cannot_be_sent(api: Api, file: dict[str, str]) -> None:
+    answer = api.post("/sandbox/inbound", {"from": "27825550142", "phone_number_id": NUMBER, "file": file})
+    assert answer.status_code == 422
 
 
 def test_resumable_upload_becomes_a_header_sample(api: Api) -> None:

@@ -46,7 +46,7 @@ def test_a_message_arrives_and_is_answered(page: Page, api: Api, receiver: Recei
     button = wait_for(receiver.messages)[0]
     assert (button["button"]["text"], button["context"]["id"]) == ("I need help", sent)
     page.get_by_label("Message", exact=True).fill("Brown leaves <b>")
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     text = wait_for(lambda: [m for m in receiver.messages() if m["type"] == "text"])[0]
     assert (text["from"], text["text"]["body"]) == ("27825550142", "Brown leaves <b>")
     expect(page.locator(".wa-b.out .tx").last).to_have_text("Brown leaves <b>")

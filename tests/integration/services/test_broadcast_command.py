@@ -54,7 +54,7 @@ def test_variables_on_the_command_line() -> None:
 def test_from_a_file_to_the_summary(
     app: Flask, channel: Channel, file: Path, sandbox: SandboxControl, processes: Processes
 ) -> None:
-    processes.start_worker("events", "default", "bulk")
+    processes.start_worker("events", "default", "media", "bulk")
     processes.start_worker("send")
     result = run(
         app,

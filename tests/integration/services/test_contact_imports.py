@@ -132,6 +132,45 @@ def test_known_people(
     assert again == ((0, 0, 0, 4, 0) if how is OnDuplicate.SKIP else (0, 0, 4, 0, 0))
 
 
+LANGUAGES = b"""phone,name,Sprache
+0825550142,Naledi,Deutsch
+0825550143,Pieter,pt-BR
+0825550144,Zanele,
+0825550145,Thabo,Klingon
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "expected", "languages"),
+    [
+        (OnDuplicate.SKIP, (2, 0, 0, 1, 1), ["fr", "pt_BR", None]),
+        (OnDuplicate.FILL, (2, 0, 1, 0, 1), ["fr", "pt_BR", None]),
+        (OnDuplicate.OVERWRITE, (2, 1, 0, 0, 1), ["de", "pt_BR", None]),
+    ],
+)
+def test_languages_are_read_as_people_write_them(
+    cast: Cast, session: Any, how: OnDuplicate, expected: tuple[int, ...], languages: list[str | None]
+) -> None:
+    factories.make_contact(cast.workspace, phone="27825550142", name="Naledi", language="fr")
+    mapping = {"phone": "phone", "name": "name", "Sprache": "language"}
+    assert counts(go(cast, LANGUAGES, on_duplicate=how, mapping=mapping, dry_run=True)) == expected
+    found = go(cast, LANGUAGES, on_duplicate=how, mapping=mapping)
+    assert (counts(found), found.problems["language"]) == (expected, 1)
+    session.expire_all()
+    assert list(session.scalars(select(Contact.language).order_by(Contact.phone))) == languages
+    [refused] = contact_imports.list_rejected(cast.workspace.id, found.id, RowVerdict.INVALID)
+    assert (refused.row_number, refused.column_name) == (5, "Sprache")
+    assert refused.reason == "Not a language we know; write a code or a name, such as pt_BR or German"
+
+
+def test_an_unknown_language_is_filled_in(cast: Cast, session: Any) -> None:
+    factories.make_contact(cast.workspace, phone="27825550142", name="Naledi")
+    assert counts(go(cast, b"phone,language\n0825550142,de\n")) == (0, 1, 0, 0, 0)
+    assert counts(go(cast, b"phone,language\n0825550142,en\n")) == (0, 0, 1, 0, 0)
+    session.expire_all()
+    assert session.scalars(select(Contact.language)).one() == "de"
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_new_tag_is_a_change(cast: Cast, dry_run: bool) -> None:
     go(cast, b"phone\n0825550142\n0825550143\n", tags=["old"])

@@ -220,13 +220,12 @@ def test_numbers_become_contacts_once(cast: Cast, session: Any) -> None:
 
 
 def test_the_export_cannot_run_formulas_and_comes_back_the_same(cast: Cast) -> None:
-    make(
-        cast, name="=HYPERLINK(1)", email="n@example.com", tags=["a", "b"], attributes={"City": "-2+3", "Note": "x, y"}
-    )
+    fields = {"City": "-2+3", "Note": "x, y"}
+    make(cast, name="=HYPERLINK(1)", email="n@example.com", language="German", tags=["a", "b"], attributes=fields)
     text = "".join(contact_bulk.export_rows(cast.workspace.id))
     head, row = text.removeprefix("\ufeff").splitlines()
-    assert head == "phone,name,email,tags,consent,created_at,City,Note"
-    assert row.startswith('+27825550142,\'=HYPERLINK(1),n@example.com,"a, b",unknown,')
+    assert head == "phone,name,email,language,tags,consent,created_at,City,Note"
+    assert row.startswith('+27825550142,\'=HYPERLINK(1),n@example.com,de,"a, b",unknown,')
     assert row.endswith(',\'-2+3,"x, y"')
 
 

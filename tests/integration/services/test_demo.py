@@ -40,6 +40,8 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     here = member.workspace.id
     assert count(empty, Contact) == 2000
     assert count(empty, Template, Template.name == "waiting_list", Template.status == "pending") == 1
+    assert count(empty, Template, Template.name == "spring_offer") == 2, "a family in two languages"
+    assert count(empty, Contact, Contact.language == "de") > 50
     assert count(empty, Contact, Contact.consent == "opted_out") > 20
     assert empty.scalar(select(Channel.display_phone_number)) == "+27 21 555 0140"
     states = {t.status.value for t in message_templates.list_templates(here).items}

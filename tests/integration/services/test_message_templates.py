@@ -227,7 +227,6 @@ def test_filters_and_counts(cast: Cast, session: Any) -> None:
     assert names(search="Spring Sale") == ["spring_sale"]
     assert names(search="NEWS FOR") == ["autumn", "spring_sale"]
     assert names(search="100%") == []
-    assert templates.count_templates(here) == {"approved": 1, "rejected": 1, "deleted": 0}
     with pytest.raises(Invalid):
         templates.list_templates(here, status="nonsense")
     with pytest.raises(Invalid):
@@ -293,7 +292,6 @@ def test_the_bin_is_emptied_after_thirty_days_but_for_what_was_sent(channel: Cha
     )
     broadcast = factories.make_broadcast(workspace, channel, used, state="finished")
     assert [row.name for row in templates.list_templates(here, deleted=True).items] == ["fresh"]
-    assert templates.count_templates(here)["deleted"] == 1
     with pytest.raises(Conflict, match="more than 30 days"):
         template_bin.restore_template(here, old.id)
     assert template_bin.leaves_bin_at(fresh) == now + timedelta(days=1)

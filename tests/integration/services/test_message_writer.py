@@ -5,12 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select, text
 
 from tests.cast import Cast
 from tests.sandbox_control import SandboxControl
-from wotnot import Config
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import AiCall, AiProvider, AiSetting
 from wotnot.services import ai_settings, message_writer
@@ -23,26 +21,8 @@ BRIEF = Brief(
 )
 
 
-@pytest.fixture
-def configure(app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxControl) -> Any:
-    """Change the server's settings: by default both providers are the sandbox, with a key of the server's."""
-
-    def change(**changes: Any) -> None:
-        usual = {
-            "gemini_api_url": sandbox.url,
-            "openrouter_base_url": f"{sandbox.url}/api/v1",
-            "gemini_api_key": "sandbox-server-key",
-            "openrouter_api_key": "sandbox-server-key",
-            "sandbox_url": sandbox.url,
-        }
-        monkeypatch.setitem(app.extensions, "wotnot.config", replace(config, **usual | changes))
-
-    change()
-    return change
-
-
 @pytest.fixture(autouse=True)
-def _configured(configure: Any) -> None:
+def _configured(ai_server: Any) -> None:
     """Every test here needs it."""
 
 
@@ -114,24 +94,24 @@ def test_a_key_stays_until_provider_or_address_change(cast: Cast, sandbox: Sandb
     assert list(caught.value.errors) == ["api_key"]
 
 
-def test_without_any_key_it_says_so(configure: Any, cast: Cast) -> None:
-    configure(gemini_api_key="", openrouter_api_key="")
+def test_without_any_key_it_says_so(ai_server: Any, cast: Cast) -> None:
+    ai_server(gemini_api_key="", openrouter_api_key="")
     assert ai_settings.get_setup(cast.workspace.id).source == "none"
     with pytest.raises(Conflict) as caught:
         message_writer.write_variants(cast.workspace.id, BRIEF)
     assert caught.value.code == "ai_off"
 
 
-def test_the_servers_key_is_the_fallback_and_the_sandbox_is_named(configure: Any, cast: Cast) -> None:
+def test_the_servers_key_is_the_fallback_and_the_sandbox_is_named(ai_server: Any, cast: Cast) -> None:
     setup = ai_settings.get_setup(cast.workspace.id)
     assert (setup.source, setup.is_sandbox, setup.key_hint) == ("server", True, "")
-    configure(gemini_api_key="")
+    ai_server(gemini_api_key="")
     assert ai_settings.get_writer(cast.workspace.id).provider is AiProvider.OPENROUTER
 
 
-def test_a_key_that_cannot_be_read_any_more_is_said(configure: Any, cast: Cast) -> None:
+def test_a_key_that_cannot_be_read_any_more_is_said(ai_server: Any, cast: Cast) -> None:
     save(cast)
-    configure(encryption_keys=("MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",))
+    ai_server(encryption_keys=("MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=",))
     with pytest.raises(Conflict) as caught:
         ai_settings.get_writer(cast.workspace.id)
     assert caught.value.code == "ai_key_unreadable"
@@ -147,8 +127,8 @@ def test_a_real_key_goes_to_the_real_provider_also_where_the_sandbox_runs(cast: 
     "address", ["ftp://x.example", "x", "", "http://127.0.0.1/v1", "http://10.1.2.3/v1", "http://[::1]/v1",
                 "http://169.254.169.254/latest", "http://user:pass@1.1.1.1/v1", "http://localhost:1/v1"],
 )  # fmt: skip
-def test_a_server_of_ones_own_is_not_inside_this_network(configure: Any, cast: Cast, address: str) -> None:
-    configure(allow_private_urls=False)
+def test_a_server_of_ones_own_is_not_inside_this_network(ai_server: Any, cast: Cast, address: str) -> None:
+    ai_server(allow_private_urls=False)
     with pytest.raises(Invalid) as caught:
         save(cast, provider="custom", model="llama", base_url=address)
     assert list(caught.value.errors) == ["base_url"]

@@ -224,6 +224,25 @@ def test_what_is_being_sent_pauses_for_the_review(template: Template, cast: Cast
     assert "in review" in paused.reason
 
 
+def test_what_is_sent_to_the_readers_of_a_translation_pauses_for_its_review(
+    template: Template, cast: Cast, session: Any
+) -> None:
+    main = factories.make_template(cast.workspace, waba_id=template.waba_id, name=template.name, language="de")
+    to_all = factories.make_broadcast(cast.workspace, template=main, state=BroadcastState.SENDING)
+    to_germans = factories.make_broadcast(cast.workspace, template=main, state=BroadcastState.SENDING)
+    for broadcast, one in ((to_all, main), (to_all, template), (to_germans, main)):
+        contact = factories.make_contact(cast.workspace)
+        factories.make_message(broadcast.channel, contact, broadcast, template_id=one.id)
+    ids = to_all.id, to_germans.id
+    assert [found for found, *_ in template_edits.get_editing(cast.workspace.id, template.id).affected] == [to_all.id]
+    with pytest.raises(Conflict, match="would lack a value"):
+        edit(template, TWO, confirmed=True)
+    edit(template, OTHER)
+    session.expire_all()
+    paused, goes_on = (session.get(Broadcast, broadcast_id) for broadcast_id in ids)
+    assert (paused.state, goes_on.state) == (BroadcastState.PAUSED, BroadcastState.SENDING)
+
+
 def test_a_plan_whose_template_changed_does_not_start_and_says_what_is_missing(
     template: Template, cast: Cast, session: Any
 ) -> None:

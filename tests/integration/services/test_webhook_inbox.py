@@ -187,3 +187,12 @@ def test_a_message_that_cannot_be_applied_holds_up_nobody(channel: Any, session:
     store({"messages": [text("wamid.good")]})
     drain()
     assert session.query(Message).filter_by(wamid="wamid.good").count() == 1
+
+
+def test_somebody_known_by_user_id_who_shows_a_number_is_one_contact(cast: Cast, channel: Any, session: Any) -> None:
+    known = make_contact(cast.workspace, phone=None, wa_user_id="ZA.7001")
+    store({"messages": [text("wamid.a"), text("wamid.b", at=1790000060, from_user_id="ZA.7001")]})
+    assert drain() == {"done": 1, "poison": 0}
+    assert [message.contact_id for message in session.query(Message)] == [known.id, known.id]
+    session.refresh(known)
+    assert (known.phone, known.wa_user_id) == ("27825550101", "ZA.7001")

@@ -150,4 +150,4 @@ def _moved(broadcast_id: int, move: Callable[[int, int], Broadcast]) -> Broadcas
 
 
 def _summary(broadcast: Broadcast) -> BroadcastSummary:
-    return broadcast_reports.summarise([broadcast])[0]
+    return broadcast_reports.describe(broadcast)

@@ -88,5 +88,5 @@ def delete(contact_id: int) -> None:
 def shape(people: Sequence[Contact]) -> list[dict[str, Any]]:
     """Contacts with their tags, for ContactSchema."""
     tags = contacts.tags_of([person.id for person in people])
-    names = ("id", "phone", "name", "email", "attributes", "consent", "created_at", "updated_at")
+    names = ("id", "phone", "name", "email", "language", "attributes", "consent", "created_at", "updated_at")
     return [{name: getattr(person, name) for name in names} | {"tags": tags[person.id]} for person in people]

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 from flask import Response, json, make_response, request
 
 from wotnot.blueprints.guards import workspace_id
-from wotnot.services.idempotency import Answer, run_once
+from wotnot.services.idempotency import Answer, is_known, run_once
 
 P = ParamSpec("P")
 
@@ -22,8 +22,13 @@ DOC: dict[str, Any] = {
 }
 
 
-def idempotent(operation: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
-    """A decorator that honours the header for a view, as `operation`. It goes right under the route, above the schemas."""
+def idempotent(
+    operation: str, *, before: Callable[..., None] | None = None
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """A decorator that honours the header for a view, as `operation`. It goes right under the route, above the schemas.
+
+    The view then runs within a transaction; `before` gets the same arguments and does what needs the network, first.
+    """
 
     def decorate(view: Callable[P, Any]) -> Callable[P, Any]:
         @wraps(view)
@@ -31,6 +36,8 @@ def idempotent(operation: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]
             key = request.headers.get(HEADER)
             if key is None:
                 return view(*args, **kwargs)
+            if before is not None and not is_known(workspace_id(), operation, key):
+                before(*args, **kwargs)
             body_hash = hashlib.sha256(request.path.encode() + b"\0" + request.get_data(cache=True)).hexdigest()
             answer = run_once(workspace_id(), operation, key, body_hash, lambda: _answer_of(view(*args, **kwargs)))
             return Response(json.dumps(answer.body), answer.status, mimetype="application/json")

@@ -3,21 +3,36 @@
 from types import SimpleNamespace
 from typing import Any
 
+from flask import request
 from flask_smorest import Blueprint
 
 from wotnot.blueprints.api.idempotency import idempotent
 from wotnot.blueprints.api.schemas.messages import MessageSchema, QueuedMessageSchema, SendMessageSchema, part_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.models import Message
-from wotnot.services import messages, single_messages
+from wotnot.services import inbound_media, messages, single_messages
 
 blueprint = Blueprint(
     "messages-api", __name__, url_prefix="/api/v1/messages", description="One message to one person, and the ledger."
 )
 
 
+def raw_content() -> dict[str, Any]:
+    """What stands under the type's name in the request, before anybody has checked it; empty when it is no such thing."""
+    body = request.get_json(silent=True)
+    content = body.get(part_of(str(body.get("type")))) if isinstance(body, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _bring_files() -> None:
+    body = request.get_json(silent=True)
+    channel_id = body.get("channel_id") if isinstance(body, dict) else None
+    if isinstance(channel_id, int):
+        single_messages.bring_files(workspace_id(), channel_id, raw_content())
+
+
 @blueprint.post("")
-@idempotent("messages")
+@idempotent("messages", before=_bring_files)
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(202, QueuedMessageSchema)
 @blueprint.alt_response(
@@ -41,7 +56,8 @@ def send(body: dict[str, Any]) -> Message:
 @blueprint.get("/<int:message_id>")
 @blueprint.response(200, MessageSchema)
 def show(message_id: int) -> SimpleNamespace:
-    """Get a ledger entry: its state, when it got there, every attempt, the error in plain words and Meta's pricing."""
+    """Get a ledger entry: its state and times, every attempt, the error in plain words, its file and Meta's pricing."""
     message = messages.get_message(workspace_id(), message_id)
     columns = {column.key: getattr(message, column.key) for column in Message.__table__.columns}
-    return SimpleNamespace(**columns, attempts=messages.list_attempts(message))
+    media = inbound_media.list_for_messages(workspace_id(), [message.id]).get(message.id)
+    return SimpleNamespace(**columns, attempts=messages.list_attempts(message), media=media)

@@ -45,6 +45,8 @@ def send() -> ResponseReturnValue:
         channel_id=channel.id,
         template_id=template.id,
         variables=_variables(template, body["body_parameters"], body["image_id"]),
+        # The first API sent one template in one language; whoever calls it expects just that.
+        one_language=True,
     )
     return jsonify(status="processing", broadcast_id=broadcast.id)
 
@@ -77,6 +79,7 @@ def create() -> ResponseReturnValue:
         template_id=template.id,
         audience={"phones": body["contacts"]},
         variables=_variables(template, None, None),
+        one_language=True,
     )
     return jsonify(broadcast_id=broadcast.id)
 

@@ -55,6 +55,7 @@ def read_form(form: Form) -> TemplateValues:
         cards=enough_cards(cards, types) if kind == CAROUSEL else cards,
         code=_code(form),
         samples={key.removeprefix(_SAMPLE): value for key, value in form.items() if key.startswith(_SAMPLE)},
+        translation_of=_id(form.get("translation_of", "")),
     )
 
 

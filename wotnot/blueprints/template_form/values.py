@@ -39,8 +39,9 @@ class TemplateValues:
     """What is in the form, just as it was typed; of every kind of message, also of those that are not shown.
 
     `samples` is by variable key, `header_file_id` a file of the library. `card_buttons` are the types of the buttons that each
-    card has. `template_id` is the template that is being edited, nothing for a new one. `left_out` says in words what of a
-    template the form cannot show, `asked_again` which of its samples have to be chosen or written again.
+    card has. `template_id` is the template that is being edited, nothing for a new one. `translation_of` is the template whose
+    message this is in another language; it fixes the name and the account. `left_out` says in words what of a template the
+    form cannot show, `asked_again` which of its samples have to be chosen or written again.
     """
 
     template_id: str = ""
@@ -63,6 +64,7 @@ class TemplateValues:
     samples: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     asked_again: tuple[str, ...] = ()
+    translation_of: str = ""
 
     @classmethod
     def from_library(cls, template: LibraryTemplate, channel_id: str = "") -> "TemplateValues":

@@ -1,20 +1,26 @@
 """Gemini through google-generativeai. Sources: the package's version 0.8.6 and Google's REST reference v1beta."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wotnot.services.ai.errors import AiFault, FaultKind, kind_of_status
-from wotnot.services.ai.wire import Progress, Request, TextSink, Written, run_bounded
+from wotnot.services.ai.wire import Progress, Request, Stream, ToolCall, Turn, Written, run_bounded
 
 _ROLES = {"user": "user", "model": "model"}
 _SCHEMA_WORDS = {"type", "format", "description", "nullable", "enum", "properties", "required", "items"}
 _FINISHED, _TOO_LONG = "STOP", "MAX_TOKENS"
+_FAULTS = {
+    _TOO_LONG: FaultKind.LONG,
+    "FINISH_REASON_UNSPECIFIED": FaultKind.CUT,
+    "MALFORMED_FUNCTION_CALL": FaultKind.BROKEN,
+}
 
 
-def write(request: Request, *, on_text: TextSink | None = None, seconds: float = 45.0) -> Written:
-    """Have Gemini write; with `on_text` piece by piece. Takes `seconds` at most. Raises AiFault."""
+def stream(request: Request, *, seconds: float = 45.0, wants_text: bool = True) -> Stream:
+    """Have Gemini write, piece by piece if `wants_text`. Takes `seconds` at most. Raises AiFault."""
     load()
-    return run_bounded(lambda progress: _call(request, progress), on_text, seconds)
+    return run_bounded(lambda progress: _call(request, progress), wants_text=wants_text, seconds=seconds)
 
 
 def load() -> Any:
@@ -89,38 +95,67 @@ def _ask(client: Any, request: Request, progress: Progress, options: dict[str, A
     config: dict[str, Any] = {"max_output_tokens": request.max_tokens}
     if request.json_schema is not None:
         config |= {"response_mime_type": "application/json", "response_schema": _plain_schema(request.json_schema)}
-    contents = [{"role": _ROLES[turn.role], "parts": [turn.text]} for turn in request.turns]
     answer = model.generate_content(
-        contents, generation_config=config, stream=progress.wants_text, request_options=options
+        [{"role": _ROLES[turn.role], "parts": _parts(turn)} for turn in request.turns],
+        generation_config=config,
+        stream=progress.wants_text,
+        request_options=options,
+        **_tools(request),
     )
-    pieces = []
+    pieces: list[str] = []
+    calls: list[ToolCall] = []
     for chunk in answer if progress.wants_text else (answer,):
-        piece = _text_of(chunk)
+        parts = chunk.candidates[0].content.parts if chunk.candidates else ()
+        piece = "".join(part.text for part in parts)  # the library's own `.text` raises where there is none
+        calls += _calls_in(parts, len(calls))
         pieces.append(piece)
         progress.say(piece)
-    return _finish(answer, "".join(pieces))
+    return _finish(answer, "".join(pieces), calls)
 
 
-def _text_of(chunk: Any) -> str:
-    """The text of an answer or a piece of one; the library's own `.text` raises where there is none."""
-    parts = chunk.candidates[0].content.parts if chunk.candidates else ()
-    return "".join(part.text for part in parts)
+def _tools(request: Request) -> dict[str, Any]:
+    """The tools as arguments of the call. A function that takes nothing must have no parameters at all."""
+    if not request.tools:
+        return {}
+    functions = [
+        {"name": tool.name, "description": tool.description}
+        | ({"parameters": _plain_schema(tool.parameters)} if tool.parameters.get("properties") else {})
+        for tool in request.tools
+    ]
+    mode = {"function_calling_config": {"mode": "auto" if request.may_call else "none"}}
+    return {"tools": [{"function_declarations": functions}], "tool_config": mode}
 
 
-def _finish(answer: Any, text: str) -> Written:
+def _parts(turn: Turn) -> list[Any]:
+    """What was said, asked for and answered, as Google's parts."""
+    from google.ai import generativelanguage as parts
+
+    said: list[Any] = [turn.text] if turn.text or not (turn.calls or turn.results) else []
+    said += [parts.FunctionCall(name=call.name, args=dict(call.arguments or {})) for call in turn.calls]
+    # As text: Google's own kind of object makes 4711 a 4711.0 and forgets what came first.
+    said += [parts.FunctionResponse(name=result.call.name, response={"result": result.json}) for result in turn.results]
+    return said
+
+
+def _calls_in(parts: Sequence[Any], known: int) -> list[ToolCall]:
+    """The tools asked for, with ids of ours: Google matches answers by name and order."""
+    asked = [part.function_call for part in parts if part.function_call.name]
+    return [
+        ToolCall(f"call-{known + index}", call.name, type(call).to_dict(call).get("args") or {})
+        for index, call in enumerate(asked)
+    ]
+
+
+def _finish(answer: Any, text: str, calls: Sequence[ToolCall]) -> Written:
     if answer.prompt_feedback.block_reason:
         raise AiFault(FaultKind.BLOCKED, answer.prompt_feedback.block_reason.name)
     if not answer.candidates:
         raise AiFault(FaultKind.BROKEN, "no candidates")
     finish = answer.candidates[0].finish_reason.name
-    if finish == _TOO_LONG:
-        raise AiFault(FaultKind.LONG)
-    if finish == "FINISH_REASON_UNSPECIFIED":
-        raise AiFault(FaultKind.CUT)
     if finish != _FINISHED:
-        raise AiFault(FaultKind.BLOCKED, finish)
+        raise AiFault(_FAULTS.get(finish, FaultKind.BLOCKED), finish)
     usage = answer.usage_metadata
-    return Written(text, usage.prompt_token_count, usage.candidates_token_count, None, finish.lower())
+    return Written(text, usage.prompt_token_count, usage.candidates_token_count, None, finish.lower(), calls)
 
 
 def _fault_of(error: Exception, kind: FaultKind) -> AiFault:
@@ -130,7 +165,7 @@ def _fault_of(error: Exception, kind: FaultKind) -> AiFault:
     return AiFault(kind_of_status(int(status), words) if is_refusal and status else kind, words)
 
 
-def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def _plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` with only the words that Gemini's Schema knows; it raises on any other."""
     plain = {key: value for key, value in schema.items() if key in _SCHEMA_WORDS}
     if isinstance(plain.get("properties"), dict):

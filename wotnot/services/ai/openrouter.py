@@ -1,18 +1,21 @@
 """OpenRouter, and every server that speaks OpenAI's protocol, through openai. Source: the package and OpenRouter's reference."""
 
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wotnot.services.ai.errors import AiFault, FaultKind, kind_of_status
-from wotnot.services.ai.wire import Progress, Request, TextSink, Written, run_bounded
+from wotnot.services.ai.wire import Progress, Request, Stream, Tool, ToolCall, Turn, Written, run_bounded
 
 _ROLES = {"user": "user", "model": "assistant"}
+_CHOICES = {True: "auto", False: "none"}
 _MICROS = 1_000_000
 
 
-def write(request: Request, *, on_text: TextSink | None = None, seconds: float = 45.0) -> Written:
-    """Have the model write; with `on_text` piece by piece. Takes `seconds` at most. Raises AiFault."""
+def stream(request: Request, *, seconds: float = 45.0, wants_text: bool = True) -> Stream:
+    """Have the model write, piece by piece if `wants_text`. Takes `seconds` at most. Raises AiFault."""
     load()
-    return run_bounded(lambda progress: _call(request, progress), on_text, seconds)
+    return run_bounded(lambda progress: _call(request, progress), wants_text=wants_text, seconds=seconds)
 
 
 def load() -> Any:
@@ -62,18 +65,45 @@ def _ask(client: Any, request: Request, progress: Progress) -> Written:
 
 
 def _post(client: Any, request: Request, progress: Progress, *, with_schema: bool) -> Written:
-    messages = [{"role": "system", "content": request.system}] if request.system else []
-    messages += [{"role": _ROLES[turn.role], "content": turn.text} for turn in request.turns]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": request.system}] if request.system else []
+    for turn in request.turns:
+        messages += _messages(turn)
     body: dict[str, Any] = {"model": request.model, "messages": messages, "max_tokens": request.max_tokens}
     if with_schema:
         shape = {"name": "answer", "strict": True, "schema": request.json_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": shape}
+    if request.tools:
+        body |= {"tools": [_function(tool) for tool in request.tools], "tool_choice": _CHOICES[request.may_call]}
     if progress.wants_text:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     answer = client.with_options(timeout=progress.seconds_left).chat.completions.create(**body)
     if progress.wants_text:
         return _read_stream(answer, progress)
     return _read_whole(answer)
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+    }
+
+
+def _messages(turn: Turn) -> list[dict[str, Any]]:
+    """A turn as OpenAI's messages: each tool's answer is one of its own."""
+    if turn.results:
+        return [{"role": "tool", "tool_call_id": result.call.id, "content": result.json} for result in turn.results]
+    message: dict[str, Any] = {"role": _ROLES[turn.role], "content": turn.text}
+    if turn.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _packed(call)}}
+            for call in turn.calls
+        ]
+    return [message]
+
+
+def _packed(call: ToolCall) -> str:
+    return json.dumps(dict(call.arguments or {}), ensure_ascii=False)
 
 
 def _read_whole(answer: Any) -> Written:
@@ -85,11 +115,14 @@ def _read_whole(answer: Any) -> Written:
     _check_finish(choice.finish_reason)
     if getattr(choice.message, "refusal", None):
         raise AiFault(FaultKind.BLOCKED, str(choice.message.refusal)[:300])
-    return _written(choice.message.content or "", answer.usage, choice.finish_reason)
+    calls = _Calls()
+    calls.take(choice.message.tool_calls or ())
+    return _written(choice.message.content or "", answer.usage, choice.finish_reason, calls.whole())
 
 
 def _read_stream(chunks: Any, progress: Progress) -> Written:
     pieces: list[str] = []
+    calls = _Calls()
     finish, usage = None, None
     for chunk in chunks:
         usage = chunk.usage or usage
@@ -100,10 +133,42 @@ def _read_stream(chunks: Any, progress: Progress) -> Written:
         choice = chunk.choices[0]
         finish = choice.finish_reason or finish
         piece = (choice.delta.content if choice.delta else None) or ""
+        calls.take((choice.delta.tool_calls if choice.delta else None) or ())
         pieces.append(piece)
         progress.say(piece)
     _check_finish(finish)  # a connection that was closed early raises nothing, it only lacks this
-    return _written("".join(pieces), usage, str(finish))
+    return _written("".join(pieces), usage, str(finish), calls.whole())
+
+
+class _Calls:
+    """Tools that are asked for, put together from their pieces: the first has id and name, the others go on with the text."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[str]] = {}
+
+    def take(self, pieces: Iterable[Any]) -> None:
+        """Add what an answer or a piece of one says. A whole answer numbers nothing."""
+        for place, piece in enumerate(pieces):
+            index = getattr(piece, "index", None)
+            call = self._found.setdefault(place if index is None else index, ["", "", ""])
+            call[0] = piece.id or call[0]
+            if piece.function is not None:
+                call[1] = piece.function.name or call[1]
+                call[2] += piece.function.arguments or ""
+
+    def whole(self) -> list[ToolCall]:
+        """The calls, each with an id."""
+        return [
+            ToolCall(id_ or f"call-{at}", name, _read_arguments(text)) for at, (id_, name, text) in self._found.items()
+        ]
+
+
+def _read_arguments(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _check_finish(finish: str | None) -> None:
@@ -114,12 +179,12 @@ def _check_finish(finish: str | None) -> None:
         raise AiFault(kinds[finish])
 
 
-def _written(text: str, usage: Any, finish: str) -> Written:
+def _written(text: str, usage: Any, finish: str, calls: Sequence[ToolCall]) -> Written:
     cost = getattr(usage, "cost", None)
     micros = round(cost * _MICROS) if isinstance(cost, int | float) else None
     prompt = getattr(usage, "prompt_tokens", None) or 0
     answer = getattr(usage, "completion_tokens", None) or 0
-    return Written(text, prompt, answer, micros, finish)
+    return Written(text, prompt, answer, micros, finish, calls)
 
 
 def _fault_in_body(body: object, words: str) -> AiFault:

@@ -27,6 +27,7 @@ _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 # Seven digits or more with what people put between them: a phone number. Prices and dates have fewer, or letters between.
 _PHONE = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[\s().\-/\u2010-\u2015\u00a0]{0,3}\d){6,}(?!\w)")
 _DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})")
+_BODY_SO_FAR = re.compile(r'"body"\s*:\s*"((?:[^"\\]|\\.)*)')
 _FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
 
 _BUTTON = {
@@ -117,11 +118,19 @@ class UnreadableAnswer(ValueError):  # noqa: N818 — named for what it is
     """The answer is not the JSON that was asked for; the message says what is wrong with it."""
 
 
+def hide_contacts(text: str) -> str:
+    """`text` without anything that looks like an e-mail address or a phone number; each line is looked at alone."""
+    return "\n".join(_hide_in_line(line) for line in text.split("\n"))
+
+
+def _hide_in_line(line: str) -> str:
+    line = _EMAIL.sub("[e-mail]", line)
+    return _PHONE.sub(lambda match: match[0] if _DATE.fullmatch(match[0].strip()) else "[phone]", line)
+
+
 def scrub(text: str) -> str:
-    """`text` in one line, without anything that looks like an e-mail address or a phone number."""
-    line = _EMAIL.sub("[e-mail]", " ".join(text.split()))
-    line = _PHONE.sub(lambda match: match[0] if _DATE.fullmatch(match[0].strip()) else "[phone]", line)
-    return line[:_LONGEST_FIELD]
+    """The same in one line, and no longer than a field may be."""
+    return hide_contacts(" ".join(text.split()))[:_LONGEST_FIELD]
 
 
 def ask_for_variants(brief: Brief, count: int = VARIANTS_WANTED) -> str:
@@ -209,6 +218,21 @@ def read_drafts(text: str) -> list[Draft]:
     if not drafts:
         raise UnreadableAnswer('No variant has a "body".')
     return drafts
+
+
+def read_unfinished(text: str) -> list[str]:
+    """The bodies in an answer that is still being written, the last one as far as it is there."""
+    return [_unquote(found) for found in _BODY_SO_FAR.findall(text)]
+
+
+def _unquote(text: str) -> str:
+    """The inside of a JSON string, of which the last sign may be half there."""
+    try:
+        whole = str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        head, _, _ = text.rpartition("\\")
+        return _unquote(head)
+    return whole.encode(errors="ignore").decode()  # of an emoji outside the first 65,536 signs, one half may have come
 
 
 def braced(name: str) -> str:

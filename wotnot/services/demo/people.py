@@ -37,6 +37,7 @@ _MOBILES = {
     "NL": (("3161", "3162", "3164", "3165"), 7),
     "NG": (("234803", "234805", "234806", "234813"), 7),
 }
+_LANGUAGES = {"DE": "de", "NL": "nl", "GB": "en_GB"}
 _COUNTRIES, _WEIGHTS = ("ZA", "GB", "DE", "NL", "NG"), (70, 11, 8, 6, 5)
 _FAVOURITES = ("indoor plants", "succulents", "herbs", "orchids", "pots", "fruit trees")
 
@@ -58,6 +59,7 @@ class Person:
     tags: tuple[str, ...]
     consent: Consent
     age_days: float
+    language: str | None
 
 
 def make_people(count: int) -> list[Person]:
@@ -65,16 +67,17 @@ def make_people(count: int) -> list[Person]:
     dice = random.Random(SEED)
     people: dict[str, Person] = {}
     for phone, name, city in _KNOWN:
-        people[phone] = _person(dice, phone, name, city, Consent.OPTED_IN)
+        people[phone] = _person(dice, phone, name, ("ZA", city), Consent.OPTED_IN)
     while len(people) < count:
         country = dice.choices(_COUNTRIES, _WEIGHTS)[0]
         phone, name = _phone(dice, country), _name(dice, country)
         consent = dice.choices((Consent.UNKNOWN, Consent.OPTED_IN, Consent.OPTED_OUT), (34, 62, 4))[0]
-        people.setdefault(phone, _person(dice, phone, name, dice.choice(_CITIES[country]), consent))
+        people.setdefault(phone, _person(dice, phone, name, (country, dice.choice(_CITIES[country])), consent))
     return list(people.values())
 
 
-def _person(dice: random.Random, phone: str, name: str, city: str, consent: Consent) -> Person:
+def _person(dice: random.Random, phone: str, name: str, place: tuple[str, str], consent: Consent) -> Person:
+    country, city = place
     tags = [
         tag for tag, share in (("Newsletter", 0.68), ("VIP", 0.08), ("Workshop 2026", 0.13)) if dice.random() < share
     ]
@@ -84,7 +87,8 @@ def _person(dice: random.Random, phone: str, name: str, city: str, consent: Cons
     if dice.random() < 0.9:
         attributes["favourite"] = dice.choice(_FAVOURITES)
     email = f"{_plain(name)}@example.com" if dice.random() < 0.8 else ""
-    return Person(phone, name, email, attributes, tuple(tags), consent, dice.triangular(1, 400, 40))
+    age_days = dice.triangular(1, 400, 40)
+    return Person(phone, name, email, attributes, tuple(tags), consent, age_days, _LANGUAGES.get(country))
 
 
 def _name(dice: random.Random, country: str) -> str:

@@ -35,6 +35,27 @@ SPRING_OFFER: dict[str, Any] = {
         },
     ],
 }
+# For those of the customers who read German; everybody else gets the one above.
+SPRING_OFFER_IN_GERMAN: dict[str, Any] = {
+    "name": "spring_offer",
+    "language": "de",
+    "category": "MARKETING",
+    "components": [
+        {
+            "type": "BODY",
+            "text": "Hallo {{1}} 🌱 Der Frühling ist da: *{{2}} Rabatt* auf {{3}} bis Sonntag. Bis bald im Laden!",
+            "example": {"body_text": [["Jürgen", "20 %", "Zimmerpflanzen"]]},
+        },
+        {"type": "FOOTER", "text": "Mit STOP abbestellen"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "URL", "text": "Zu den Angeboten", "url": "https://casaverde.example/spring"},
+                {"type": "QUICK_REPLY", "text": "Nichts für mich"},
+            ],
+        },
+    ],
+}
 # The sandbox leaves a name with "wait" in review.
 WAITING_LIST: dict[str, Any] = {
     "name": "waiting_list",

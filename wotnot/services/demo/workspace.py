@@ -41,7 +41,7 @@ from wotnot.services import (
 )
 from wotnot.services.demo.ledger import Recipient, Sending, past_messages
 from wotnot.services.demo.people import SEED, Person, make_people
-from wotnot.services.demo.words import ORDER_UPDATE, REPLIES, SPRING_OFFER, WAITING_LIST
+from wotnot.services.demo.words import ORDER_UPDATE, REPLIES, SPRING_OFFER, SPRING_OFFER_IN_GERMAN, WAITING_LIST
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
@@ -108,11 +108,12 @@ def _set_up(workspace_id: int) -> _Made:
     channel = sandbox_number.connect_sandbox(workspace_id)
     channel_id, phone_number_id = channel.id, channel.phone_number_id
     message_templates.sync_templates(workspace_id, channel_id)
-    rows = db.session.scalars(select(Template).where(Template.workspace_id == workspace_id))
+    rows = db.session.scalars(select(Template).where(Template.workspace_id == workspace_id)).all()
     templates = {template.name: template.id for template in rows}
-    for draft in (ORDER_UPDATE, SPRING_OFFER, WAITING_LIST):
+    known = {(template.name, template.language) for template in rows}
+    for draft in (ORDER_UPDATE, SPRING_OFFER, SPRING_OFFER_IN_GERMAN, WAITING_LIST):
         # A sandbox that was kept while the database was emptied has them already.
-        if draft["name"] not in templates:
+        if (draft["name"], draft["language"]) not in known:
             message_templates.create_template(workspace_id, channel_id=channel_id, **draft)
     return _Made(workspace_id, channel_id, phone_number_id, templates, random.Random(SEED))
 
@@ -126,6 +127,7 @@ def _add_people(made: _Made) -> list[tuple[Recipient, tuple[str, ...]]]:
             "phone": person.phone,
             "name": person.name,
             "email": person.email,
+            "language": person.language,
             "attributes": person.attributes,
             "consent": person.consent,
             "created_at": now - timedelta(days=person.age_days),

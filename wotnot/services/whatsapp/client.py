@@ -5,18 +5,19 @@ second. Source for paths and fields: Meta's WhatsApp Business Platform reference
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import quote
 
 import requests
 
-from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault, parse_fault
+from wotnot.services.whatsapp.downloads import CONNECT_SECONDS, READ_SECONDS, Download, open_download, unreachable
+from wotnot.services.whatsapp.errors import ErrorKind, GraphError, parse_fault
+from wotnot.services.whatsapp.multipart import MultipartBody
 
 Json = dict[str, Any]
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 25.0
 UPLOAD_ATTEMPTS = 3
 PAGE_SIZE = 100
 # 6,000 templates is the most an account may have; a server that pages on for ever is cut off.
@@ -128,10 +129,11 @@ class GraphClient:
         """Post what `payloads.read_receipt` made."""
         self._post(phone_number_id, "messages", json=receipt)
 
-    def upload_media(self, phone_number_id: str, file: IO[bytes], filename: str, mime_type: str) -> str:
-        """Upload a file and answer its media id, good for 30 days on this number."""
+    def upload_media(self, phone_number_id: str, file: IO[bytes], filename: str, mime_type: str, size: int) -> str:
+        """Upload a file of `size` bytes and answer its media id, good for 30 days on this number."""
         form = {"messaging_product": "whatsapp", "type": mime_type}
-        answer = self._post(phone_number_id, "media", data=form, files={"file": (filename, file, mime_type)})
+        body = MultipartBody(form, file, filename, mime_type, size)
+        answer = self._post(phone_number_id, "media", data=body, headers={"Content-Type": body.content_type})
         return str(answer.get("id", ""))
 
     def upload_sample(self, app_id: str, file: IO[bytes], filename: str, mime_type: str, size: int) -> str:
@@ -159,6 +161,13 @@ class GraphClient:
     def get_media(self, media_id: str) -> Json:
         """Where a file can be fetched for the next five minutes: url, mime_type, sha256, file_size."""
         return self._get(media_id)
+
+    def open_media(self, address: str, *, seconds: float) -> AbstractContextManager[Download]:
+        """The content behind the `url` of `get_media`, as a stream that has to end within `seconds`.
+
+        Raises GraphError for an answer that is no file and UntrustedAddressError; reading raises GraphError.
+        """
+        return open_download(self._http, address, self._root, seconds=seconds)
 
     # ------------------------------------------------------------ plumbing
 
@@ -189,7 +198,7 @@ class GraphClient:
                 method, address, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, **kwargs
             )
         except requests.RequestException as error:
-            raise GraphError(_unreachable(error)) from error
+            raise GraphError(unreachable(error)) from error
         return _document(response)
 
 
@@ -218,19 +227,6 @@ def _document(response: requests.Response) -> Json:
     if not isinstance(document, dict):
         raise GraphError(parse_fault(response.status_code, b""))
     return document
-
-
-def _unreachable(error: requests.RequestException) -> GraphFault:
-    # The exception's own text may hold the address with a token in it, so only its kind is told.
-    return GraphFault(
-        code=None,
-        subcode=None,
-        title="Meta could not be reached",
-        details=f"No answer ({type(error).__name__})",
-        http_status=0,
-        kind=ErrorKind.TRANSIENT,
-        advice="Check the connection to the internet and try again in a moment.",
-    )
 
 
 def _next_cursor(page: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 Component = Mapping[str, Any]  # from outside: its members may be anything
 
-VARIABLE = re.compile(r"\{\{\s*([^{}\s][^{}]*?)\s*\}\}")
+# Nobody's variable is that long; without a bound a number of thousands of digits would be taken for one.
+VARIABLE = re.compile(r"\{\{\s*([^{}\s][^{}]{0,199}?)\s*\}\}")
 MEDIA_FORMATS = ("IMAGE", "VIDEO", "DOCUMENT")
 LOCATION_FACTS = ("latitude", "longitude", "place", "address")
 

@@ -25,6 +25,7 @@ from wotnot.services.whatsapp.components import (
 )
 
 __all__ = [
+    "FILENAME",
     "CompiledTemplate",
     "FilledTemplate",
     "MissingVariable",
@@ -45,6 +46,9 @@ Json = dict[str, Any]
 # Meta refuses line breaks, tabs and more than four spaces in a row inside a value (132012, 132018).
 _UNCLEAN = re.compile(r"\s*[\n\r\t\v\f\x00\x85\u2028\u2029]\s*| {4,}")
 _SUSPICIOUS = re.compile(r"[\n\r\t\v\f\x00\x85\u2028\u2029]| {4}")
+
+# Beside a document's key: the name that people see, without which WhatsApp writes "Untitled".
+FILENAME = ".filename"
 
 _FURTHEST = {"latitude": 90.0, "longitude": 180.0}
 _KNOWN_HEADERS = {"", "TEXT", "LOCATION", *MEDIA_FORMATS}
@@ -68,9 +72,10 @@ class UnsupportedTemplate(ValueError):  # noqa: N818
 class _Parameter:
     keys: tuple[str, ...]
     build: Callable[..., Json]
+    optional: tuple[str, ...] = ()
 
     def fill(self, values: Mapping[str, str]) -> Json:
-        return self.build(*(values[key] for key in self.keys))
+        return self.build(*(values[key] for key in self.keys), *(values.get(key, "") for key in self.optional))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ class CompiledTemplate:
     _parts: tuple[_Part | _Carousel, ...]
 
     def payload(self, values: Mapping[str, str]) -> Json:
-        """The `template` object of a message. `values` by variable key; superfluous ones are ignored.
+        """The `template` object of a message. `values` by variable key; superfluous ones are ignored. A document is shown
+        under the name that stands under `<its key>.filename`, if there is one.
 
         Raises MissingVariable naming every variable whose value is absent, blank, or no number or moment where one is due.
         """
@@ -111,6 +117,7 @@ class CompiledTemplate:
         missing = [key for key, value in cleaned.items() if not value or not is_fitting(key, value)]
         if missing:
             raise MissingVariable(missing)
+        cleaned |= {key: clean_value(value) for key, value in values.items() if key.endswith(FILENAME)}
         template: Json = {"name": self.name, "language": {"code": self.language}}
         if self._parts:
             template["components"] = [part.fill(cleaned) for part in self._parts]
@@ -150,7 +157,10 @@ def _compile_parts(components: Sequence[Component], parameter_format: str, prefi
 
 
 def _with_prefix(part: _Part, prefix: str) -> _Part:
-    keyed = (_Parameter(tuple(prefix + key for key in one.keys), one.build) for one in part.parameters)
+    keyed = (
+        _Parameter(tuple(prefix + key for key in one.keys), one.build, tuple(prefix + key for key in one.optional))
+        for one in part.parameters
+    )
     return _Part(part.head, tuple(keyed), part.fixed)
 
 
@@ -213,6 +223,8 @@ def _header_part(keys: list[str], header: Component, *, named: bool) -> _Part | 
     shape = text_of(header, "format").upper()
     if not keys:
         return None
+    if shape == "DOCUMENT":
+        return _Part({"type": "header"}, (_Parameter((keys[0],), _document, (keys[0] + FILENAME,)),))
     if shape in MEDIA_FORMATS:
         return _Part({"type": "header"}, (_Parameter((keys[0],), _media_builder(shape.lower())),))
     if shape == "LOCATION":
@@ -255,6 +267,11 @@ def _text_builder(key: str, *, named: bool) -> Callable[[str], Json]:
 
 def _media_builder(kind: str) -> Callable[[str], Json]:
     return lambda value: {"type": kind, kind: media_source(value)}
+
+
+def _document(value: str, filename: str) -> Json:
+    named = {"filename": filename} if filename else {}
+    return {"type": "document", "document": {**media_source(value), **named}}
 
 
 def _coupon(value: str) -> Json:

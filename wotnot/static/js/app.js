@@ -1,4 +1,5 @@
 // Everything a page may need; each module looks for its own attributes and does nothing where there are none.
+import { startAssistant } from "./assistant.js";
 import { startCharts } from "./charts.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
@@ -9,6 +10,7 @@ import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
 import { startPreview } from "./preview.js";
+import { startStreams } from "./stream.js";
 import { startToasts } from "./toasts.js";
 
 // The token travels with every request htmx makes, so that a fragment needs no hidden field.
@@ -17,6 +19,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startCharts, startHere, startLive]) {
+for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startCharts, startHere, startLive, startStreams, startAssistant]) {
   start();
 }

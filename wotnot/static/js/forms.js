@@ -27,7 +27,8 @@ function makeIdle(button) {
   button.removeAttribute("aria-disabled");
 }
 
-function release(form) {
+/** Let a form be sent again, its button idle. */
+export function release(form) {
   delete form.dataset.sent;
   for (const button of form.ownerDocument.querySelectorAll('[aria-busy="true"]')) {
     if (button.form === form) makeIdle(button);
@@ -161,6 +162,14 @@ function onInput(event) {
   if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
 }
 
+// Enter in a field that has a button of its own presses that one, not the form's first.
+function onEnter(event) {
+  const button = event.key === "Enter" && event.target.dataset?.enter;
+  if (!button) return;
+  event.preventDefault();
+  document.getElementById(button)?.click();
+}
+
 function askBeforeLeaving(event) {
   if ([...document.querySelectorAll("form[data-guard]")].some((form) => form.wnDirty)) event.preventDefault();
 }
@@ -169,6 +178,7 @@ function askBeforeLeaving(event) {
 export function startForms() {
   document.addEventListener("submit", onSubmit, true);
   document.addEventListener("input", onInput);
+  document.addEventListener("keydown", onEnter);
   document.addEventListener("change", (event) => {
     const box = event.target.closest("[data-upload]");
     if (box) showFile(box, event.target);

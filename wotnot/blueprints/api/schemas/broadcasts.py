@@ -17,9 +17,15 @@ _AUDIENCE = {
 }
 _NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids or phones.")
 _VARIABLES = {
-    "example": {"1": {"field": "name", "fallback": "there"}, "2": {"text": "20%"}},
+    "example": {"1": {"field": "name", "fallback": "there"}, "header.image": {"file_id": 12}},
     "description": 'Template variable → `{"text": "…"}`, or `{"field": "…", "fallback": "…"}` where the field is name, '
-    "first_name, email, phone or a custom attribute. Who has no value and no fallback is left out.",
+    "first_name, email, phone or a custom attribute. Who has no value and no fallback is left out. For the picture, video "
+    'or document of a header, also on a card, `{"file_id": …}` of `/media`; else the address of a file, or an id from '
+    "Meta's media upload, as its text.",
+}
+_ONE_LANGUAGE = {
+    "description": "True sends everybody the template as it is. Else each contact gets the approved translation of the same "
+    "name and variables in their own language, where there is one."
 }
 _SCHEDULED = {"example": "2026-11-27T09:00:00+02:00", "description": "With an offset. Without it a draft is made."}
 
@@ -35,6 +41,7 @@ class CreateBroadcastSchema(RequestSchema):
         load_default=dict, keys=fields.String(), metadata={"example": {"tags": ["Staff"]}}
     )
     variables = fields.Dict(load_default=dict, keys=fields.String(), metadata=_VARIABLES)
+    one_language = fields.Boolean(load_default=False, metadata=_ONE_LANGUAGE)
     scheduled_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata=_SCHEDULED)
 
 
@@ -47,6 +54,7 @@ class ChangeBroadcastSchema(RequestSchema):
     audience = fields.Dict(keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(keys=fields.String())  # type: ignore[assignment]  # as above
     variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
+    one_language = fields.Boolean(metadata=_ONE_LANGUAGE)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
 
     @validates_schema
@@ -107,12 +115,27 @@ class BroadcastSchema(Schema):
     )
 
 
+class LanguageCountsSchema(Schema):
+    """The messages in one language."""
+
+    language = fields.String(metadata={"example": "pt_BR"})
+    template_id = fields.Integer()
+    messages = fields.Integer(metadata={"description": "All of them, whatever became of them."})
+    funnel = fields.Dict(attribute="counts.funnel", keys=fields.String(), values=fields.Integer())
+    states = fields.Dict(attribute="counts.states", keys=fields.String(), values=fields.Integer())
+
+
 class BroadcastDetailSchema(BroadcastSchema):
-    """With what it was made from."""
+    """With what it was made from, and its counts by language."""
 
     audience = fields.Dict(attribute="broadcast.audience")
     exclude = fields.Dict(attribute="broadcast.exclude")  # type: ignore[assignment]  # as above
     variables = fields.Dict(attribute="broadcast.variables")
+    one_language = fields.Boolean(attribute="broadcast.one_language")
+    languages = fields.List(
+        fields.Nested(LanguageCountsSchema),
+        metadata={"description": "The most used first; empty before the list of people is made."},
+    )
 
 
 class RetriedSchema(Schema):
@@ -133,6 +156,7 @@ class BroadcastMessageSchema(Schema):
     replied = fields.Boolean()
     wamid = fields.String(allow_none=True)
     attempt = fields.Integer()
+    language = fields.String(allow_none=True, metadata={"description": "Of the translation that they get."})
     skip_reason = fields.String(allow_none=True)
     error = fields.Method("get_error", metadata={"description": "code, title and advice, or null."})
     queued_at = fields.AwareDateTime()

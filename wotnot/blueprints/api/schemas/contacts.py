@@ -27,6 +27,9 @@ class ContactSchema(Schema):
     )
     name = fields.String(metadata={"example": "Naledi Mokoena"})
     email = fields.String(metadata={"example": "naledi@example.com"})
+    language = fields.String(
+        allow_none=True, metadata={"example": "pt_BR", "description": "Broadcasts go out in it where a translation is."}
+    )
     tags = fields.List(fields.String(), metadata={"example": ["VIP"]})
     attributes = fields.Dict(keys=fields.String(), metadata={"example": _ATTRIBUTES})
     consent = fields.Enum(Consent, by_value=True, metadata={"description": "Who opted out is never messaged."})
@@ -36,6 +39,10 @@ class ContactSchema(Schema):
 
 class _ContactBodySchema(RequestSchema):
     email = fields.String(metadata={"example": "naledi@example.com"})
+    language = fields.String(
+        allow_none=True,
+        metadata={"example": "pt_BR", "description": "A code or a name, such as German or Deutsch; null forgets it."},
+    )
     tags = fields.List(fields.String(), metadata={"example": ["VIP"]})
     attributes = fields.Dict(keys=fields.String(), metadata={"example": _ATTRIBUTES})
     country = fields.String(
@@ -43,6 +50,11 @@ class _ContactBodySchema(RequestSchema):
         metadata={"example": "ZA", "description": "Of a number without country code; by default the workspace's."},
     )
     consent = fields.Enum(Consent, by_value=True)
+
+    @post_load
+    def _forget_language(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        """To the service null would mean "leave it"."""
+        return data | ({"language": data["language"] or ""} if "language" in data else {})
 
 
 class CreateContactSchema(_ContactBodySchema):
@@ -57,7 +69,7 @@ class ReplaceContactSchema(CreateContactSchema):
 
     @post_load
     def _fill(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
-        return {"name": "", "email": "", "tags": [], "attributes": {}} | data
+        return {"name": "", "email": "", "language": "", "tags": [], "attributes": {}} | data
 
 
 class ChangeContactSchema(_ContactBodySchema):
@@ -109,7 +121,8 @@ class ImportOptionsSchema(RequestSchema):
     mapping = fields.Dict(
         keys=fields.String(),
         metadata={
-            "description": "JSON: column → phone, name, first_name, last_name, email, tags, attribute:<name> or null. "
+            "description": "JSON: column → phone, name, first_name, last_name, email, language, tags, "
+            "attribute:<name> or null. "
             "By default columns are recognised by their names.",
             "example": {"Cell": "phone", "Town": "attribute:City"},
         },

@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from wotnot.blueprints.api.schemas import CursorArgs
-from wotnot.models import MediaKind
+from wotnot.models import MediaKind, MediaOrigin
 
 _KINDS = [kind.value for kind in MediaKind]
 
@@ -15,6 +15,7 @@ class MediaSchema(Schema):
     kind = fields.String(
         metadata={"example": "image", "enum": _KINDS, "description": "Read from the content, not from the name."}
     )
+    origin = fields.Enum(MediaOrigin, by_value=True, metadata={"description": "inbound: a person sent it to you."})
     filename = fields.String(metadata={"example": "spring.jpg"})
     mime_type = fields.String(metadata={"example": "image/jpeg"})
     size_bytes = fields.Integer(metadata={"example": 48210})
@@ -37,5 +38,11 @@ class UploadMediaSchema(Schema):
 class MediaArgs(CursorArgs):
     """Which files."""
 
+    origin = fields.Enum(
+        MediaOrigin,
+        by_value=True,
+        load_default=MediaOrigin.LIBRARY,
+        metadata={"description": "Your library, or what people sent to you."},
+    )
     kind = fields.String(load_default=None, validate=validate.OneOf(_KINDS), metadata={"example": "image"})
     search = fields.String(load_default=None, metadata={"description": "A part of the name."})

@@ -9,16 +9,37 @@ from wotnot.services.single_messages import MAX_CAPTION, MAX_TEXT, MEDIA_TYPES, 
 from wotnot.services.whatsapp.errors import plain_words
 
 
+class VariableField(fields.Field[str | dict[str, int]]):
+    """A text, or a file of the library for the picture, video or document of a header."""
+
+    def _deserialize(self, value: Any, *_: object, **__: object) -> str | dict[str, int]:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict) and set(value) == {"file_id"} and type(value["file_id"]) is int:
+            return value
+        raise ValidationError('Give a text, or for a header a file of `/media`: {"file_id": 12}.')
+
+
 class TemplatePartSchema(RequestSchema):
     """Which template, with which values."""
 
     name = fields.String(required=True, metadata={"example": "order_update"})
-    language = fields.String(load_default=None, allow_none=True, metadata={"example": "en"})
+    language = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata={"example": "en", "description": "Without it the contact's own, where the template has several."},
+    )
     variables = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
+        values=VariableField(
+            metadata={"oneOf": [{"type": "string"}, {"type": "object", "properties": {"file_id": {"type": "integer"}}}]}
+        ),
         load_default=dict,
-        metadata={"example": {"1": "Naledi", "2": "CV-1042"}},
+        metadata={
+            "example": {"1": "Naledi", "header.image": {"file_id": 12}},
+            "description": "Variable → text. For the picture, video or document of a header also a file of `/media`, "
+            "or as a text the address of one or an id from Meta's media upload.",
+        },
     )
 
 
@@ -92,10 +113,23 @@ class MessageSchema(AttemptSchema):
     direction = fields.String()
     type = fields.String()
     skip_reason = fields.String(allow_none=True)
+    media = fields.Method(
+        "get_media",
+        metadata={
+            "description": "The file of an inbound message: `state` waiting, kept or gone, `reason`, `file_id`; else null."
+        },
+    )
     price = fields.Method("get_price", metadata={"description": "Meta's pricing category and type once it told them."})
     attempts = fields.List(
         fields.Nested(AttemptSchema), metadata={"description": "In the same broadcast, first to last."}
     )
+
+    def get_media(self, entry: Any) -> dict[str, Any] | None:
+        """What has become of the file that a person sent."""
+        if entry.media is None:
+            return None
+        file_id = entry.media.file.id if entry.media.file else None
+        return {"state": entry.media.state.value, "reason": entry.media.reason, "file_id": file_id}
 
     def get_price(self, entry: Any) -> dict[str, Any] | None:
         """What Meta said about billing."""

@@ -1,0 +1,369 @@
+"""Conversations: the threads between our numbers and people, as a team works through them. Owns `conversations` and
+`conversation_events`; `services/inbound.py` moves a thread on when its person writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import cycle, islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true, tuple_
+from sqlalchemy.orm import joinedload
+
+from wotnot import clock
+from wotnot.errors import Invalid, NotFound
+from wotnot.extensions import db
+from wotnot.models import (
+    Contact,
+    ContactTag,
+    Conversation,
+    ConversationEvent,
+    ConversationState,
+    EventKind,
+    Member,
+    Message,
+    MessageText,
+    Tag,
+)
+from wotnot.services import events, presence, queue
+from wotnot.services.contact_lists import search_condition
+from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
+from wotnot.services.transaction import transaction
+from wotnot.services.whatsapp.wording import words_of
+
+LIST_TOPIC = "conversations"
+MAX_NOTE, MAX_LABEL, MAX_LABELS = 4_000, 40, 10
+MOST_COUNTED = 99
+"""A tab says "99+" beyond this, so that counting never walks a million threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails."""
+
+    state: ConversationState | None = None
+    assignee_id: int | None = None
+    unassigned: bool = False
+    unread: bool = False
+    label: str = ""
+    tag: str = ""
+    channel_id: int | None = None
+    search: str = ""
+
+
+def get_conversation(workspace_id: int, conversation_id: int) -> Conversation:
+    """A conversation with its contact. Raises NotFound."""
+    conversation = db.session.scalar(
+        select(Conversation)
+        .options(joinedload(Conversation.contact))
+        .where(Conversation.workspace_id == workspace_id, Conversation.id == conversation_id)
+        .execution_options(populate_existing=True)
+    )
+    if conversation is None:
+        raise NotFound("Conversation")
+    return conversation
+
+
+def list_conversations(
+    workspace_id: int, wanted: ConversationFilter, *, cursor: str | None = None, limit: int | None = 30
+) -> Page[Conversation]:
+    """Threads with their contacts, the last moved first. Raises Invalid for a cursor that is not ours."""
+    limit = clamp_limit(limit)
+    query = (
+        select(Conversation)
+        .options(joinedload(Conversation.contact))
+        .where(_condition(workspace_id, wanted), _after(cursor))
+        .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
+    )
+    rows = list(db.session.scalars(query.limit(limit + 1)))
+    more = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        more = encode_cursor(last.last_message_at.isoformat() if last.last_message_at else "", last.id)
+    return Page(rows[:limit], next_cursor=more)
+
+
+def count_conversations(workspace_id: int, views: dict[str, ConversationFilter]) -> dict[str, int]:
+    """How many threads each view holds, up to MOST_COUNTED + 1; one statement for all of them."""
+    counters = [
+        select(func.count()).select_from(_some(workspace_id, wanted)).scalar_subquery().label(name)
+        for name, wanted in views.items()
+    ]
+    return dict(db.session.execute(select(*counters)).one()._mapping)  # noqa: SLF001 — SQLAlchemy's public name
+
+
+def list_last_messages(conversations: Sequence[Conversation]) -> dict[int, Message]:
+    """The last message of each thread, by conversation id."""
+    wanted = {one.last_message_id: one.id for one in conversations if one.last_message_id}
+    found = db.session.scalars(select(Message).where(Message.id.in_(wanted)))
+    return {wanted[message.id]: message for message in found}
+
+
+def list_labels(workspace_id: int) -> list[str]:
+    """Every label in use, by name."""
+    names = select(func.unnest(Conversation.labels)).where(
+        Conversation.workspace_id == workspace_id, Conversation.labels != []
+    )
+    return sorted(set(db.session.scalars(names)), key=str.lower)
+
+
+def ensure_conversation(workspace_id: int, channel_id: int, contact_id: int) -> Conversation:
+    """The thread of a contact on one of our numbers, made when there is none yet: for writing to somebody first."""
+    key = {"workspace_id": workspace_id, "channel_id": channel_id, "contact_id": contact_id}
+    with transaction() as session:
+        session.execute(text(_ENSURE), key)
+        events.publish(workspace_id, LIST_TOPIC)
+        return session.execute(
+            select(Conversation).where(Conversation.channel_id == channel_id, Conversation.contact_id == contact_id)
+        ).scalar_one()
+
+
+def note_outbound(message: Message) -> None:
+    """Move the thread on by a message of ours. Joins the caller's transaction."""
+    with transaction() as session:
+        session.execute(
+            text(_OUTBOUND),
+            {
+                "workspace_id": message.workspace_id,
+                "channel_id": message.channel_id,
+                "contact_id": message.contact_id,
+                "message_id": message.id,
+                "at": message.created_at,
+            },
+        )
+        if words := words_of(message.type, message.content):
+            session.add(MessageText(message_id=message.id, workspace_id=message.workspace_id, words=words))
+        events.publish(message.workspace_id, LIST_TOPIC, f"contact:{message.contact_id}")
+
+
+def mark_read(workspace_id: int, conversation_id: int) -> Conversation:
+    """The team has seen all there is; the customer gets blue ticks for it soon."""
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        if conversation.unread_count or conversation.read_through is None:
+            conversation.unread_count = 0
+            conversation.read_through = _newest_inbound(conversation)
+            events.publish(workspace_id, LIST_TOPIC)
+            if conversation.read_through:
+                queue.enqueue("tell_read", conversation.id)
+    return conversation
+
+
+def assign(workspace_id: int, conversation_id: int, *, member_id: int | None, user_id: int | None) -> Conversation:
+    """Hand the thread to a member of the workspace, or to nobody. Raises NotFound, Invalid (not a member)."""
+    member = _member(workspace_id, member_id) if member_id is not None else None
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        if conversation.assignee_id != member_id:
+            conversation.assignee_id = member_id
+            _log(conversation, EventKind.ASSIGNED, user_id, member.user.name if member else "")
+    return conversation
+
+
+def assign_by_turns(workspace_id: int, conversation_id: int, *, user_id: int | None) -> Conversation:
+    """Hand the thread to whoever of those online waited longest for one. Raises NotFound, Invalid (nobody is online)."""
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        if not hand_out(workspace_id, [conversation_id], user_id=user_id):
+            raise Invalid({"member_id": "Nobody is online now. Choose a member yourself."})
+        db.session.refresh(conversation)
+    return conversation
+
+
+def hand_out(workspace_id: int, conversation_ids: Sequence[int], *, user_id: int | None = None) -> int:
+    """Give threads to the members online by turns, the longest idle first; answers how many. Joins the caller's transaction."""
+    here = presence.users_here(workspace_id)
+    if not here or not conversation_ids:
+        return 0
+    with transaction() as session:
+        members = session.scalars(
+            select(Member)
+            .where(Member.workspace_id == workspace_id, Member.user_id.in_(here))
+            .order_by(Member.assigned_at.asc().nulls_first(), Member.id)
+            .with_for_update(of=Member)
+        ).all()
+        if not members:
+            return 0
+        turns = list(islice(cycle(member.id for member in members), len(conversation_ids)))
+        given = {"ids": list(conversation_ids), "members": turns, "workspace_id": workspace_id, "user_id": user_id}
+        session.execute(text(_HAND_OUT), given)
+        events.publish(workspace_id, LIST_TOPIC)
+    return len(turns)
+
+
+def close(workspace_id: int, conversation_id: int, *, user_id: int | None) -> Conversation:
+    """Put the thread away; the next message of its person opens it again."""
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        if conversation.state is not ConversationState.CLOSED:
+            conversation.state = ConversationState.CLOSED
+            conversation.unread_count = 0
+            _log(conversation, EventKind.CLOSED, user_id)
+    return conversation
+
+
+def reopen(workspace_id: int, conversation_id: int, *, user_id: int | None) -> Conversation:
+    """Take a closed thread out again: open while its window is, else expired."""
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        if conversation.state is ConversationState.CLOSED:
+            is_open = is_window_open(conversation)
+            conversation.state = ConversationState.OPEN if is_open else ConversationState.EXPIRED
+            _log(conversation, EventKind.REOPENED, user_id)
+    return conversation
+
+
+def add_note(workspace_id: int, conversation_id: int, *, user_id: int | None, words: str) -> ConversationEvent:
+    """Keep a private note in the thread; it never leaves the team. Raises NotFound, Invalid."""
+    words = words.strip()
+    if not words or len(words) > MAX_NOTE:
+        raise Invalid({"note": f"Write 1 to {MAX_NOTE:,} characters."})
+    with transaction():
+        return _log(_locked(workspace_id, conversation_id), EventKind.NOTE, user_id, words)
+
+
+def set_labels(workspace_id: int, conversation_id: int, labels: Sequence[str]) -> Conversation:
+    """Give the thread exactly these labels; one that differs in case only is the same. Raises NotFound, Invalid."""
+    names: dict[str, str] = {}
+    for label in labels:
+        name = " ".join(label.split())
+        if name:
+            names.setdefault(name.lower(), name)
+    if len(names) > MAX_LABELS:
+        raise Invalid({"labels": f"At most {MAX_LABELS} labels."})
+    if any(len(name) > MAX_LABEL for name in names.values()):
+        raise Invalid({"labels": f"A label has at most {MAX_LABEL} characters."})
+    with transaction():
+        conversation = _locked(workspace_id, conversation_id)
+        conversation.labels = sorted(names.values(), key=str.lower)
+        events.publish(workspace_id, LIST_TOPIC, f"contact:{conversation.contact_id}")
+    return conversation
+
+
+def is_window_open(conversation: Conversation) -> bool:
+    """Whether free text may go out: the person wrote to this number within Meta's 24 hours."""
+    return conversation.window_expires_at is not None and conversation.window_expires_at > clock.now()
+
+
+def _condition(workspace_id: int, wanted: ConversationFilter) -> ColumnElement[bool]:
+    parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id]
+    if wanted.state is not None:
+        parts.append(Conversation.state == wanted.state)
+    if wanted.unassigned:
+        parts.append(Conversation.assignee_id.is_(None))
+    elif wanted.assignee_id is not None:
+        parts.append(Conversation.assignee_id == wanted.assignee_id)
+    if wanted.unread:
+        parts.append(Conversation.unread_count > 0)
+    if wanted.label:
+        parts.append(and_(Conversation.labels != [], Conversation.labels.contains([wanted.label])))
+    if wanted.channel_id is not None:
+        parts.append(Conversation.channel_id == wanted.channel_id)
+    if wanted.tag:
+        tagged = select(ContactTag.contact_id).join(Tag, Tag.id == ContactTag.tag_id)
+        tagged = tagged.where(Tag.workspace_id == workspace_id, func.lower(Tag.name) == wanted.tag.lower())
+        parts.append(Conversation.contact_id.in_(tagged))
+    if wanted.search.strip():
+        people = select(Contact.id).where(Contact.workspace_id == workspace_id, search_condition(wanted.search))
+        parts.append(Conversation.contact_id.in_(people))
+    return and_(*parts)
+
+
+def _after(cursor: str | None) -> ColumnElement[bool]:
+    if not cursor:
+        return true()
+    moment, number = decode_cursor(cursor, 2)
+    try:
+        behind = datetime.fromisoformat(moment), int(number)
+    except ValueError as error:
+        raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."}) from error
+    place = tuple_(Conversation.last_message_at, Conversation.id)
+    return or_(place < behind, Conversation.last_message_at.is_(None))
+
+
+def _some(workspace_id: int, wanted: ConversationFilter) -> Any:
+    few: Select[Any] = select(Conversation.id).where(_condition(workspace_id, wanted)).limit(MOST_COUNTED + 1)
+    return few.subquery()
+
+
+def _locked(workspace_id: int, conversation_id: int) -> Conversation:
+    conversation = db.session.scalar(
+        select(Conversation)
+        .where(Conversation.workspace_id == workspace_id, Conversation.id == conversation_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if conversation is None:
+        raise NotFound("Conversation")
+    return conversation
+
+
+def _member(workspace_id: int, member_id: int) -> Member:
+    member = db.session.scalar(
+        select(Member)
+        .options(joinedload(Member.user))
+        .where(Member.workspace_id == workspace_id, Member.id == member_id)
+    )
+    if member is None:
+        raise Invalid({"member_id": "This is not a member of the workspace."})
+    return member
+
+
+def _log(conversation: Conversation, kind: EventKind, user_id: int | None, words: str = "") -> ConversationEvent:
+    event = ConversationEvent(
+        workspace_id=conversation.workspace_id,
+        conversation_id=conversation.id,
+        user_id=user_id,
+        kind=kind,
+        text=words,
+    )
+    db.session.add(event)
+    db.session.flush()
+    events.publish(conversation.workspace_id, LIST_TOPIC, f"contact:{conversation.contact_id}")
+    return event
+
+
+def _newest_inbound(conversation: Conversation) -> int | None:
+    newest: int | None = db.session.scalar(
+        text(_NEWEST_INBOUND), {"contact": conversation.contact_id, "channel": conversation.channel_id}
+    )
+    return newest
+
+
+_ENSURE = """
+INSERT INTO conversations (workspace_id, channel_id, contact_id, state, last_message_at)
+VALUES (:workspace_id, :channel_id, :contact_id, 'expired', now())
+ON CONFLICT (channel_id, contact_id) DO NOTHING
+"""
+
+# A thread that we begin has no window yet; one that was closed is at work again.
+_OUTBOUND = """
+INSERT INTO conversations AS c (workspace_id, channel_id, contact_id, state, last_message_id, last_message_at)
+VALUES (:workspace_id, :channel_id, :contact_id, 'expired', :message_id, :at)
+ON CONFLICT (channel_id, contact_id) DO UPDATE SET
+    state = CASE WHEN c.window_expires_at > now() THEN 'open' ELSE 'expired' END,
+    last_message_id = CASE WHEN coalesce(c.last_message_at, '-infinity') <= excluded.last_message_at
+                           THEN excluded.last_message_id ELSE c.last_message_id END,
+    last_message_at = greatest(c.last_message_at, excluded.last_message_at)
+"""
+
+_NEWEST_INBOUND = """
+SELECT id FROM messages WHERE contact_id = :contact AND channel_id = :channel AND direction = 'in'
+ORDER BY created_at DESC, id DESC LIMIT 1
+"""
+
+_HAND_OUT = """
+WITH given AS (
+    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:members AS bigint[])) WITH ORDINALITY AS g (id, member_id, place)
+), handed AS (
+    UPDATE conversations c SET assignee_id = g.member_id FROM given g WHERE c.id = g.id RETURNING c.id, g.member_id
+), noted AS (
+    -- Places a moment apart keep the order of turns.
+    UPDATE members m SET assigned_at = clock_timestamp() + t.place * interval '1 microsecond'
+    FROM (SELECT member_id, max(place) AS place FROM given GROUP BY member_id) t WHERE m.id = t.member_id
+)
+INSERT INTO conversation_events (workspace_id, conversation_id, user_id, kind, text)
+SELECT :workspace_id, h.id, :user_id, 'assigned', u.name
+FROM handed h JOIN members m ON m.id = h.member_id JOIN users u ON u.id = m.user_id
+"""

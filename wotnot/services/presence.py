@@ -1,0 +1,68 @@
+"""Who is here, and who is answering whom. Lives in Redis only: it is true for seconds and may vanish at any moment."""
+
+import logging
+import time
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from wotnot.extensions import redis
+from wotnot.services import events
+
+logger = logging.getLogger(__name__)
+
+HERE_SECONDS = 30
+"""An open page says every few seconds that it is still there; after this long its member counts as gone."""
+
+ANSWERING_SECONDS = 8
+
+
+def note_here(workspace_id: int, user_id: int) -> None:
+    """This user has a page of the workspace open."""
+    try:
+        redis.client.zadd(_here(workspace_id), {str(user_id): time.time()})
+        redis.client.expire(_here(workspace_id), HERE_SECONDS * 2)
+    except RedisError:
+        logger.warning("presence lost: Redis is away")
+
+
+def users_here(workspace_id: int) -> set[int]:
+    """The users who have a page of the workspace open now."""
+    try:
+        since = time.time() - HERE_SECONDS
+        found: Any = redis.client.zrangebyscore(_here(workspace_id), since, "+inf")
+        return {int(user_id) for user_id in found}
+    except RedisError:
+        return set()
+
+
+def note_answering(workspace_id: int, conversation_id: int, user_id: int, name: str) -> None:
+    """This user is writing an answer; the others' pages hear of it when it is news."""
+    try:
+        key = _answering(conversation_id)
+        is_news = redis.client.get(key) != f"{user_id}:{name}".encode()
+        redis.client.set(key, f"{user_id}:{name}", ex=ANSWERING_SECONDS)
+    except RedisError:
+        return
+    if is_news:
+        events.publish_now(workspace_id, f"answering:{conversation_id}")
+
+
+def who_answers(conversation_id: int) -> tuple[int, str] | None:
+    """The user (id, name) who is writing an answer, if somebody is."""
+    try:
+        kept: Any = redis.client.get(_answering(conversation_id))
+    except RedisError:
+        return None
+    if not kept:
+        return None
+    user_id, _, name = kept.decode().partition(":")
+    return int(user_id), name
+
+
+def _here(workspace_id: int) -> str:
+    return f"wotnot:here:{workspace_id}"
+
+
+def _answering(conversation_id: int) -> str:
+    return f"wotnot:answering:{conversation_id}"

@@ -1,0 +1,106 @@
+"""What a message says, as one plain text: for lists, quotes and the search. Pure.
+
+`content` is what stands under the message's type in Meta's JSON; parts that are missing or strange are left out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wotnot.services.whatsapp.components import list_variables
+
+Content = Mapping[str, Any]
+
+CHANGES = ("reaction", "edit", "revoke")
+"""Types that change another message and are shown on it, not as messages of their own."""
+
+_FILES = {
+    "image": "Picture",
+    "video": "Video",
+    "audio": "Recording",
+    "document": "Document",
+    "sticker": "Sticker",
+}
+
+
+def words_of(kind: str, content: Any) -> str:
+    """What a person would search for: the text, caption, choice or name in the message; nothing for a bare file."""
+    read = _WORDS.get(kind)
+    return read(content).strip() if read and isinstance(content, Mapping) else ""
+
+
+def line_of(kind: str, content: Content | None) -> str:
+    """The message on one line, for a list: its words, else what kind of thing it is."""
+    words = " ".join(words_of(kind, content).split())
+    if kind in _FILES:
+        return f"{_FILES[kind]}: {words}" if words else _FILES[kind]
+    if kind == "reaction":
+        emoji = _text(content or {}, "emoji")
+        return f"Reacted {emoji}" if emoji else "Took a reaction back"
+    return words or _BARE.get(kind, "A message that WhatsApp does not pass on")
+
+
+def values_of(template: Content, components: Sequence[Content], parameter_format: str) -> dict[str, str]:
+    """The texts of header and body that were filled into a `template` object, by variable: `payload()` read backwards."""
+    sent = template.get("components")
+    parts = {part.get("type"): part.get("parameters") for part in sent or [] if isinstance(part, Mapping)}
+    values = {}
+    for kind in ("header", "body"):
+        variables = [one for one in list_variables(components, parameter_format) if one.component == kind]
+        for variable, parameter in zip(variables, parts.get(kind) or [], strict=False):
+            if text := _text(parameter, "text"):
+                values[variable.key] = text
+    return values
+
+
+def _text(content: Content, *path: str) -> str:
+    value: Any = content
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def _interactive(content: Content) -> str:
+    chosen = _text(content, "button_reply", "title") or _text(content, "list_reply", "title")
+    return chosen or _text(content, "nfm_reply", "body") or _text(content, "body", "text")
+
+
+def _contacts(content: Content) -> str:
+    listed = content.get("contacts")
+    people = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    return ", ".join(filter(None, (_text(one, "name", "formatted_name") for one in people)))
+
+
+def _order(content: Content) -> str:
+    items = content.get("product_items")
+    count = len(items) if isinstance(items, list) else 0
+    said = _text(content, "text")
+    ordered = f"Order of {count} {'product' if count == 1 else 'products'}"
+    return f"{ordered}: {said}" if said else ordered
+
+
+def _location(content: Content) -> str:
+    return ", ".join(filter(None, (_text(content, "name"), _text(content, "address"))))
+
+
+def _file(content: Content) -> str:
+    return _text(content, "caption") or _text(content, "filename")
+
+
+_WORDS: dict[str, Callable[[Content], str]] = {
+    "text": lambda content: _text(content, "body"),
+    "button": lambda content: _text(content, "text"),
+    "interactive": _interactive,
+    "contacts": _contacts,
+    "order": _order,
+    "location": _location,
+    **dict.fromkeys(_FILES, _file),
+}
+
+_BARE = {
+    "text": "Empty message",
+    "button": "Pressed a button",
+    "interactive": "Chose from a message",
+    "contacts": "Contact card",
+    "location": "Location",
+    "template": "Template",
+}
