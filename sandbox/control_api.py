@@ -51,6 +51,7 @@ class ControlApi:
             ("POST", "reset"): self._reset,
             ("GET", "stats"): lambda _data, _rest: self._stats(),
             ("GET", "sends"): self._sends,
+            ("GET", "bodies"): lambda _data, _rest: {"bodies": list(world.bodies)},
             ("GET", "numbers"): lambda _data, _rest: {"numbers": [self._number(n) for n in world.numbers.values()]},
             ("POST", "numbers"): self._numbers,
             ("POST", "wabas"): self._new_waba,

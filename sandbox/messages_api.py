@@ -83,6 +83,8 @@ class MessagesApi:
             self._apply_reaction(chat, message)
         else:
             chat.append(message)
+        if message.template is not None:
+            self.world.remember_body("message", message.body)
         self.world.touch(customer, chat)
         self.world.stats.count_send(number.id, digits, message.callback_data)
         held = message.template is not None and "paced" in message.template.name

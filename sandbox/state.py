@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from itertools import count
 
@@ -18,6 +18,7 @@ from sandbox.settings import Settings
 
 CUSTOMERS_REMEMBERED = 20_000
 SECONDS_REMEMBERED = 3_600
+BODIES_REMEMBERED = 500
 WINDOW_S = 24 * 3600
 
 # Calling codes of the countries whose users get a readable prefix in their business-scoped id.
@@ -88,6 +89,7 @@ class World:
         self.tokens: dict[str, str] = {}  # business token -> the account it belongs to
         self.refused_once: set[tuple[str, str]] = set()
         self.stats = Stats()
+        self.bodies: deque[Json] = deque(maxlen=BODIES_REMEMBERED)  # what was accepted about templates, as it came
         self.changed_chats: dict[tuple[str, str], Chat] = {}
         self.accounts_changed = True
         self._ids = count(int(time.time() * 1000) * 1000)
@@ -99,6 +101,10 @@ class World:
         """Back to the default world; the settings stay."""
         self.files.clear()
         self._start()
+
+    def remember_body(self, kind: str, body: Json) -> None:
+        """Keep the body of a `creation`, an `edit` or a template `message` that was accepted, to be looked at."""
+        self.bodies.append({"kind": kind, "body": {key: body[key] for key in body if key != "access_token"}})
 
     def new_id(self, prefix: str) -> str:
         """A numeric id that was not used before, also not before a restart."""

@@ -64,6 +64,7 @@ class TemplatesApi:
         if not waba.creations.add_if_below(self.world.settings.template_creations_per_hour, now):
             raise GraphError(80007, "The account has created too many templates in the last hour.")
         template = self._new(waba, data, now)
+        self.world.remember_body("creation", data)
         self._send_to_review(template)
         return {"id": template.id, "status": template.status, "category": template.category}
 
@@ -188,6 +189,7 @@ class TemplatesApi:
                 components, category=category, named=is_named({"parameter_format": template.parameter_format} | data)
             )
             self._count_edit(template, now)
+            self.world.remember_body("edit", data | {"components": components})
             template.components = tidy(components, category)
             self._tell_words(template)
         if "parameter_format" in data:

@@ -25,6 +25,7 @@ from sqlalchemy import event, text
 from launcher.paths import ROOT
 from tests.cast import Cast, make_cast
 from tests.client import Client
+from tests.meta_bodies import check_bodies
 from tests.sandbox_control import SandboxControl
 from tests.servers import VENV_BIN, Processes, Stores, free_port, wait_until
 from wotnot import Config, create_app
@@ -258,10 +259,14 @@ def sandbox_server(environment: dict[str, str], folder: Path) -> Iterator[Sandbo
 
 
 @pytest.fixture
-def sandbox(sandbox_server: SandboxControl) -> SandboxControl:
-    """The sandbox in Meta's place, in its default world. Its webhooks go nowhere until `sandbox.set(webhook_url=…)`."""
+def sandbox(sandbox_server: SandboxControl) -> Iterator[SandboxControl]:
+    """The sandbox in Meta's place, in its default world. Its webhooks go nowhere until `sandbox.set(webhook_url=…)`.
+
+    Whatever a test is about: all that reached the sandbox about templates has to look as Meta's reference says.
+    """
     sandbox_server.reset()
-    return sandbox_server
+    yield sandbox_server
+    check_bodies(sandbox_server.bodies())
 
 
 @pytest.fixture

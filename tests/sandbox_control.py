@@ -34,6 +34,11 @@ class SandboxControl:
         """How often each recipient was reached from this number."""
         return self._get(f"/sandbox/sends?phone_number_id={phone_number_id}")
 
+    def bodies(self) -> list[dict[str, Any]]:
+        """The bodies about templates that were accepted, as they came: {"kind": creation, edit or message, "body"}."""
+        bodies: list[dict[str, Any]] = self._get("/sandbox/bodies")["bodies"]
+        return bodies
+
     def chat(self, wa_id: str, phone_number_id: str = PHONE_NUMBER_ID) -> list[dict[str, Any]]:
         """The messages between a customer and a number, the oldest first."""
         messages: list[dict[str, Any]] = self._get(f"/sandbox/customers/{wa_id}")["chats"][phone_number_id]["messages"]

@@ -17,6 +17,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from launcher.paths import ROOT
+from tests.meta_bodies import check_bodies
+from tests.sandbox_control import SandboxControl
 from tests.servers import free_port, wait_until
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
@@ -88,6 +90,7 @@ def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., B
     for context in contexts:
         context.close()
     assert not complaints, complaints
+    check_bodies(SandboxControl(product.phone_url).bodies())
 
 
 @pytest.fixture

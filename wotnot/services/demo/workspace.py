@@ -274,7 +274,7 @@ def _order_content(dice: random.Random) -> dict[str, Any]:
     ]
     return {
         "name": "order_shipped",
-        "language": {"code": "en"},
+        "language": {"code": "en", "policy": "deterministic"},
         "components": [
             {"type": "header", "parameters": [{"type": "text", "parameter_name": "order", "text": order}]},
             {"type": "body", "parameters": named},

@@ -118,7 +118,8 @@ class CompiledTemplate:
         if missing:
             raise MissingVariable(missing)
         cleaned |= {key: clean_value(value) for key, value in values.items() if key.endswith(FILENAME)}
-        template: Json = {"name": self.name, "language": {"code": self.language}}
+        # The policy goes without saying today; Meta's schema still asks for it.
+        template: Json = {"name": self.name, "language": {"code": self.language, "policy": "deterministic"}}
         if self._parts:
             template["components"] = [part.fill(cleaned) for part in self._parts]
         return template
