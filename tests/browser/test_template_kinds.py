@@ -88,7 +88,7 @@ def make_usual(page: Page) -> dict[str, Any]:
                 },
                 {"type": "URL", "text": "Shop", "url": SHOP + "/{{1}}", "example": [f"{SHOP}/basil"]},
                 {"type": "COPY_CODE", "example": "SPRING20"},
-                {"type": "PHONE_NUMBER", "text": "Call us", "phone_number": "+27 21 555 0140"},
+                {"type": "PHONE_NUMBER", "text": "Call us", "phone_number": "+27215550140"},
             ]
         },
     }  # fmt: skip
@@ -206,15 +206,16 @@ def test_what_meta_rejects_is_mended_in_a_copy(member: Page) -> None:
     page.get_by_role("link", name="Go to it").click()
     expect(page.get_by_label("Body")).to_be_focused()
     submit(page)
-    expect(page.get_by_text("Rejected", exact=True)).to_be_visible(timeout=SOON)
-    expect(page.get_by_text("Variables or formatting are not as Meta wants them.")).to_be_visible()
+    expect(page.locator("#template-head").get_by_text("Rejected", exact=True)).to_be_visible(timeout=SOON)
+    facts = page.locator("#template-facts")
+    expect(facts.get_by_text("Variables or formatting are not as Meta wants them.")).to_be_visible()
     page.get_by_role("link", name="Make a copy").click()
     expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("plants_rejected_once_copy")
     page.get_by_role("textbox", name="Name", exact=True).fill("plants_mended")
     page.get_by_label("Body").fill("Call us on 021 555 0140 about your plants.")
     expect(page.get_by_text("Nothing that Meta is known to refuse")).to_be_visible(timeout=SOON)
     submit(page)
-    expect(page.get_by_text("Approved", exact=True)).to_be_visible(timeout=SOON)
+    expect(page.locator("#template-head").get_by_text("Approved", exact=True)).to_be_visible(timeout=SOON)
 
 
 def test_the_keyboard_alone_is_enough(member: Page) -> None:

@@ -14,7 +14,7 @@ from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import format_phone
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
-from wotnot.services.whatsapp.payloads import fill_text
+from wotnot.services.whatsapp.components import find, text_of
 from wotnot.services.zones import in_zone, say_duration, say_moment, zone_name
 
 S = BroadcastState
@@ -170,8 +170,7 @@ def recipient_words() -> dict[str, Callable[..., object]]:
 
 def body_of(template: Template) -> str:
     """The body of a template as it was written, on one line."""
-    pieces = fill_text(template.components, {}).body
-    return " ".join("".join(text for _, text in pieces).split())
+    return " ".join(text_of(find(template.components, "BODY"), "text").split())
 
 
 def field_words(why: str) -> str:

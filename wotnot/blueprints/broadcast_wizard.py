@@ -17,6 +17,7 @@ from wotnot.blueprints.wizard_message import (
     chosen_template,
     count_of,
     file_words,
+    list_fields,
     message_page,
     preview_of,
     template_of,
@@ -222,7 +223,8 @@ def choose_file(broadcast_id: int) -> Answer:
     )
     if row is None or row.media_kind is None or not is_htmx():
         return message_page(broadcast, sent, errors), status
-    context = {"broadcast": broadcast, "row": row, "errors": errors, **file_words([row], sent), "is_changed": True}
+    words = file_words([row], sent, list_fields())
+    context = {"broadcast": broadcast, "row": row, "errors": errors, **words, "is_changed": True}
     return render_template("broadcasts/_file_choice.html", **context), status
 
 

@@ -41,6 +41,7 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
     if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
         template = None
     counted = count_of(broadcast)
+    fields = list_fields()
     context: dict[str, Any] = {}
     if template is not None:
         choice, left_out = look_at_translations(template)
@@ -48,7 +49,7 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
         context = preview_of(broadcast, make_choice(template) if is_one else choice, sent, counted)
         context |= {"choice": choice, "left_out": left_out, "one_language": is_one}
         context["variables"] = forms.variable_rows(template, broadcast, sent)
-        context |= file_words(context["variables"], sent)
+        context |= file_words(context["variables"], sent, fields)
     return render(
         "broadcasts/message.html",
         "broadcasts/_choose.html",
@@ -61,16 +62,22 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
         submitted=_submitted_for(sent),
         max_templates=broadcast_choices.MAX_TEMPLATES,
         pending_count=pending_count,
-        fields=forms.field_choices(contacts.list_attribute_names(workspace_id())),
+        fields=fields,
         steps=steps_of(broadcast, counted, 2, actor().workspace.timezone),
         errors=errors,
         **context,
     )
 
 
-def file_words(rows: Sequence[forms.VariableRow], sent: MultiDict[str, str]) -> dict[str, Any]:
-    """The files that the headers among `rows` can show, and where else a file may come from."""
-    fields = forms.field_choices(contacts.list_attribute_names(workspace_id()))
+def list_fields() -> list[tuple[str, str]]:
+    """What a variable can stand for: what is known about people."""
+    return forms.field_choices(contacts.list_attribute_names(workspace_id()))
+
+
+def file_words(
+    rows: Sequence[forms.VariableRow], sent: MultiDict[str, str], fields: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    """The files that the headers among `rows` can show, and where else a file may come from: `fields` are list_fields()."""
     return {"file_choices": wizard_files.choices_of(rows, sent), "file_sources": forms.file_sources(fields)}
 
 

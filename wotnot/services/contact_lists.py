@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, asc, bindparam, desc, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, asc, bindparam, desc, func, or_, select, text, true
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
-from wotnot.models import Consent, Contact, ContactImport, ContactTag, ContactTally, ImportState, Tag
+from wotnot.models import Consent, Contact, ContactTag, ContactTally, Tag
 from wotnot.services import contact_answers
+from wotnot.services.import_columns import ATTRIBUTE
 from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
 
 MAX_SEARCH = 100
@@ -176,6 +177,15 @@ _TAGS_OF = (
     .order_by(func.lower(Tag.name))
 )
 
+# Taken apart by the database: a hundred imports say nearly the same, and reading them here took longer.
+_IMPORTED_FIELDS = text("""
+SELECT DISTINCT target
+FROM (SELECT mapping -> 'targets' AS targets FROM contact_imports
+      WHERE workspace_id = :workspace AND state = 'done' ORDER BY id DESC LIMIT 100) AS newest,
+     jsonb_array_elements_text(targets) AS target
+WHERE target LIKE :own
+""")
+
 
 def count_contacts(workspace_id: int) -> ContactCounts:
     """All contacts and the opted-out ones, from the tallies."""
@@ -236,12 +246,8 @@ def _sample_attribute_names(workspace_id: int) -> list[str]:
 
 def _imported_attribute_names(workspace_id: int) -> set[str]:
     """Not remembered: an import is done a moment after it changed its last contact."""
-    mappings = select(ContactImport.mapping).where(
-        ContactImport.workspace_id == workspace_id, ContactImport.state == ImportState.DONE
-    )
-    found = db.session.scalars(mappings.order_by(ContactImport.id.desc()).limit(100))
-    targets = [target for mapping in found for target in mapping.get("targets") or ()]
-    return {target.removeprefix("attribute:") for target in targets if target.startswith("attribute:")}
+    found = db.session.scalars(_IMPORTED_FIELDS, {"workspace": workspace_id, "own": f"{ATTRIBUTE}%"})
+    return {target.removeprefix(ATTRIBUTE) for target in found}
 
 
 def _page(source: _List, wanted: _Wanted, cursor: str | None, limit: int) -> Page[Contact]:

@@ -1,5 +1,6 @@
 """From the parts of the form to Meta's component objects, with the samples where Meta wants them. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from wotnot.blueprints.template_form.parts import (
 from wotnot.services.whatsapp.components import VARIABLE, variable_names
 
 Json = dict[str, Any]
+
+# What people write into a number for the eye, and Meta's examples leave out.
+_DRESSING = re.compile(r"[ ()-]")
 
 
 def media_header(kind: str, file_id: str) -> Json:
@@ -81,7 +85,7 @@ def _button(button: ButtonValues, sample: str) -> Json:
     row: Json = {"type": button.type, "text": button.text.strip()}
     value = button.value.strip()
     if button.type == "PHONE_NUMBER":
-        return row | {"phone_number": value}
+        return row | {"phone_number": _DRESSING.sub("", value)}
     if button.type == "URL":
         example = {"example": [VARIABLE.sub(lambda _: sample, value)]} if VARIABLE.search(value) and sample else {}
         return row | {"url": value} | example

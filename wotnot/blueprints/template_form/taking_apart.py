@@ -21,6 +21,7 @@ from wotnot.blueprints.template_form.parts import (
     OfferValues,
     enough_cards,
 )
+from wotnot.services.phone_numbers import format_phone
 from wotnot.services.template_extras import MAX_CARD_BUTTONS
 from wotnot.services.whatsapp.components import (
     MEDIA_FORMATS,
@@ -110,7 +111,7 @@ def _button(button: Component) -> ButtonValues:
     kind = _type_of(button)
     value = {
         "URL": text_of(button, "url"),
-        "PHONE_NUMBER": text_of(button, "phone_number"),
+        "PHONE_NUMBER": format_phone(text_of(button, "phone_number").removeprefix("+")),
         "COPY_CODE": first_sample(button.get("example")),
         "FLOW": str(button.get("flow_id") or ""),
     }.get(kind, "")
