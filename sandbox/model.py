@@ -60,7 +60,7 @@ class Waba:
     callback_url: str = ""
     templates: dict[str, Template] = field(default_factory=dict)
     by_name: dict[tuple[str, str], Template] = field(default_factory=dict)
-    deleted_names: dict[str, float] = field(default_factory=dict)
+    deleted_names: dict[str, float] = field(default_factory=dict)  # "name", or "name/language" when only that went
     creations: RollingCount = field(default_factory=lambda: RollingCount(3600))
     calls: RollingCount = field(default_factory=lambda: RollingCount(3600))
     # person -> when a window-less template last went out; counts towards the tier

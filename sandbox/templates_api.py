@@ -49,7 +49,7 @@ class TemplatesApi:
                 "Content in this language already exists",
                 f"There is already {language} content for this template. You can create a new template and try again.",
             )
-        if waba.deleted_names.get(name, 0.0) > now - 30 * DAY_S:
+        if max(waba.deleted_names.get(key, 0.0) for key in (name, f"{name}/{language}")) > now - 30 * DAY_S:
             raise refusal(
                 2388023,
                 "Message template language is being deleted",
@@ -257,8 +257,9 @@ class TemplatesApi:
         for template in doomed:
             if template.status == "DISABLED":
                 raise refusal(None, "Template can't be deleted", "A disabled template can't be deleted.")
-            if template.status == "APPROVED" and not query.get("hsm_id"):
-                waba.deleted_names[template.name] = time.time()
+            if template.status == "APPROVED":
+                is_whole = not (query.get("hsm_id") or query.get("hsm_ids"))
+                waba.deleted_names[template.name if is_whole else f"{template.name}/{template.language}"] = time.time()
             self.world.remove_template(template)
         return {"success": True}
 

@@ -180,13 +180,17 @@ def test_refusal_is_said_on_the_page_until_it_is_dismissed(page: Page) -> None:
     expect(notice).to_be_hidden()
 
 
-def test_counter_counts_characters_and_says_when_there_are_too_many(page: Page) -> None:
+def test_counter_counts_characters_and_turns_red_at_the_limit(page: Page) -> None:
     page.goto("/pages/forms")
     counter = page.locator("[data-counter-for=f-name]")
     expect(counter).to_have_text("7 of 10")  # the plant is one character
+    expect(counter).to_have_class("end")
+    page.get_by_label("Name").fill("ten chars!")
+    expect(counter).to_have_text("10 of 10")
+    expect(counter).to_have_class("end full")
     page.get_by_label("Name").fill("twelve chars")
     expect(counter).to_have_text("12 of 10")
-    expect(counter).to_have_class("end over")
+    expect(counter).to_have_class("end full")
 
 
 def test_errors_are_listed_on_top_with_links_and_hold_the_focus(page: Page) -> None:

@@ -213,7 +213,7 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
         2388023,
         K.CONTENT,
         "This name is being deleted",
-        "Meta frees a name four weeks after it was deleted; choose another.",
+        "Meta keeps the name of an approved template for 30 days after it was deleted. Choose another name.",
     ),
     (2388024, K.CONTENT, "There is a template of this name already", "Choose another name or another language."),
     (2388039, K.CONTENT, "In review just now", "Wait until the review is over."),

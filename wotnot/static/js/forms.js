@@ -83,7 +83,7 @@ function count(field) {
   if (!counter) return;
   const length = [...field.value].length; // as WhatsApp counts: characters, an emoji is not two
   counter.textContent = `${inNumbers.format(length)} of ${inNumbers.format(field.dataset.max)}`;
-  counter.classList.toggle("over", length > Number(field.dataset.max));
+  counter.classList.toggle("full", length >= Number(field.dataset.max));
 }
 
 // --- Files ---
