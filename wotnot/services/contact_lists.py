@@ -129,15 +129,17 @@ def is_rare(search: str) -> bool:
 def search_condition(search: str, columns: Any = Contact) -> ColumnElement[bool]:
     """SQL for "name, phone and e-mail hold these words", over the `columns` phone and search_text.
 
-    "082 555 01" is looked up as digits of the stored number, "+27 82" as how it begins, which its own index knows. Words of one or two letters are only looked for where a word begins: the trigram index knows those. Signs alone are
-    passed over: nobody's name is "@".
+    "082 555 01" is looked up as digits of the stored number, "+27" as how it begins, which its own index knows. Words of one
+    or two letters are only looked for where a word begins: the trigram index knows those. Signs alone are passed over:
+    nobody's name is "@".
     """
     search = search.strip()[:MAX_SEARCH].replace("\x00", "")
     digits = _NOT_DIGIT.sub("", search).lstrip("0")
     text = columns.search_text
-    if _PHONE_LIKE.fullmatch(search) and len(digits) >= _TRIGRAM:
-        if search.startswith("+"):
-            return cast("ColumnElement[bool]", columns.phone.between(digits, digits.ljust(_LONGEST_PHONE, "9")))
+    is_phone = _PHONE_LIKE.fullmatch(search) and digits
+    if is_phone and search.startswith("+"):
+        return cast("ColumnElement[bool]", columns.phone.between(digits, digits.ljust(_LONGEST_PHONE, "9")))
+    if is_phone and len(digits) >= _TRIGRAM:
         return cast("ColumnElement[bool]", text.like(f"%{digits}%"))
     words = [word for word in search.lower().split() if any(map(str.isalnum, word))]
     return and_(true(), *(_word_condition(word, text) for word in words))
