@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import conversations, events
+from wotnot.services import consent_replies, conversations, events, rule_answers
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 from wotnot.services.whatsapp.wording import words_of
@@ -48,6 +48,8 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
         _save_texts(session, stored, wanted)
         _move_conversations(session, stored)
         _mark_replied(session, stored)
+        spoken = consent_replies.apply_words(stored, wanted)
+        rule_answers.answer_by_rules(stored, wanted, spoken=spoken)
         _tell(stored)
     return len(stored)
 
