@@ -4,24 +4,27 @@ Owns `automation_runs`. Its unique `inbound_message_id` is why a message is answ
 comes and whoever dies meanwhile: message, answer and mark are one commit.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, text
 
 from wotnot.extensions import db
-from wotnot.models import AutomationRun, Message
+from wotnot.models import AutomationRun, Channel, ChannelState, Message, Workspace
 from wotnot.services import conversations, messages
 from wotnot.services.transaction import transaction
-from wotnot.services.whatsapp.payloads import text_message
 
 WINDOW_HOURS = 24
+BUSINESS = "{{business}}"
+"""In an answer: who we are to the customer, which is the name of the number that they wrote to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer to a stored inbound message, by the rule `automation_id` or, without one, to a word about consent."""
+    """What to answer to a stored inbound message, by the rule `automation_id` or, without one, to a word about consent.
+
+    BUSINESS in its `body` is filled when it is written.
+    """
 
     inbound_message_id: int
     body: str
@@ -39,7 +42,8 @@ def queue_answers(answers: Sequence[Answer]) -> int:
     given = {
         "inbound": [answer.inbound_message_id for answer in answers],
         "rules": [answer.automation_id for answer in answers],
-        "contents": [json.dumps(text_message("", answer.body)["text"], ensure_ascii=False) for answer in answers],
+        "bodies": [answer.body for answer in answers],
+        "business": BUSINESS,
         "hours": WINDOW_HOURS,
     }
     with transaction() as session:
@@ -48,6 +52,15 @@ def queue_answers(answers: Sequence[Answer]) -> int:
             conversations.note_outbounds(list(session.scalars(select(Message).where(Message.id.in_(ids)))))
             messages.wake_sender()
     return len(ids)
+
+
+def business_name(workspace_id: int) -> str:
+    """What BUSINESS stands for on the workspace's first number; the workspace's own name while it has none."""
+    number = select(Channel.verified_name).where(
+        Channel.workspace_id == workspace_id, Channel.state != ChannelState.REMOVED, Channel.verified_name != ""
+    )
+    found = db.session.scalar(number.order_by(Channel.id).limit(1))
+    return found or db.session.scalar(select(Workspace.name).where(Workspace.id == workspace_id)) or ""
 
 
 def automatic_among(message_ids: Sequence[int]) -> set[int]:
@@ -63,8 +76,8 @@ def automatic_among(message_ids: Sequence[int]) -> set[int]:
 _ANSWER = """
 WITH given AS MATERIALIZED (
     SELECT g.*, nextval(pg_get_serial_sequence('messages', 'id')) AS message_id
-    FROM unnest(CAST(:inbound AS bigint[]), CAST(:rules AS bigint[]), CAST(:contents AS text[])) WITH ORDINALITY
-    AS g (inbound_id, automation_id, content, place)
+    FROM unnest(CAST(:inbound AS bigint[]), CAST(:rules AS bigint[]), CAST(:bodies AS text[])) WITH ORDINALITY
+    AS g (inbound_id, automation_id, body, place)
 ), marked AS (
     INSERT INTO automation_runs (workspace_id, automation_id, contact_id, inbound_message_id, message_id)
     SELECT m.workspace_id, g.automation_id, m.contact_id, m.id, g.message_id
@@ -77,10 +90,12 @@ WITH given AS MATERIALIZED (
 )
 INSERT INTO messages (id, workspace_id, channel_id, contact_id, phone, wa_user_id, type, content, day, created_at)
 SELECT k.message_id, m.workspace_id, m.channel_id, m.contact_id, c.phone, c.wa_user_id, 'text',
-       CAST(g.content AS jsonb), CAST(now() AT TIME ZONE w.timezone AS date),
+       jsonb_build_object('preview_url', true, 'body',
+                          replace(g.body, :business, coalesce(nullif(ch.verified_name, ''), w.name))),
+       CAST(now() AT TIME ZONE w.timezone AS date),
        greatest(now(), m.created_at + interval '1 millisecond')
 FROM marked k JOIN given g USING (message_id) JOIN messages m ON m.id = k.inbound_message_id
-JOIN contacts c ON c.id = m.contact_id JOIN workspaces w ON w.id = m.workspace_id
+JOIN contacts c ON c.id = m.contact_id JOIN channels ch ON ch.id = m.channel_id JOIN workspaces w ON w.id = m.workspace_id
 ORDER BY g.place
 RETURNING id
 """

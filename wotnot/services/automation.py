@@ -11,8 +11,8 @@ from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Automation, AutomationKind, BusinessHours, KeywordMatch, Workspace
+from wotnot.services import automatic_answers, consent_replies
 from wotnot.services import automation_rules as rules
-from wotnot.services import consent_replies
 from wotnot.services.automation_rules import Hours, Occasion
 from wotnot.services.plain_words import plain
 from wotnot.services.transaction import transaction
@@ -153,12 +153,16 @@ def try_message(workspace_id: int, words: str, *, is_first: bool, is_away: bool)
     settings = consent_replies.get_settings(workspace_id)
     match = settings.match([words])
     if match is not None:
-        return Trial(settings.answer(match), consent="opted_out" if match.is_stop else "opted_in")
+        return Trial(_shown(workspace_id, settings.answer(match)), consent="opted_out" if match.is_stop else "opted_in")
     asked = [one for one in list_automations(workspace_id) if one.is_on]
     found = next((one for one in asked if rules.fits(one, Occasion(words, is_first, is_away))), None)
     if found is None:
         return Trial()
-    return Trial(rules.fill_body(found.body, name="", business=settings.business), found)
+    return Trial(_shown(workspace_id, rules.fill_name(found.body, "")), found)
+
+
+def _shown(workspace_id: int, body: str) -> str:
+    return body.replace(automatic_answers.BUSINESS, automatic_answers.business_name(workspace_id))
 
 
 def _closing(typed: str) -> time:

@@ -78,15 +78,11 @@ def compile_pattern(pattern: str) -> Any:
     return _compiled(pattern)
 
 
-def fill_body(body: str, *, name: str, business: str) -> str:
-    """The answer as one person reads it: `{{first_name}}`, `{{name}}` and `{{business}}` filled."""
-    values = {
-        "first_name": first_name(name) or NOBODYS_NAME,
-        "name": name.strip() or NOBODYS_NAME,
-        "business": business,
-    }
-    for field in FIELDS:
-        body = body.replace("{{" + field + "}}", values[field])
+def fill_name(body: str, name: str) -> str:
+    """The answer with `{{first_name}}` and `{{name}}` filled for one person; `{{business}}` stays for the ledger to fill."""
+    values = {"first_name": first_name(name) or NOBODYS_NAME, "name": name.strip() or NOBODYS_NAME}
+    for field, value in values.items():
+        body = body.replace("{{" + field + "}}", value)
     return body
 
 

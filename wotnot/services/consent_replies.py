@@ -22,14 +22,12 @@ from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
 MAX_WORDS, MAX_WORD, MAX_TEXT = 50, consent_words.MAX_LENGTH, 1_000
-BUSINESS = "{{business}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """A workspace's words and answers: `texts` is `{language: {"stop" | "start": text}}` where they are its own."""
 
-    business: str
     language: str
     stop_words: Sequence[str]
     start_words: Sequence[str]
@@ -46,12 +44,12 @@ class Settings:
         return self.texts.get(language, {}).get("stop" if is_stop else "start", "")
 
     def answer(self, match: Match) -> str:
-        """What we say to it, or nothing where the workspace says nothing."""
+        """What we say to it, with BUSINESS to be filled; nothing where the workspace says nothing."""
         if not (self.answers_stop if match.is_stop else self.answers_start):
             return ""
         language = consent_words.languages()[match.language]
         built_in = language.stopped if match.is_stop else language.started
-        return (self.own_text(match.language, is_stop=match.is_stop) or built_in).replace(BUSINESS, self.business)
+        return self.own_text(match.language, is_stop=match.is_stop) or built_in
 
 
 def apply_words(stored: Sequence[Any], messages: Mapping[str, Inbound]) -> set[int]:
@@ -141,20 +139,18 @@ def _save(workspace_id: int, values: Mapping[str, Any]) -> None:
 
 def _settings_of(workspace_ids: set[int]) -> dict[int, Settings]:
     query = (
-        select(Workspace.id, Workspace.name, ConsentSetting)
+        select(Workspace.id, ConsentSetting)
         .outerjoin(ConsentSetting, ConsentSetting.workspace_id == Workspace.id)
         .where(Workspace.id.in_(workspace_ids))
         .execution_options(populate_existing=True)
     )
-    return {key: _settings(name, own) for key, name, own in db.session.execute(query)}
+    return {key: _settings(own) for key, own in db.session.execute(query)}
 
 
-def _settings(business: str, own: ConsentSetting | None) -> Settings:
+def _settings(own: ConsentSetting | None) -> Settings:
     if own is None:
-        return Settings(business, "en", (), (), answers_stop=True, answers_start=True, texts={})
-    return Settings(
-        business, own.language, own.stop_words, own.start_words, own.answers_stop, own.answers_start, own.texts
-    )
+        return Settings("en", (), (), answers_stop=True, answers_start=True, texts={})
+    return Settings(own.language, own.stop_words, own.start_words, own.answers_stop, own.answers_start, own.texts)
 
 
 def _latest(found: Mapping[int, tuple[Any, Match]], messages: Mapping[str, Inbound]) -> list[tuple[Any, Match]]:

@@ -35,7 +35,6 @@ class _Writer:
     """What the database knows about a message's writer and the workspace they wrote to."""
 
     name: str
-    business: str
     timezone: str
     is_first: bool
 
@@ -63,8 +62,7 @@ def answer_by_rules(stored: Sequence[Any], messages: Mapping[str, Inbound], *, s
         occasion = _occasion(messages[row.wamid], writer, hours.get(row.workspace_id, {}))
         rule = _choose(asked[row.workspace_id], occasion, runs.setdefault(row.contact_id, []))
         if rule is not None:
-            body = rules.fill_body(rule.body, name=writer.name, business=writer.business)
-            answers.append(Answer(row.id, body, rule.id))
+            answers.append(Answer(row.id, rules.fill_name(rule.body, writer.name), rule.id))
     return automatic_answers.queue_answers(answers)
 
 
@@ -85,7 +83,7 @@ def _writers(rows: Sequence[Any]) -> dict[int, _Writer]:
     contact_ids = sorted({row.contact_id for row in rows})
     db.session.execute(text(_LOCK), {"ids": contact_ids})
     found = db.session.execute(text(_WRITERS), {"ids": [row.id for row in rows]})
-    return {row.id: _Writer(row.name, row.business, row.timezone, row.is_first) for row in found}
+    return {row.id: _Writer(row.name, row.timezone, row.is_first) for row in found}
 
 
 def _runs(contact_ids: Sequence[int]) -> dict[int, list[tuple[int | None, datetime]]]:
@@ -122,7 +120,7 @@ _LOCK = "SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY
 # The first message ever: of those that came in the same batch, the earliest. Reactions and changes are no messages, and an
 # edit may well come before what it edits.
 _WRITERS = """
-SELECT m.id, c.name, w.name AS business, w.timezone, NOT EXISTS (
+SELECT m.id, c.name, w.timezone, NOT EXISTS (
     SELECT 1 FROM messages o
     WHERE o.contact_id = m.contact_id AND o.direction = 'in' AND o.type NOT IN ('reaction', 'edit', 'revoke')
       AND o.id <> m.id

@@ -39,7 +39,7 @@ def test_stop_is_obeyed_kept_with_its_message_and_answered_once(contact: Contact
     said = session.query(Message).filter_by(direction="in").one()
     assert (event.message_id, event.source, event.note) == (said.id, "reply", "They wrote “Stop! 🛑”")
     (answer,) = answers(session)
-    assert answer.startswith(f"You are unsubscribed: {cast.workspace.name} will send")
+    assert answer.startswith("You are unsubscribed: Casa Verde will send")
 
 
 def test_a_queued_broadcast_skips_who_just_said_stop(
@@ -104,7 +104,7 @@ def test_the_answer_is_in_the_language_of_the_word_and_the_workspaces_own(
     deliver(message("text", "Abmelden", ago=60))
     deliver(message("text", "Anmelden"))
     first, second = answers(session)
-    assert first == f"Tschüss von {cast.workspace.name}."
+    assert first == "Tschüss von Casa Verde."
     assert second.startswith("Willkommen zurück.")
 
 
