@@ -18,6 +18,7 @@ from wotnot import clock
 from wotnot.extensions import Base, db
 from wotnot.models import (
     ApiKey,
+    Automation,
     Broadcast,
     Channel,
     ConsentEvent,
@@ -231,6 +232,11 @@ def make_conversation(channel: Channel, contact: Contact, **fields: Any) -> Conv
     defaults = {"window_expires_at": clock.now() + timedelta(hours=24), "last_message_at": clock.now()}
     ids = {"workspace_id": channel.workspace_id, "channel_id": channel.id, "contact_id": contact.id}
     return save(Conversation(**ids | defaults | fields))
+
+
+def make_automation(workspace: Workspace, **fields: Any) -> Automation:
+    """A greeting that is on."""
+    return save(Automation(workspace_id=workspace.id, **{"kind": "greeting", "body": "Welcome."} | fields))
 
 
 def make_webhook_event(

@@ -26,7 +26,14 @@ PUBLIC = {
     "rq_dashboard": "guards itself, see test_job_dashboard.py",
 }
 # Of `auth`, what is still an answer to somebody who is signed in or not.
-WORDS = {"asked": "cancel", "token": "no-such-token", "filename": "css/base.css", "step": "audience", "kind": "all"}
+WORDS = {
+    "asked": "cancel",
+    "token": "no-such-token",
+    "filename": "css/base.css",
+    "step": "audience",
+    "kind": "all",
+    "language": "en",
+}
 # Where fields are read before the thing is looked up, what a well-meant request carries.
 FIELDS = {
     "members.change_role": {"role": "admin"},
@@ -91,6 +98,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
+        "automation_id": factories.make_automation(workspace).id,
         "broadcast_id": broadcast.id,
         "channel_id": channel.id,
         "contact_id": contact.id,
