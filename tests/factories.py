@@ -24,6 +24,7 @@ from wotnot.models import (
     ConsentEvent,
     Contact,
     ContactImport,
+    ContactMerge,
     ContactTag,
     Conversation,
     Direction,
@@ -42,7 +43,8 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import crypto, media
+from wotnot.services import contact_merges, crypto, media
+from wotnot.services.contact_merges import Pair
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -237,6 +239,12 @@ def make_conversation(channel: Channel, contact: Contact, **fields: Any) -> Conv
 def make_automation(workspace: Workspace, **fields: Any) -> Automation:
     """A greeting that is on."""
     return save(Automation(workspace_id=workspace.id, **{"kind": "greeting", "body": "Welcome."} | fields))
+
+
+def make_merge(kept: Contact, gone: Contact) -> ContactMerge:
+    """Two contacts made one."""
+    contact_merges.merge([Pair(kept.id, gone.id)], contact_merges.SAME_MESSAGE)
+    return db.session.query(ContactMerge).order_by(ContactMerge.id.desc()).first()
 
 
 def make_webhook_event(

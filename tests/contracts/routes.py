@@ -107,6 +107,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "import_id": contact_import.id,
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
+        "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",
         "name": template.name,

@@ -30,10 +30,10 @@ KINDS = {
     AutomationKind.KEYWORD: ("key", "Keyword", "A message with certain words", "0"),
 }
 MATCHES = {
-    KeywordMatch.EXACT: ("is exactly", "The whole message is one of them"),
-    KeywordMatch.CONTAINS: ("contains", "They stand anywhere in the message, as whole words"),
-    KeywordMatch.STARTS: ("starts with", "The message begins with one of them"),
-    KeywordMatch.PATTERN: ("fits the pattern", "A regular expression, for those who know them"),
+    KeywordMatch.EXACT: ("is exactly", "It is exactly one of them", ""),
+    KeywordMatch.CONTAINS: ("contains", "One of them stands anywhere in it", "as whole words"),
+    KeywordMatch.STARTS: ("starts with", "It starts with one of them", ""),
+    KeywordMatch.PATTERN: ("fits the pattern", "It fits a pattern", "a regular expression, for those who know them"),
 }
 PAUSES = (
     ("0", "No pause"),
@@ -55,6 +55,7 @@ def _words() -> dict[str, object]:
     return {
         "kinds": KINDS,
         "matches": MATCHES,
+        "match_choices": [(match.value, name, more) for match, (_, name, more) in MATCHES.items()],
         "weekdays": automation.WEEKDAYS,
         "fields": ["{{" + name + "}}" for name in FIELDS],
         "zone": zone_name(page_timezone()),
