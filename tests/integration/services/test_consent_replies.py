@@ -165,6 +165,18 @@ def test_a_word_of_yesterday_counts_but_is_not_answered(contact: Contact, sessio
     assert answers(session) == []
 
 
+def test_what_fails_halfway_leaves_no_answer_behind(contact: Contact, session: Any) -> None:
+    """The batch is rolled back with the consent and the answer in it, and applied again one by one."""
+    webhook_inbox.store_delivery(delivery(message("text", "stop")))
+    webhook_inbox.store_delivery(delivery(message("text", "\u0000")))
+    totals = {"done": 0, "poison": 0}
+    webhook_inbox.drain_batch(totals)
+    assert totals["done"] == 1
+    session.refresh(contact)
+    assert contact.consent is Consent.OPTED_OUT
+    assert len(answers(session)) == 1
+
+
 def test_a_batch_costs_the_same_for_one_and_for_many(
     cast: Cast, channel: Channel, count_queries: Callable[..., Any], session: Any
 ) -> None:
