@@ -21,11 +21,13 @@ from wotnot.models import (
     AiTurn,
     AiTurnState,
     ApiKey,
+    Automation,
     Broadcast,
     Channel,
     ConsentEvent,
     Contact,
     ContactImport,
+    ContactMerge,
     ContactTag,
     Conversation,
     Direction,
@@ -44,7 +46,8 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import crypto, media
+from wotnot.services import contact_merges, crypto, media
+from wotnot.services.contact_merges import Pair
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -234,6 +237,17 @@ def make_conversation(channel: Channel, contact: Contact, **fields: Any) -> Conv
     defaults = {"window_expires_at": clock.now() + timedelta(hours=24), "last_message_at": clock.now()}
     ids = {"workspace_id": channel.workspace_id, "channel_id": channel.id, "contact_id": contact.id}
     return save(Conversation(**ids | defaults | fields))
+
+
+def make_automation(workspace: Workspace, **fields: Any) -> Automation:
+    """A greeting that is on."""
+    return save(Automation(workspace_id=workspace.id, **{"kind": "greeting", "body": "Welcome."} | fields))
+
+
+def make_merge(kept: Contact, gone: Contact) -> ContactMerge:
+    """Two contacts made one."""
+    contact_merges.merge([Pair(kept.id, gone.id)], contact_merges.SAME_MESSAGE)
+    return db.session.query(ContactMerge).order_by(ContactMerge.id.desc()).first()
 
 
 def make_webhook_event(

@@ -16,6 +16,8 @@ MODULES = (
     "overview",
     "workspaces",
     "settings",
+    "consent_settings",
+    "automation",
     "ai_settings",
     "channels",
     "contacts",

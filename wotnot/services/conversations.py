@@ -121,20 +121,20 @@ def ensure_conversation(workspace_id: int, channel_id: int, contact_id: int) -> 
 
 def note_outbound(message: Message) -> None:
     """Move the thread on by a message of ours. Joins the caller's transaction."""
+    note_outbounds([message])
+
+
+def note_outbounds(messages: Sequence[Message]) -> None:
+    """Move their threads on by some messages of ours, whatever their number in two statements. Joins the caller's transaction."""
+    words = [(one, words_of(one.type, one.content)) for one in messages]
     with transaction() as session:
-        session.execute(
-            text(_OUTBOUND),
-            {
-                "workspace_id": message.workspace_id,
-                "channel_id": message.channel_id,
-                "contact_id": message.contact_id,
-                "message_id": message.id,
-                "at": message.created_at,
-            },
+        session.execute(text(_OUTBOUND), {"ids": [one.id for one in messages]})
+        session.add_all(
+            MessageText(message_id=one.id, workspace_id=one.workspace_id, words=said) for one, said in words if said
         )
-        if words := words_of(message.type, message.content):
-            session.add(MessageText(message_id=message.id, workspace_id=message.workspace_id, words=words))
-        events.publish(message.workspace_id, LIST_TOPIC, f"contact:{message.contact_id}")
+        for workspace_id in {one.workspace_id for one in messages}:
+            people = {f"contact:{one.contact_id}" for one in messages if one.workspace_id == workspace_id}
+            events.publish(workspace_id, LIST_TOPIC, *sorted(people))
 
 
 def mark_read(workspace_id: int, conversation_id: int) -> Conversation:
@@ -340,7 +340,9 @@ ON CONFLICT (channel_id, contact_id) DO NOTHING
 # A thread that we begin has no window yet; one that was closed is at work again.
 _OUTBOUND = """
 INSERT INTO conversations AS c (workspace_id, channel_id, contact_id, state, last_message_id, last_message_at)
-VALUES (:workspace_id, :channel_id, :contact_id, 'expired', :message_id, :at)
+SELECT DISTINCT ON (channel_id, contact_id) workspace_id, channel_id, contact_id, 'expired', id, created_at
+FROM messages WHERE id = ANY(CAST(:ids AS bigint[])) AND contact_id IS NOT NULL
+ORDER BY channel_id, contact_id, created_at DESC, id DESC
 ON CONFLICT (channel_id, contact_id) DO UPDATE SET
     state = CASE WHEN c.window_expires_at > now() THEN 'open' ELSE 'expired' END,
     last_message_id = CASE WHEN coalesce(c.last_message_at, '-infinity') <= excluded.last_message_at

@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Conversation, ConversationEvent, Direction, Message, MessageState, Template, User
+from wotnot.services import automatic_answers
 from wotnot.services.pages import clamp_limit, decode_cursor, encode_cursor
 from wotnot.services.whatsapp.components import FilledTemplate, fill_text
 from wotnot.services.whatsapp.wording import CHANGES, line_of, values_of, words_of
@@ -44,7 +45,8 @@ class Quote:
 class Entry:
     """One line of a thread: either a `message` with what belongs to it, or an `event`.
 
-    `template` is a template message as the customer saw it. `content` is the newest wording of an edited message.
+    `template` is a template message as the customer saw it. `content` is the newest wording of an edited message,
+    `is_automatic` an answer that nobody typed.
     """
 
     at: datetime
@@ -57,6 +59,7 @@ class Entry:
     template: FilledTemplate | None = None
     is_edited: bool = False
     is_deleted: bool = False
+    is_automatic: bool = False
 
     @property
     def words(self) -> str:
@@ -97,13 +100,16 @@ def read_thread(conversation: Conversation, *, before: str | None = None, limit:
 
 
 def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[Entry]:
-    """These messages of one conversation with everything that belongs to them; five statements for any number."""
+    """These messages of one conversation with everything that belongs to them; six statements for any number."""
     templates, authors = _templates_of(messages), _authors_of(messages)
     quotes, changes = _quotes_of(messages), _changes_of(conversation, messages)
+    unasked = [one.id for one in messages if one.direction is Direction.OUT and one.user_id is None]
+    automatic = automatic_answers.automatic_among(unasked)
     entries = []
     for message in messages:
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.author = authors.get(message.user_id or 0, "")
+        entry.is_automatic = message.id in automatic
         entry.template = _filled(message, templates.get(message.template_id or 0))
         if message.context_wamid:
             entry.quote = quotes.get(message.context_wamid) or Quote(None, is_ours=False, line="An earlier message")
