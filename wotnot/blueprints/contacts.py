@@ -14,7 +14,7 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
-from wotnot.services import consent, contact_bulk, contact_history, contacts
+from wotnot.services import broadcast_choices, consent, contact_bulk, contact_history, contacts
 from wotnot.services.phone_numbers import format_phone
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/app/contacts")
@@ -153,6 +153,7 @@ def show(contact_id: int) -> str:
         all_tags=contacts.list_tags(workspace_id()),
         history=consent.list_consent_events(workspace_id(), contact.id),
         messages=contact_history.list_recent_messages(workspace_id(), contact.id),
+        sending_channels=broadcast_choices.list_sending_channels(workspace_id()),
     )
 
 

@@ -128,7 +128,7 @@ def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str,
         rows.append(
             VariableRow(
                 key=variable.key,
-                label=_label(variable),
+                label=label_of(variable),
                 sample=variable.sample,
                 source=sent.get(f"source-{variable.key}", source),
                 text=sent.get(f"text-{variable.key}", text),
@@ -157,9 +157,10 @@ _PLACE_LABELS = {
 }
 
 
-def _label(variable: TemplateVariable) -> str:
+def label_of(variable: TemplateVariable) -> str:
+    """How a form calls a template's variable: "{{1}}", "Picture in the header", "Link or code of button 1"."""
     if variable.component == "card":
-        return f"{_label(_on_its_card(variable))} on card {variable.index + 1}"
+        return f"{label_of(_on_its_card(variable))} on card {variable.index + 1}"
     if variable.component == "offer":
         return "End of the offer"
     place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")
