@@ -180,10 +180,17 @@ function watchEnds() {
   for (const link of document.querySelectorAll("#older a, #newer a")) ends.observe(link);
 }
 
+// Only the thread scrolls: scrollIntoView would move the whole page along.
+function bringToMiddle(line) {
+  const box = scroller();
+  const away = line.getBoundingClientRect().top - box.getBoundingClientRect().top;
+  box.scrollTop += away - (box.clientHeight - line.offsetHeight) / 2;
+}
+
 function goTo(message) {
   const line = document.getElementById(`m-${message}`);
   if (!line) return false;
-  line.scrollIntoView({ block: "center" });
+  bringToMiddle(line);
   line.classList.add("found");
   return true;
 }
@@ -193,7 +200,7 @@ export function openThread() {
   const list = entries();
   if (!list) return;
   const wanted = list.querySelector(".found") ?? document.getElementById("new-divider");
-  if (wanted) wanted.scrollIntoView({ block: wanted.id ? "center" : "nearest" });
+  if (wanted) bringToMiddle(wanted);
   else scrollToBottom();
   missed = 0;
   showJump();
