@@ -15,6 +15,8 @@ NARROW = 360
 SIGNED_OUT = ("/app/login", "/app/register", "/app/forgot")
 PAGES = (
     "/app/",
+    "/app/inbox",
+    "/app/inbox?view=mine&search=nobody-wrote-this",
     "/app/broadcasts",
     "/app/broadcasts/new",
     "/app/contacts",
@@ -32,6 +34,7 @@ PAGES = (
     "/app/channels/new",
     "/app/settings",
     "/app/settings/members",
+    "/app/settings/replies",
     "/app/settings/keys",
     "/app/settings/profile",
     "/app/workspaces/new",

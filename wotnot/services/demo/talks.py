@@ -239,10 +239,10 @@ def _work(workspace_id: int, conversation_id: int, talk: Talk, hands: dict[str, 
     if talk.is_closed:
         conversations.close(workspace_id, conversation_id, user_id=user_id)
     # They happened when the talk did, not while the demo was made.
-    last = clock.now() - timedelta(minutes=min(line.minutes for line in talk.lines))
-    moved = {"id": conversation_id, "at": last, "note": EventKind.NOTE.value}
     db.session.flush()
-    db.session.execute(text(_MOVE_EVENTS), moved)
+    for kind, line in ((EventKind.ASSIGNED, talk.lines[0]), (EventKind.CLOSED, talk.lines[-1])):
+        at = clock.now() - timedelta(minutes=line.minutes)
+        db.session.execute(text(_MOVE_EVENTS), {"id": conversation_id, "at": at, "kind": kind.value})
 
 
 def _people(workspace_id: int) -> list[Contact]:
@@ -322,8 +322,8 @@ def _threads(workspace_id: int, people: Sequence[Contact]) -> dict[int, int]:
 
 
 _MOVE_EVENTS = """
-UPDATE conversation_events SET created_at = CAST(:at AS timestamptz) + id * interval '1 microsecond'
-WHERE conversation_id = :id AND kind <> :note
+UPDATE conversation_events SET created_at = CAST(:at AS timestamptz) + interval '1 second'
+WHERE conversation_id = :id AND kind = :kind
 """
 
 _SEEN = """

@@ -155,7 +155,7 @@ function showCanned() {
   const list = cannedList();
   if (!list) return;
   const typed = /^\/([a-z0-9_-]*)$/i.exec(field().value);
-  const known = typed ? JSON.parse(document.getElementById("canned-replies").textContent) : [];
+  const known = typed ? JSON.parse(list.dataset.replies) : [];
   const found = known.filter((one) => one.shortcut.startsWith(typed[1].toLowerCase())).slice(0, 8);
   if (!found.length) {
     closeCanned();

@@ -8,6 +8,7 @@ const scroller = () => document.getElementById("thread-scroll");
 const entries = () => document.getElementById("entries");
 const messages = (root) => root.querySelectorAll("[data-side]");
 
+let follows = true; // the end was in sight when the thread was last scrolled
 let missed = 0; // messages that came while somebody read further up
 let held = null; // news that wait until what is being sent has its own bubble
 
@@ -21,6 +22,7 @@ export function isAtBottom() {
 export function scrollToBottom() {
   const box = scroller();
   if (box) box.scrollTop = box.scrollHeight;
+  follows = true;
   missed = 0;
   showJump();
 }
@@ -195,6 +197,11 @@ function goTo(message) {
   return true;
 }
 
+// A composer that grows takes room away; whoever was at the end stays there.
+const room = new ResizeObserver(() => {
+  if (follows) scrollToBottom();
+});
+
 /** Show a thread that has just come: at the message that is looked for, at the first unread one, else at its end. */
 export function openThread() {
   const list = entries();
@@ -203,15 +210,19 @@ export function openThread() {
   if (wanted) bringToMiddle(wanted);
   else scrollToBottom();
   missed = 0;
+  follows = isAtBottom();
   showJump();
   watchEnds();
+  room.disconnect();
+  room.observe(scroller());
 }
 
 /** Bind scrolling, jumping, and the news that live.js fetches. */
 export function startThread() {
   document.addEventListener("scroll", (event) => {
     if (event.target !== scroller()) return;
-    if (isAtBottom()) missed = 0;
+    follows = isAtBottom();
+    if (follows) missed = 0;
     showJump();
   }, true);
   document.addEventListener("click", (event) => {
