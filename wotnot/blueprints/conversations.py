@@ -47,7 +47,8 @@ def index() -> str:
 @blueprint.get("/_unread")
 def unread() -> str:
     """The number in the navigation, again whenever a conversation moves."""
-    return render_template("conversations/_unread.html", is_refresh=True)
+    is_tab = target_of() == "inbox-unread-tab"
+    return render_template("conversations/_unread.html", unread_id="inbox-unread-tab" if is_tab else "")
 
 
 @blueprint.get("/<int:conversation_id>")
