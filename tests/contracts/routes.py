@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests import factories
 from tests.cast import Cast
 from wotnot.models import AiTurnState, Consent, Role
-from wotnot.services import contact_imports
+from wotnot.services import canned_replies, contact_imports
 
 # Who may call these is decided elsewhere, each for the reason given.
 PUBLIC = {
@@ -109,6 +109,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
         "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
+        "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",
         "name": template.name,

@@ -15,6 +15,7 @@ from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
 from wotnot.services import (
+    broadcast_choices,
     consent,
     contact_bulk,
     contact_history,
@@ -172,6 +173,7 @@ def show(contact_id: int) -> str:
         files=inbound_media.list_for_messages(workspace_id(), [message.id for message, _ in messages]),
         merges=contact_merges.list_merges(workspace_id(), contact.id),
         moves=identities.list_changes(workspace_id(), contact.id),
+        sending_channels=broadcast_choices.list_sending_channels(workspace_id()),
     )
 
 

@@ -5,6 +5,7 @@ threads of a process; beyond the cap a polite 503 makes the page poll instead.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, request
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 
 from wotnot import metrics
 from wotnot.blueprints import guards
-from wotnot.services import events
+from wotnot.services import events, presence
 from wotnot.services.transaction import release_connection
 
 blueprint = Blueprint("stream", __name__)
@@ -31,23 +32,29 @@ _slots = threading.BoundedSemaphore(MAX_STREAMS)
 def stream() -> Response:
     """Topics of the workspace as events named `changed`; `?topics=a,b` limits them."""
     topics = frozenset(filter(None, request.args.get("topics", "").split(",")))
-    workspace_id = guards.workspace_id()
+    workspace_id, user_id = guards.workspace_id(), guards.actor().user.id
     if not _slots.acquire(blocking=False):
         metrics.count("stream_refusals")
         return Response(status=503, headers={"Retry-After": "15"})
     release_connection()
-    response = Response(_events(workspace_id, topics), mimetype="text/event-stream")
+    response = Response(_events(workspace_id, user_id, topics), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(_slots.release)
     return response
 
 
-def _events(workspace_id: int, topics: frozenset[str]) -> Iterator[str]:
+def _events(workspace_id: int, user_id: int, topics: frozenset[str]) -> Iterator[str]:
+    presence.note_here(workspace_id, user_id)
+    noted_at = time.monotonic()
     # The first event makes the page fetch everything once: what happened while it was away costs nothing.
     yield "retry: 3000\nevent: ready\ndata: \n\n"
     try:
         for topic in events.listen(workspace_id, heartbeat_seconds=HEARTBEAT_SECONDS):
+            # By the clock and not by silence: in a busy workspace there is none.
+            if time.monotonic() - noted_at >= HEARTBEAT_SECONDS:
+                presence.note_here(workspace_id, user_id)
+                noted_at = time.monotonic()
             if topic is None:
                 yield ": still here\n\n"
             elif not topics or topic in topics:

@@ -152,7 +152,7 @@ def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str,
         rows.append(
             VariableRow(
                 key=variable.key,
-                label=_label(variable),
+                label=label_of(variable),
                 sample=variable.sample,
                 source=sent.get(f"source-{variable.key}", source),
                 text=sent.get(f"text-{variable.key}", text),
@@ -171,7 +171,7 @@ def _is_no_link(key: str, source: Mapping[str, Any]) -> bool:
 
 def _nothing_yet(variable: TemplateVariable, form: MultiDict[str, str]) -> str:
     if media_kind_of(variable.key) and form.get(f"source-{variable.key}") == FILE:
-        return f"{_label(variable)}: choose a file, or upload one."
+        return f"{label_of(variable)}: choose a file, or upload one."
     return "Give the link." if media_kind_of(variable.key) else "Write the text, or choose a field."
 
 
@@ -203,9 +203,10 @@ _PLACE_LABELS = {
 }
 
 
-def _label(variable: TemplateVariable) -> str:
+def label_of(variable: TemplateVariable) -> str:
+    """How a form calls a template's variable: "{{1}}", "Picture in the header", "Link or code of button 1"."""
     if variable.component == "card":
-        return f"{_label(_on_its_card(variable))} on card {variable.index + 1}"
+        return f"{label_of(_on_its_card(variable))} on card {variable.index + 1}"
     if variable.component == "offer":
         return "End of the offer"
     place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")

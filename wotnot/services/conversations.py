@@ -40,9 +40,13 @@ MOST_COUNTED = 99
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails."""
+    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails.
+
+    `active` leaves out what was closed; a `state` says more exactly which are wanted.
+    """
 
     state: ConversationState | None = None
+    active: bool = False
     assignee_id: int | None = None
     unassigned: bool = False
     unread: bool = False
@@ -91,6 +95,17 @@ def count_conversations(workspace_id: int, views: dict[str, ConversationFilter])
         for name, wanted in views.items()
     ]
     return dict(db.session.execute(select(*counters)).one()._mapping)  # noqa: SLF001 — SQLAlchemy's public name
+
+
+def count_unread(workspace_id: int) -> int:
+    """How many threads nobody has read, up to MOST_COUNTED + 1."""
+    return count_conversations(workspace_id, {"unread": ConversationFilter(unread=True)})["unread"]
+
+
+def list_of_contact(workspace_id: int, contact_id: int) -> list[Conversation]:
+    """The threads with one person, on whichever of our numbers, the last moved first."""
+    query = select(Conversation).where(Conversation.workspace_id == workspace_id, Conversation.contact_id == contact_id)
+    return list(db.session.scalars(query.order_by(Conversation.last_message_at.desc(), Conversation.id).limit(20)))
 
 
 def list_last_messages(conversations: Sequence[Conversation]) -> dict[int, Message]:
@@ -167,6 +182,7 @@ def assign_by_turns(workspace_id: int, conversation_id: int, *, user_id: int | N
         conversation = _locked(workspace_id, conversation_id)
         if not hand_out(workspace_id, [conversation_id], user_id=user_id):
             raise Invalid({"member_id": "Nobody is online now. Choose a member yourself."})
+        events.publish(workspace_id, f"contact:{conversation.contact_id}")
         db.session.refresh(conversation)
     return conversation
 
@@ -250,6 +266,8 @@ def _condition(workspace_id: int, wanted: ConversationFilter) -> ColumnElement[b
     parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id]
     if wanted.state is not None:
         parts.append(Conversation.state == wanted.state)
+    elif wanted.active:
+        parts.append(Conversation.state != ConversationState.CLOSED)
     if wanted.unassigned:
         parts.append(Conversation.assignee_id.is_(None))
     elif wanted.assignee_id is not None:

@@ -21,6 +21,9 @@ WINDOW_HOURS = 24
 REPLY_HOURS = 72
 """A message without a quote counts as the answer to a broadcast that reached the person this recently."""
 
+# A page whose window closes notices by its own clock; this is for those whose clock is wrong.
+_TOLD = 200
+
 # They change something else; as messages of their own they would only confuse.
 _NOT_MESSAGES = frozenset({"system", "request_welcome"})
 
@@ -129,8 +132,11 @@ def expire_conversations() -> int:
     """Mark open conversations whose window has closed; answers how many."""
     with transaction() as session:
         rows = session.execute(text(_EXPIRE)).all()
-        for workspace_id in {row.workspace_id for row in rows}:
-            events.publish(workspace_id, "conversations")
+        people: dict[int, list[str]] = {}
+        for row in rows:
+            people.setdefault(row.workspace_id, []).append(f"contact:{row.contact_id}")
+        for workspace_id, topics in people.items():
+            events.publish(workspace_id, "conversations", *topics[:_TOLD])
     return len(rows)
 
 
@@ -223,5 +229,6 @@ UPDATE messages SET replied = true, changed_at = now() WHERE id IN (SELECT id FR
 """
 
 _EXPIRE = """
-UPDATE conversations SET state = 'expired' WHERE state = 'open' AND window_expires_at <= now() RETURNING workspace_id
+UPDATE conversations SET state = 'expired' WHERE state = 'open' AND window_expires_at <= now()
+RETURNING workspace_id, contact_id
 """

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select, true, tuple_
 from sqlalchemy.orm import joinedload
 
-from wotnot.errors import Invalid
+from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Conversation, ConversationEvent, Direction, Message, MessageState, Template, User
 from wotnot.services import automatic_answers
@@ -80,23 +80,38 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """Some entries, the oldest first; `older` is the cursor of those before them, None at the beginning."""
+    """Some entries, the oldest first; `older` and `newer` are the cursors of those before and after them, None where
+    there are none."""
 
     entries: list[Entry]
     older: str | None = None
+    newer: str | None = None
 
 
-def read_thread(conversation: Conversation, *, before: str | None = None, limit: int | None = 40) -> Thread:
-    """The newest entries of a conversation, or those before the cursor `before`. Raises Invalid for a strange cursor."""
+_when = tuple_(Message.created_at, Message.id)
+
+
+def read_thread(
+    conversation: Conversation, *, before: str | None = None, after: str | None = None, limit: int | None = 40
+) -> Thread:
+    """The newest entries of a conversation, or those before or after a cursor. Raises Invalid for a strange cursor."""
     limit = clamp_limit(limit)
-    shown = (Message.type.not_in(CHANGES), Message.state.not_in(_UNSEEN), _before(before))
-    query = select(Message).where(*_of(conversation), *shown)
-    query = query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit + 1)
-    rows = list(db.session.scalars(query))
-    has_more, rows = len(rows) > limit, rows[:limit][::-1]
-    older = encode_cursor(rows[0].created_at.isoformat(), rows[0].id) if has_more else None
-    entries = [*entries_of(conversation, rows), *_events(conversation, rows, before, has_more=has_more)]
-    return Thread(sorted(entries, key=lambda entry: entry.at), older)
+    if after:
+        begin = _place_of(after)
+        rows, has_more = _some(conversation, _when > begin, limit, newest_first=False)
+        return _thread(conversation, rows, has_newer=has_more, since=begin[0])
+    end = _place_of(before) if before else None
+    rows, has_more = _some(conversation, _when < end if end else true(), limit)
+    return _thread(conversation, rows[::-1], has_older=has_more, until=end[0] if end else None)
+
+
+def read_around(conversation: Conversation, message: Message, *, limit: int | None = 40) -> Thread:
+    """The entries around a message of the conversation, half of them before it."""
+    half = max(1, clamp_limit(limit) // 2)
+    at = (message.created_at, message.id)
+    older, has_older = _some(conversation, _when < at, half)
+    newer, has_newer = _some(conversation, _when >= at, half, newest_first=False)
+    return _thread(conversation, [*older[::-1], *newer], has_older=has_older, has_newer=has_newer)
 
 
 def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[Entry]:
@@ -116,6 +131,14 @@ def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[
         _lay_over(entry, changes.get(message.wamid or "", ()))
         entries.append(entry)
     return entries
+
+
+def find_entry(conversation: Conversation, message_id: int) -> Entry:
+    """One message of the conversation with all that belongs to it. Raises NotFound, also for another conversation's."""
+    message = db.session.scalar(select(Message).where(*_of(conversation), Message.id == message_id))
+    if message is None:
+        raise NotFound("Message")
+    return entries_of(conversation, [message])[0]
 
 
 def last_lines(messages: Mapping[int, Message]) -> dict[int, str]:
@@ -141,29 +164,63 @@ def _of(conversation: Conversation) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _before(cursor: str | None) -> ColumnElement[bool]:
-    if not cursor:
-        return true()
+def _some(
+    conversation: Conversation, where: ColumnElement[bool], limit: int, *, newest_first: bool = True
+) -> tuple[list[Message], bool]:
+    """Messages that are shown as such, from one end; and whether there are more."""
+    shown = (Message.type.not_in(CHANGES), Message.state.not_in(_UNSEEN))
+    query = select(Message).where(*_of(conversation), *shown, where)
+    order = (Message.created_at, Message.id)
+    query = query.order_by(*(column.desc() for column in order) if newest_first else order)
+    rows = list(db.session.scalars(query.limit(limit + 1)))
+    return rows[:limit], len(rows) > limit
+
+
+def _thread(
+    conversation: Conversation,
+    rows: Sequence[Message],
+    *,
+    has_older: bool = False,
+    has_newer: bool = False,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Thread:
+    """What stands between the messages belongs to the page of the one before it, so that no page loses or repeats it."""
+    if rows and has_older:
+        since = rows[0].created_at
+    if rows and has_newer:
+        until = rows[-1].created_at
+    entries = [*entries_of(conversation, rows), *_events(conversation, since, until)]
+    return Thread(
+        sorted(entries, key=lambda entry: entry.at),
+        older=_cursor(rows[0]) if rows and has_older else None,
+        newer=_cursor(rows[-1]) if rows and has_newer else None,
+    )
+
+
+def _cursor(message: Message) -> str:
+    return encode_cursor(message.created_at.isoformat(), message.id)
+
+
+def _place_of(cursor: str) -> tuple[datetime, int]:
     moment, number = decode_cursor(cursor, 2)
     try:
-        return tuple_(Message.created_at, Message.id) < (datetime.fromisoformat(moment), int(number))
+        return (datetime.fromisoformat(moment), int(number))
     except ValueError as error:
         raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."}) from error
 
 
-def _events(
-    conversation: Conversation, messages: Sequence[Message], before: str | None, *, has_more: bool
-) -> list[Entry]:
-    """Notes and assignments in the stretch of time that the messages cover."""
+def _events(conversation: Conversation, since: datetime | None, until: datetime | None) -> list[Entry]:
+    """Notes and assignments in the stretch of time that the messages cover, open at an end where nothing follows."""
     query = (
         select(ConversationEvent)
         .options(joinedload(ConversationEvent.user))
         .where(ConversationEvent.conversation_id == conversation.id)
     )
-    if has_more:
-        query = query.where(ConversationEvent.created_at >= messages[0].created_at)
-    if before:
-        query = query.where(ConversationEvent.created_at < datetime.fromisoformat(decode_cursor(before, 2)[0]))
+    if since:
+        query = query.where(ConversationEvent.created_at >= since)
+    if until:
+        query = query.where(ConversationEvent.created_at < until)
     found = db.session.scalars(query.order_by(ConversationEvent.id.desc()).limit(200))
     return [Entry(event.created_at, event=event, author=event.user.name if event.user else "") for event in found]
 

@@ -1,0 +1,322 @@
+"""The parts of the inbox: list, head, thread, composer and contact card, each with what its partial shows.
+
+A page is made of all of them; htmx asks for one by its id, at the same address.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flask import render_template, request
+
+from wotnot.blueprints import conversation_views as views
+from wotnot.blueprints.guards import actor, member_id, workspace_id
+from wotnot.blueprints.wizard_forms import label_of
+from wotnot.errors import Invalid, NotFound
+from wotnot.models import Channel, ChannelState, Conversation, Message, Template
+from wotnot.services import (
+    broadcast_choices,
+    canned_replies,
+    channels,
+    consent,
+    contact_history,
+    contacts,
+    conversations,
+    media,
+    message_templates,
+    presence,
+    thread_search,
+    threads,
+    workspaces,
+)
+from wotnot.services.pages import MAX_LIMIT
+from wotnot.services.personalise import BUILT_IN_FIELDS, value_of
+from wotnot.services.single_messages import MEDIA_TYPES
+from wotnot.services.thread_search import Hit
+from wotnot.services.threads import Thread
+from wotnot.services.whatsapp.components import fill_text, list_variables
+
+PAGE = 30
+HITS = 10
+FILES = 12
+COMPOSERS = ("note", "templates", "template", "media", "choices", "react")
+Errors = Mapping[str, Sequence[str]]
+
+
+def wanted() -> dict[str, str]:
+    """The filters of the address."""
+    return views.wanted_of(request.args)
+
+
+# ---------------------------------------------------------------- the list
+
+
+def list_part(open_id: int | None) -> dict[str, Any]:
+    """Tabs with their counts, the conversations, and the messages that hold the words that are looked for."""
+    chosen, me = wanted(), member_id()
+    shown = min(max(request.args.get("shown", PAGE, type=int), PAGE), MAX_LIMIT)
+    cursor = request.args.get("cursor") or None
+    page = conversations.list_conversations(workspace_id(), views.filter_of(chosen, me), cursor=cursor, limit=shown)
+    last = conversations.list_last_messages(page.items)
+    tabs = {name: views.filter_of(chosen | {"view": name}, me) for name in views.VIEWS}
+    return {
+        "page": page,
+        "last": last,
+        "lines": threads.last_lines(last),
+        "hits": _hits(chosen.get("search", "")),
+        "counts": conversations.count_conversations(workspace_id(), tabs),
+        "views": views.VIEWS,
+        "states": views.STATES,
+        "wanted": chosen,
+        "open_id": open_id,
+        "more_url": _more_url(open_id, page.next_cursor, shown),
+        "channels": channels.list_channels(workspace_id()),
+        "labels": conversations.list_labels(workspace_id()),
+        "tags": contacts.list_tags(workspace_id()),
+        "address": views.address_of,
+        "here_url": views.address_of(open_id, chosen, shown=shown if shown > PAGE else "", cursor=cursor),
+    }
+
+
+def _more_url(open_id: int | None, next_cursor: str | None, shown: int) -> str:
+    """A longer list while one page can hold it, then the next page: a refresh shows again what was there."""
+    if next_cursor is None:
+        return ""
+    more = {"shown": min(shown + PAGE, MAX_LIMIT)} if shown < MAX_LIMIT else {"cursor": next_cursor}
+    return views.address_of(open_id, wanted(), **more)
+
+
+def _hits(search: str) -> list[Hit]:
+    try:
+        return thread_search.search_messages(workspace_id(), search, limit=HITS).items if search else []
+    except Invalid:
+        return []  # no word in it; the list of people says that nobody matches
+
+
+# ---------------------------------------------------------------- the open conversation
+
+
+def open_part(conversation: Conversation) -> dict[str, Any]:
+    """All parts of an open conversation."""
+    return {
+        **head_part(conversation),
+        **entries_part(conversation),
+        **composer_part(conversation),
+        **card_part(conversation),
+        "pane": "card" if request.args.get("pane") == "card" else "thread",
+    }
+
+
+def head_part(conversation: Conversation) -> dict[str, Any]:
+    """Who it is, whose it is, who is writing, how long free text is possible."""
+    members = workspaces.list_members(workspace_id())
+    writing = presence.who_answers(conversation.id)
+    return {
+        "conversation": conversation,
+        "members": members,
+        "online": presence.users_here(workspace_id()),
+        "me": member_id(),
+        "assignee": next((one for one in members if one.id == conversation.assignee_id), None),
+        "writing": writing[1] if writing and writing[0] != actor().user.id else "",
+        "wanted": wanted(),
+        "address": views.address_of,
+    }
+
+
+def entries_part(conversation: Conversation) -> dict[str, Any]:
+    """A stretch of the thread: the newest, that before or after a cursor, or that around a message."""
+    thread = _stretch(conversation)
+    ids = {str(one.content.get("id")) for one in thread.entries if one.message and one.content.get("id")}
+    files = media.files_by_meta_id(workspace_id(), ids)
+    new = views.new_entries(conversation, thread.entries)
+    return {
+        "conversation": conversation,
+        "thread": thread,
+        "media": {one.message.id: views.media_of(one, files) for one in thread.entries if one.message},
+        "new": new,
+        "first_new": min(new, default=None),
+        "mode": mode_of(conversation),
+        "at": request.args.get("at", type=int),
+        "wanted": wanted(),
+        "address": views.address_of,
+    }
+
+
+def _stretch(conversation: Conversation) -> Thread:
+    arguments = request.args
+    limit = arguments.get("limit", 40, type=int)
+    if at := arguments.get("at", type=int):
+        entry = threads.find_entry(conversation, at)
+        assert entry.message is not None  # noqa: S101 — for the type checker; it was found by its message
+        return threads.read_around(conversation, entry.message, limit=limit)
+    return threads.read_thread(conversation, before=arguments.get("before"), after=arguments.get("after"), limit=limit)
+
+
+def one_entry(conversation: Conversation, message: Message) -> str:
+    """The bubble of one message, for whoever has just sent it."""
+    entry = threads.find_entry(conversation, message.id)
+    ids = {str(entry.content["id"])} if entry.content.get("id") else set()
+    files = media.files_by_meta_id(workspace_id(), ids)
+    return render_template(
+        "conversations/_entry.html",
+        conversation=conversation,
+        entry=entry,
+        media={message.id: views.media_of(entry, files)},
+        wanted=wanted(),
+        address=views.address_of,
+    )
+
+
+# ---------------------------------------------------------------- the composer
+
+
+def mode_of(conversation: Conversation) -> str:
+    """What may be written: free text, templates only, or nothing while the number cannot send."""
+    channel = _channel_of(conversation)
+    if channel is None or channel.state is not ChannelState.CONNECTED:
+        return "stopped"
+    return "free" if conversations.is_window_open(conversation) else "templates"
+
+
+def composer_part(
+    conversation: Conversation,
+    *,
+    compose: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    errors: Errors | None = None,
+) -> dict[str, Any]:
+    """The composer as the address asks for it, or as a refused form was sent."""
+    mode, asked = mode_of(conversation), request.args.get("compose", "") if compose is None else compose
+    shown = asked if asked in COMPOSERS else "text"
+    if mode == "stopped" and shown != "note":
+        shown = "stopped"
+    if mode == "templates" and shown not in {"note", "template"}:
+        shown = "templates"
+    return {
+        "conversation": conversation,
+        "mode": mode,
+        "compose": shown,
+        "values": values or {},
+        "errors": errors or {},
+        "wanted": wanted(),
+        "address": views.address_of,
+        **_COMPOSERS.get(shown, _nothing)(conversation, values or {}),
+    }
+
+
+def _text(conversation: Conversation, values: Mapping[str, Any]) -> dict[str, Any]:
+    replies = canned_replies.list_replies(workspace_id())
+    ready = [
+        {"id": one.id, "shortcut": one.shortcut, "body": canned_replies.fill(one.body, conversation.contact)}
+        for one in replies
+    ]
+    chosen = request.args.get("canned", type=int)
+    typed = values.get("body") or next((one["body"] for one in ready if one["id"] == chosen), "")
+    return {"canned": ready, "body": typed, **_quote(conversation, values)}
+
+
+def _quote(conversation: Conversation, values: Mapping[str, Any]) -> dict[str, Any]:
+    quoted = values.get("reply_to") or request.args.get("quote")
+    if not quoted or not str(quoted).isdecimal():
+        return {"quote": None}
+    try:
+        return {"quote": threads.find_entry(conversation, int(quoted))}
+    except NotFound:
+        return {"quote": None}
+
+
+def _templates(conversation: Conversation, _values: Mapping[str, Any]) -> dict[str, Any]:
+    channel = _channel_of(conversation)
+    search = request.args.get("find", "").strip()
+    found = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
+    values = _known_values(conversation)
+    rows = [(one, fill_text(one.components, values).body_text) for one in found]
+    return {"templates": rows, "find": search, "may_send": consent.may_message(conversation.contact)}
+
+
+def _template(conversation: Conversation, values: Mapping[str, Any]) -> dict[str, Any]:
+    number = values.get("template") or request.args.get("template") or "0"
+    template = message_templates.get_template(workspace_id(), int(number) if str(number).isdecimal() else 0)
+    return {
+        "template": template,
+        "fields": _fields(conversation, template, values),
+        "message": fill_text(template.components, typed_values(template, values, conversation)),
+        "suggestions": _suggestions(conversation),
+        "may_send": consent.may_message(conversation.contact),
+    }
+
+
+def typed_values(template: Template, values: Mapping[str, Any], conversation: Conversation) -> dict[str, str]:
+    """The value of each variable: as typed, before that as the contact's field of that name has it."""
+    known = _known_values(conversation)
+    return {
+        one.key: str(values.get(f"value-{one.key}", known.get(one.key, "")))
+        for one in list_variables(template.components, template.parameter_format)
+    }
+
+
+def _fields(
+    conversation: Conversation, template: Template, values: Mapping[str, Any]
+) -> list[tuple[str, str, str, str]]:
+    """(name, label, value, sample) of each variable."""
+    typed = typed_values(template, values, conversation)
+    variables = list_variables(template.components, template.parameter_format)
+    return [(f"value-{one.key}", label_of(one), typed[one.key], one.sample) for one in variables]
+
+
+def _known_values(conversation: Conversation) -> dict[str, str]:
+    contact = conversation.contact
+    return {name: value_of(name, contact) for name in (*BUILT_IN_FIELDS, *contact.attributes)}
+
+
+def _suggestions(conversation: Conversation) -> list[tuple[str, str]]:
+    """What is known about the person, to choose from while a value is typed."""
+    return [(value, BUILT_IN_FIELDS.get(name, name)) for name, value in _known_values(conversation).items() if value]
+
+
+def _media(_conversation: Conversation, _values: Mapping[str, Any]) -> dict[str, Any]:
+    page = media.list_files(workspace_id(), search=request.args.get("find"), limit=FILES * 2)
+    return {"files": [one for one in page.items if one.kind in MEDIA_TYPES][:FILES]}
+
+
+def _nothing(_conversation: Conversation, _values: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+_COMPOSERS: dict[str, Callable[[Conversation, Mapping[str, Any]], dict[str, Any]]] = {
+    "text": _text,
+    "react": _quote,
+    "templates": _templates,
+    "template": _template,
+    "media": _media,
+}
+
+
+# ---------------------------------------------------------------- the contact card
+
+
+def card_part(conversation: Conversation, *, errors: Errors | None = None) -> dict[str, Any]:
+    """The person: fields, tags, consent, broadcasts, other conversations; as a form when the address asks to edit."""
+    contact = conversation.contact
+    here = workspace_id()
+    return {
+        "conversation": conversation,
+        "contact": contact,
+        "contact_tags": contacts.tags_of([contact.id])[contact.id],
+        "history": consent.list_consent_events(here, contact.id, limit=10),
+        "broadcasts": contact_history.list_recent_broadcasts(here, contact.id),
+        "others": [one for one in conversations.list_of_contact(here, contact.id) if one.id != conversation.id],
+        "numbers": {one.id: one for one in channels.list_channels(here)},
+        "editing": bool(errors) or request.args.get("card") == "edit",
+        "card_errors": errors or {},
+        "all_tags": contacts.list_tags(here),
+        "all_labels": conversations.list_labels(here),
+        "wanted": wanted(),
+        "address": views.address_of,
+    }
+
+
+def _channel_of(conversation: Conversation) -> Channel | None:
+    try:
+        return channels.get_channel(workspace_id(), conversation.channel_id)
+    except NotFound:
+        return None
