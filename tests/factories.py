@@ -32,6 +32,7 @@ from wotnot.models import (
     Conversation,
     Direction,
     ImportRow,
+    InboundMedia,
     MediaFile,
     Member,
     Message,
@@ -135,6 +136,13 @@ def make_media_file(workspace: Workspace, filename: str = "", content: bytes = b
     """A file of the library with its bytes in the storage, by default a small picture that no other test has."""
     number = next(_numbers)
     return media.save_file(workspace.id, io.BytesIO(content or png(number)), filename or f"picture {number}.png")
+
+
+def make_inbound_media(message: Message, file: MediaFile | None = None, **fields: Any) -> InboundMedia:
+    """What became of the file of an inbound message: it waits, unless `fields` say otherwise."""
+    ids = {"message_id": message.id, "workspace_id": message.workspace_id, "channel_id": message.channel_id}
+    defaults = {"meta_id": "11", "media_file_id": file.id if file else None}
+    return save(InboundMedia(**ids | defaults | fields))
 
 
 def phone(number: int) -> str:

@@ -12,15 +12,18 @@ from wotnot.blueprints import conversation_views as views
 from wotnot.blueprints.guards import actor, member_id, workspace_id
 from wotnot.blueprints.wizard_forms import label_of
 from wotnot.errors import Invalid, NotFound
-from wotnot.models import Channel, ChannelState, Conversation, Message, Template
+from wotnot.models import Channel, ChannelState, Conversation, Direction, Message, Template
 from wotnot.services import (
     broadcast_choices,
     canned_replies,
     channels,
     consent,
     contact_history,
+    contact_merges,
     contacts,
     conversations,
+    identities,
+    inbound_media,
     media,
     message_templates,
     presence,
@@ -32,7 +35,7 @@ from wotnot.services.pages import MAX_LIMIT
 from wotnot.services.personalise import BUILT_IN_FIELDS, value_of
 from wotnot.services.single_messages import MEDIA_TYPES
 from wotnot.services.thread_search import Hit
-from wotnot.services.threads import Thread
+from wotnot.services.threads import Entry, Thread
 from wotnot.services.whatsapp.components import fill_text, list_variables
 
 PAGE = 30
@@ -125,13 +128,11 @@ def head_part(conversation: Conversation) -> dict[str, Any]:
 def entries_part(conversation: Conversation) -> dict[str, Any]:
     """A stretch of the thread: the newest, that before or after a cursor, or that around a message."""
     thread = _stretch(conversation)
-    ids = {str(one.content.get("id")) for one in thread.entries if one.message and one.content.get("id")}
-    files = media.files_by_meta_id(workspace_id(), ids)
     new = views.new_entries(conversation, thread.entries)
     return {
         "conversation": conversation,
         "thread": thread,
-        "media": {one.message.id: views.media_of(one, files) for one in thread.entries if one.message},
+        "media": _media_in(thread.entries),
         "new": new,
         "first_new": min(new, default=None),
         "mode": mode_of(conversation),
@@ -139,6 +140,16 @@ def entries_part(conversation: Conversation) -> dict[str, Any]:
         "wanted": wanted(),
         "address": views.address_of,
     }
+
+
+def _media_in(entries: Sequence[Entry]) -> dict[int, views.Media]:
+    """The files in these messages by message id: ours out of the library, theirs as far as they were fetched."""
+    brought = [(one, one.message) for one in entries if one.message and views.has_file(one.message)]
+    sent = {str(one.content.get("id") or "") for one, message in brought if message.direction is Direction.OUT}
+    ours = media.files_by_meta_id(workspace_id(), sent - {""})
+    arrived = [message.id for _, message in brought if message.direction is Direction.IN]
+    theirs = inbound_media.list_for_messages(workspace_id(), arrived)
+    return {message.id: views.media_of(one, message, ours, theirs.get(message.id)) for one, message in brought}
 
 
 def _stretch(conversation: Conversation) -> Thread:
@@ -154,13 +165,11 @@ def _stretch(conversation: Conversation) -> Thread:
 def one_entry(conversation: Conversation, message: Message) -> str:
     """The bubble of one message, for whoever has just sent it."""
     entry = threads.find_entry(conversation, message.id)
-    ids = {str(entry.content["id"])} if entry.content.get("id") else set()
-    files = media.files_by_meta_id(workspace_id(), ids)
     return render_template(
         "conversations/_entry.html",
         conversation=conversation,
         entry=entry,
-        media={message.id: views.media_of(entry, files)},
+        media=_media_in([entry]),
         wanted=wanted(),
         address=views.address_of,
     )
@@ -303,6 +312,8 @@ def card_part(conversation: Conversation, *, errors: Errors | None = None) -> di
         "contact": contact,
         "contact_tags": contacts.tags_of([contact.id])[contact.id],
         "history": consent.list_consent_events(here, contact.id, limit=10),
+        "merges": contact_merges.list_merges(here, contact.id),
+        "moves": identities.list_changes(here, contact.id),
         "broadcasts": contact_history.list_recent_broadcasts(here, contact.id),
         "others": [one for one in conversations.list_of_contact(here, contact.id) if one.id != conversation.id],
         "numbers": {one.id: one for one in channels.list_channels(here)},

@@ -13,7 +13,10 @@ from werkzeug.datastructures import MultiDict
 
 from wotnot.clock import now
 from wotnot.models import Conversation, ConversationState, Direction, MediaFile, MediaKind, Message, MessageState
+from wotnot.services import media_rules
 from wotnot.services.conversations import MOST_COUNTED, ConversationFilter
+from wotnot.services.inbound_media import InboundFile
+from wotnot.services.languages import language_name
 from wotnot.services.phone_numbers import format_phone
 from wotnot.services.threads import Entry
 from wotnot.services.zones import in_zone
@@ -42,6 +45,7 @@ TICKS = {
 }
 _FILTERS = ("view", "state", "label", "tag", "number", "search")
 _KINDS = frozenset(MediaKind)
+_DRAWN = frozenset({MediaKind.IMAGE, MediaKind.STICKER})
 _ICONS = {
     "image": "photo",
     "video": "movie",
@@ -58,12 +62,15 @@ _SOON = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file of a message for `_media.html`: `state` is kept, waiting or gone; `reason` says why it is gone."""
+    """A file of a message for `_media.html`: `state` is kept, waiting or gone; `reason` says why it is not here.
+
+    `word` is what kind of file it is and how large.
+    """
 
     kind: str
     state: str
     url: str = ""
-    mime: str = ""
+    word: str = ""
     filename: str = ""
     reason: str = ""
 
@@ -127,27 +134,46 @@ def new_entries(conversation: Conversation, entries: Sequence[Entry]) -> set[int
     return set(inbound[-conversation.unread_count :])
 
 
-def revision_of(entry: Entry) -> str:
-    """Changes whenever the entry looks different."""
+def revision_of(entry: Entry, file: Media | None = None) -> str:
+    """Changes whenever the entry, with the file in it, looks different."""
     if entry.message is None:
         return "1"
     reactions = "".join(one.emoji for one in entry.reactions)
     marks = f"{'e' if entry.is_edited else ''}{'d' if entry.is_deleted else ''}"
-    return f"{entry.message.state.value}{marks}{reactions}"
+    return f"{entry.message.state.value}{marks}{file.state if file else ''}{reactions}"
 
 
-def media_of(entry: Entry, files: Mapping[str, MediaFile]) -> Media | None:
-    """The file in a message. Ours are in the library by the id that Meta gave them; theirs are fetched by a job."""
-    message, content = entry.message, entry.content
-    if message is None or message.type not in _KINDS:
-        return None
-    name, mime = str(content.get("filename") or ""), str(content.get("mime_type") or "")
-    file = files.get(str(content.get("id") or ""))
-    if file is not None:
-        return Media(message.type, "kept", f"/app/media/{file.id}/file", file.mime_type, name or file.filename)
+def has_file(message: Message) -> bool:
+    """Whether a message is a picture, a video, a recording, a document or a sticker."""
+    return message.type in _KINDS
+
+
+def media_of(entry: Entry, message: Message, ours: Mapping[str, MediaFile], theirs: InboundFile | None) -> Media:
+    """The file in a message: `ours` are in the library by the id that Meta gave them, `theirs` are fetched by a job."""
+    content = entry.content
+    name = str(content.get("filename") or "")
     if message.direction is Direction.IN:
-        return Media(message.type, "waiting", mime=mime, filename=name)
+        return _arrived(message.type, name, theirs)
+    file = ours.get(str(content.get("id") or ""))
+    if file is not None:
+        return _kept(message.type, name, file)
     return Media(message.type, "gone", filename=name, reason=str(content.get("link") or "No longer in the library"))
+
+
+def _arrived(kind: str, name: str, sent: InboundFile | None) -> Media:
+    if sent is None:
+        return Media(kind, "gone", filename=name, reason="It came before files were kept here.")
+    if sent.file is not None:
+        return _kept(kind, name, sent.file)
+    return Media(kind, sent.state.value, filename=name, reason=sent.reason)
+
+
+def _kept(kind: str, name: str, file: MediaFile) -> Media:
+    """What a browser cannot draw is offered as a document."""
+    is_drawn = kind not in _DRAWN or file.mime_type in media_rules.SHOWN_TYPES
+    word = f"{media_rules.word_of(file.mime_type)}, {media_rules.size_words(file.size_bytes)}"
+    shown_as = kind if is_drawn else MediaKind.DOCUMENT.value
+    return Media(shown_as, "kept", f"/app/media/{file.id}/file", word[:1].upper() + word[1:], name or file.filename)
 
 
 def can_retry(message: Message) -> bool:
@@ -199,6 +225,7 @@ def inbox_words(timezone: str) -> dict[str, Callable[..., Any] | Any]:
 
     return {
         "phone_words": format_phone,
+        "language_words": language_name,
         "name_of": name_of,
         "list_time": list_time,
         "day_of": day_of,

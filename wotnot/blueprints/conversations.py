@@ -11,8 +11,9 @@ from wotnot.blueprints import conversation_views as views
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.guards import guard_pages, page_timezone, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, target_of
+from wotnot.errors import NotFound
 from wotnot.models import Conversation
-from wotnot.services import broadcast_choices, contacts, conversations
+from wotnot.services import broadcast_choices, contact_merges, contacts, conversations
 
 blueprint = Blueprint("conversations", __name__, url_prefix=views.HOME)
 guard_pages(blueprint)
@@ -52,9 +53,12 @@ def unread() -> str:
 
 
 @blueprint.get("/<int:conversation_id>")
-def show(conversation_id: int) -> str:
+def show(conversation_id: int) -> str | Response:
     """One conversation beside the list, or the part of it that htmx asks for."""
-    conversation = conversations.get_conversation(workspace_id(), conversation_id)
+    try:
+        conversation = conversations.get_conversation(workspace_id(), conversation_id)
+    except NotFound:
+        return _moved(conversation_id)
     target = target_of()
     if target in _PARTS:
         partial, read = _PARTS[target]
@@ -65,6 +69,14 @@ def show(conversation_id: int) -> str:
     if is_htmx():
         return render_template("conversations/_open.html", **opened)
     return render_template("conversations/index.html", **(parts.list_part(conversation_id) | opened))
+
+
+def _moved(conversation_id: int) -> Response:
+    """To the thread that this one went into when its person turned out to be somebody known. Raises NotFound."""
+    kept = contact_merges.find_kept_thread(workspace_id(), conversation_id)
+    if kept is None:
+        raise NotFound("Conversation")
+    return go_to(views.address_of(kept, parts.wanted()))
 
 
 @blueprint.post("/with/<int:contact_id>")

@@ -80,6 +80,7 @@ _GIVE_BACK = """
 UPDATE contacts c SET
     name = CASE WHEN c.name = x.filled ->> 'name' THEN '' ELSE c.name END,
     email = CASE WHEN c.email = x.filled ->> 'email' THEN '' ELSE c.email END,
+    language = CASE WHEN c.language = x.filled ->> 'language' THEN NULL ELSE c.language END,
     phone = CASE WHEN c.phone = x.filled ->> 'phone' THEN NULL ELSE c.phone END,
     wa_user_id = CASE WHEN c.wa_user_id = x.filled ->> 'wa_user_id' THEN NULL ELSE c.wa_user_id END,
     attributes = coalesce(x.filled -> 'blanks', '{}') || (
@@ -101,9 +102,9 @@ WHERE x.filled ? 'consent' AND c.consent = x.filled ->> 'consent_before' AND c.c
 
 # Who opted out since the merge may be either of the two, so both have.
 _RETURN = """
-INSERT INTO contacts (id, workspace_id, phone, wa_user_id, name, email, attributes, consent, created_at)
+INSERT INTO contacts (id, workspace_id, phone, wa_user_id, name, email, language, attributes, consent, created_at)
 SELECT x.gone_id, x.workspace_id, x.gone ->> 'phone', x.gone ->> 'wa_user_id', x.gone ->> 'name', x.gone ->> 'email',
-       x.gone -> 'attributes',
+       x.gone ->> 'language', x.gone -> 'attributes',
        CASE WHEN c.consent = 'opted_out' AND x.filled ->> 'consent_before' <> 'opted_out' THEN c.consent
             ELSE x.gone ->> 'consent' END,
        CAST(x.gone ->> 'created_at' AS timestamptz)

@@ -16,6 +16,7 @@ from wotnot.services import events
 from wotnot.services.transaction import transaction
 
 UNDO_DAYS = 30
+_MOST_MOVES = 5
 
 # Why two were one; each has its sentence on the contact's page.
 SAME_MESSAGE = "same_message"
@@ -49,7 +50,8 @@ def merge(pairs: Sequence[Pair], reason: str) -> int:
             session.execute(text(_OF_THESE + step), ids)
         session.expire_all()
         for row in made:
-            events.publish(row.workspace_id, "contacts", "conversations", f"contact:{row.contact_id}")
+            people = (f"contact:{row.contact_id}", f"contact:{row.gone_id}")
+            events.publish(row.workspace_id, "contacts", "conversations", *people)
     return len(made)
 
 
@@ -63,6 +65,22 @@ def list_merges(workspace_id: int, contact_id: int) -> list[ContactMerge]:
         recent,
     )
     return list(db.session.scalars(query.order_by(ContactMerge.id.desc())))
+
+
+def find_kept_thread(workspace_id: int, conversation_id: int) -> int | None:
+    """The thread that a conversation went into when two contacts became one; None for any other."""
+    merges = select(ContactMerge.conversations).where(
+        ContactMerge.workspace_id == workspace_id, ContactMerge.undone_at.is_(None)
+    )
+    found: int | None = None
+    for _ in range(_MOST_MOVES):
+        gone = [{"id": found or conversation_id}]
+        threads = db.session.scalar(merges.where(ContactMerge.conversations.contains(gone)).limit(1)) or ()
+        kept = next((one["kept_id"] for one in threads if one["id"] == gone[0]["id"]), None)
+        if kept is None:
+            break
+        found = kept
+    return found
 
 
 def purge_merges() -> int:
@@ -87,6 +105,7 @@ SELECT k.workspace_id, k.id, g.id, :reason,
        jsonb_strip_nulls(jsonb_build_object(
            'name', CASE WHEN k.name = '' THEN nullif(g.name, '') END,
            'email', CASE WHEN k.email = '' THEN nullif(g.email, '') END,
+           'language', CASE WHEN k.language IS NULL THEN g.language END,
            'phone', CASE WHEN k.phone IS NULL THEN g.phone END,
            'wa_user_id', CASE WHEN k.wa_user_id IS NULL THEN g.wa_user_id END,
            'attributes', (SELECT jsonb_object_agg(a.key, a.value) FROM jsonb_each(g.attributes) a
@@ -111,7 +130,7 @@ SELECT k.workspace_id, k.id, g.id, :reason,
 FROM unnest(CAST(:kept AS bigint[]), CAST(:gone AS bigint[])) AS p (kept_id, gone_id)
 JOIN contacts k ON k.id = p.kept_id JOIN contacts g ON g.id = p.gone_id AND g.workspace_id = k.workspace_id
 WHERE k.id <> g.id
-RETURNING id, workspace_id, contact_id
+RETURNING id, workspace_id, contact_id, gone_id
 """
 
 # What the steps begin with: the merges, and the threads in them.
@@ -189,6 +208,7 @@ _FILL = """
 UPDATE contacts c SET
     name = coalesce(x.filled ->> 'name', c.name),
     email = coalesce(x.filled ->> 'email', c.email),
+    language = coalesce(x.filled ->> 'language', c.language),
     phone = coalesce(c.phone, x.filled ->> 'phone'),
     wa_user_id = coalesce(c.wa_user_id, x.filled ->> 'wa_user_id'),
     attributes = c.attributes || coalesce(x.filled -> 'attributes', '{}'),

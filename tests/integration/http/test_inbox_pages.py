@@ -1,6 +1,7 @@
 """The inbox in a browser without scripts, and the parts that htmx asks for."""
 
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,20 @@ import pytest
 from tests import factories
 from tests.cast import Cast
 from tests.client import Client
+from tests.deliveries import deliver
+from tests.deliveries import message as said
 from tests.sandbox_control import SandboxControl
 from wotnot import clock
-from wotnot.models import Channel, ConsentEvent, Contact, Conversation, ConversationState, Message, MessageState
+from wotnot.models import (
+    Channel,
+    ConsentEvent,
+    Contact,
+    Conversation,
+    ConversationState,
+    InboundMediaState,
+    Message,
+    MessageState,
+)
 from wotnot.services import canned_replies, conversations, presence, replies, threads
 
 
@@ -111,9 +123,7 @@ def test_the_number_of_statements_does_not_grow_with_the_thread(
 CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("text", {"body": "See https://example.com/a?b=1, <b>now</b>"}, 'href="https://example.com/a?b=1"'),
     ("text", {"body": "<script>alert(1)</script>"}, "&lt;script&gt;"),
-    ("image", {"id": "1", "mime_type": "image/jpeg", "caption": "My plant"}, "Picture is loading"),
-    ("audio", {"id": "1", "mime_type": "audio/ogg"}, "Is loading"),
-    ("document", {"id": "1", "filename": "invoice.pdf"}, "invoice.pdf"),
+    ("image", {"id": "1", "caption": "My plant"}, "It came before files were kept here."),
     ("location", {"latitude": -33.9, "longitude": 18.4, "name": "The shop"}, "query=-33.9%2C18.4"),
     ("contacts", {"contacts": [{"name": {"formatted_name": "Thabo"}, "phones": [{"phone": "+27 83 1"}]}]}, "+27 83 1"),
     ("button", {"text": "Yes, keep one", "payload": "x"}, "Yes, keep one"),
@@ -138,6 +148,80 @@ def test_what_people_send_is_shown_as_what_it_is(
     assert words in shown
     assert "<script>alert" not in shown
     assert "javascript:" not in shown
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        ("image", "waiting", "Picture is loading</span>"),
+        ("video", "waiting", "Video is loading</span>"),
+        ("audio", "waiting", "Is loading</span>"),
+        ("image", "kept", 'img class="image" src="/app/media/'),
+        ("audio", "kept", '<audio class="ib-audio" src="/app/media/'),
+        ("document", "kept", "/file?download=1"),
+        ("sticker", "gone", "Meta does not have this file any more."),
+    ],
+    ids=lambda sent: f"{sent[0]} {sent[1]}",
+)
+def test_a_file_that_a_person_sent_is_shown_as_far_as_it_has_come(
+    bob: Client, cast: Cast, channel: Channel, thread: Conversation, sent: tuple[str, str, str]
+) -> None:
+    kind, state, words = sent
+    message = factories.make_inbound(channel, thread.contact, type=kind, content={"id": "11", "filename": "care.pdf"})
+    file = factories.make_media_file(cast.workspace) if state == "kept" else None
+    reason = "Meta does not have this file any more." if state == "gone" else ""
+    factories.make_inbound_media(message, file, state=state, reason=reason)
+    assert words in page(bob, f"/app/inbox/{thread.id}")
+
+
+def test_a_line_looks_new_when_its_file_has_come(
+    bob: Client, cast: Cast, channel: Channel, thread: Conversation
+) -> None:
+    message = factories.make_inbound(channel, thread.contact, type="image", content={"id": "11"})
+    row = factories.make_inbound_media(message)
+    before = revision(part(bob, f"/app/inbox/{thread.id}", "entries"), message)
+    row.state, row.media_file_id = InboundMediaState.KEPT, factories.make_media_file(cast.workspace).id
+    factories.save(row)
+    assert revision(part(bob, f"/app/inbox/{thread.id}", "entries"), message) != before
+
+
+def test_an_answer_that_nobody_typed_says_so_and_the_card_names_the_word(
+    bob: Client, channel: Channel, contact: Contact, thread: Conversation
+) -> None:
+    number = channel.phone_number_id
+    deliver(said("text", "Start", **{"from": contact.phone}), metadata={"phone_number_id": number})
+    deliver(said("text", "STOP", **{"from": contact.phone}), metadata={"phone_number_id": number})
+    replies.send_reply(thread.workspace_id, thread.id, type="text", content={"body": "As you wish"})
+    entries, card = (part(bob, f"/app/inbox/{thread.id}", target) for target in ("entries", "contact-card"))
+    assert entries.count("Automatic ·") == 2
+    assert "They wrote “STOP”" in card
+    assert "They wrote “Start”" in card
+
+
+def test_who_turned_out_to_be_one_is_shown_and_parted_on_the_card(
+    client: Client, cast: Cast, channel: Channel, contact: Contact, thread: Conversation
+) -> None:
+    client.sign_in(cast.alice)
+    gone = factories.make_contact(cast.workspace, phone=None, wa_user_id="ZA.7001", name="Nal")
+    theirs = factories.make_conversation(channel, gone)
+    merge = factories.make_merge(contact, gone)
+    assert "Merged with Nal" in page(client, f"/app/inbox/{thread.id}")
+    # Whoever has the thread open that went into the other one is brought there.
+    moved = client.get(f"/app/inbox/{theirs.id}?view=mine")
+    assert (moved.status_code, moved.location) == (303, f"/app/inbox/{thread.id}?view=mine")
+    asked = client.get(f"/app/inbox/{theirs.id}", headers={"HX-Request": "true", "HX-Target": "entries"})
+    assert asked.headers["HX-Redirect"] == f"/app/inbox/{thread.id}"
+    client.submit(f"/app/contacts/{contact.id}/merges/{merge.id}/undo", page=f"/app/inbox/{thread.id}")
+    assert "Merged with" not in page(client, f"/app/inbox/{thread.id}")
+    assert "Nal" in page(client, f"/app/inbox/{theirs.id}")
+    assert client.get("/app/inbox/999999999").status_code == 404
+
+
+def revision(entries: str, message: Message) -> str:
+    """What the page knows a line's look by."""
+    found = re.search(rf'id="m-{message.id}"\s+data-rev="([^"]*)"', entries)
+    assert found is not None
+    return found[1]
 
 
 def test_a_search_hit_opens_the_thread_around_that_message(

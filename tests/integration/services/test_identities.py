@@ -111,6 +111,7 @@ def two(cast: Cast) -> tuple[Contact, Contact]:
         wa_user_id=USER_ID,
         name="Naledi",
         email="naledi@example.com",
+        language="af",
         attributes={"city": "Durban", "size": "L", "pet": "cat"},
     )
     return kept, gone
@@ -124,7 +125,7 @@ def test_the_one_that_stays_takes_what_it_lacks(cast: Cast, session: Any) -> Non
     make_merge(kept, gone)
     (found,) = session.query(Contact)
     assert (found.id, found.phone, found.wa_user_id) == (kept.id, PERSON, USER_ID)
-    assert (found.name, found.email) == ("Naledi", "naledi@example.com")
+    assert (found.name, found.email, found.language) == ("Naledi", "naledi@example.com", "af")
     assert found.attributes == {"city": "Durban", "size": "M", "pet": "cat"}
     assert contacts.tags_of([kept.id])[kept.id] == ["news", "vip"]
     assert contacts.count_contacts(cast.workspace.id).total == 1
@@ -198,7 +199,7 @@ def test_one_broadcast_reaches_them_once(cast: Cast, channel: Channel, session: 
 
 
 SNAPSHOT = {
-    "contacts": "SELECT id, phone, wa_user_id, name, email, attributes, consent FROM contacts ORDER BY id",
+    "contacts": "SELECT id, phone, wa_user_id, name, email, language, attributes, consent FROM contacts ORDER BY id",
     "tags": "SELECT contact_id, tag_id FROM contact_tags ORDER BY 1, 2",
     "threads": """SELECT id, channel_id, contact_id, state, unread_count, window_expires_at, last_message_id,
                   last_message_at FROM conversations ORDER BY id""",

@@ -34,10 +34,10 @@ function identify(region) {
   return region.id;
 }
 
-// Somebody writes in it, or has a menu open that a refresh would close.
+// Somebody writes in it, or has a menu or a form open that a refresh would close.
 function isInUse(region) {
   const writing = typed.region === region.id && Date.now() - typed.at < TYPING_FOR_MS;
-  return writing || region.querySelector("details.wn-menu[open]") !== null;
+  return writing || region.querySelector("details.wn-menu[open], details[data-holds][open]") !== null;
 }
 
 function fetchNow(id) {
