@@ -8,6 +8,7 @@ from flask import Flask
 MODULES = (
     "errors",
     "limits",
+    "thread_shares",
     "assets",
     "marks",
     "guards",

@@ -1,10 +1,9 @@
 """Live events to the browser (SSE): "what you show about this topic is old". The page then fetches the part again.
 
 A stream holds a thread and one Redis connection, never a database connection. Streams are capped well below the
-threads of a process; beyond the cap a polite 503 makes the page poll instead.
+threads of a process (`thread_shares.py`); beyond the cap a polite 503 makes the page poll instead.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from redis.exceptions import RedisError
 
 from wotnot import metrics
 from wotnot.blueprints import guards
+from wotnot.blueprints.thread_shares import STREAMS, slots_for
 from wotnot.services import events, presence
 from wotnot.services.transaction import release_connection
 
@@ -22,25 +22,21 @@ guards.guard_pages(blueprint)
 HEARTBEAT_SECONDS = 5.0
 """A browser that went away is noticed at the next write, so silence must not last."""
 
-MAX_STREAMS = 90
-"""For each process; about half of its threads (gunicorn.conf.py)."""
-
-_slots = threading.BoundedSemaphore(MAX_STREAMS)
-
 
 @blueprint.get("/app/stream")
 def stream() -> Response:
     """Topics of the workspace as events named `changed`; `?topics=a,b` limits them."""
     topics = frozenset(filter(None, request.args.get("topics", "").split(",")))
     workspace_id, user_id = guards.workspace_id(), guards.actor().user.id
-    if not _slots.acquire(blocking=False):
+    slots = slots_for(STREAMS)
+    if not slots.acquire(blocking=False):
         metrics.count("stream_refusals")
         return Response(status=503, headers={"Retry-After": "15"})
     release_connection()
     response = Response(_events(workspace_id, user_id, topics), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(_slots.release)
+    response.call_on_close(slots.release)
     return response
 
 
