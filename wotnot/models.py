@@ -245,6 +245,8 @@ class EventKind(StrEnum):
     ASSIGNED = "assigned"
     CLOSED = "closed"
     REOPENED = "reopened"
+    DISCARDED = "discarded"
+    RETRIED = "retried"
 
 
 class AutomationKind(StrEnum):
@@ -930,7 +932,10 @@ class Conversation(Base):
 
 
 class ConversationEvent(Base):
-    """A private note, or that somebody was assigned, closed the thread, or opened it again."""
+    """A private note, or that somebody was assigned, closed the thread, or opened it again.
+
+    What became of a message that failed, discarded or sent again, names it (`message_id`), which happens once.
+    """
 
     __tablename__ = "conversation_events"
 
@@ -939,12 +944,21 @@ class ConversationEvent(Base):
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     kind: Mapped[EventKind] = mapped_column(_enum(EventKind, "kind"))
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text, server_default="")
     created_at: Mapped[Created]
 
     user: Mapped[User | None] = relationship()
 
-    __table_args__ = (Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),
+        Index(
+            "uq_conversation_events_message_id",
+            "message_id",
+            unique=True,
+            postgresql_where=text("message_id IS NOT NULL"),
+        ),
+    )
 
 
 class MessageText(Base):

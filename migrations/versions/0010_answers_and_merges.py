@@ -15,9 +15,14 @@ def upgrade() -> None:
     _create_automation_runs()
     _create_contact_merges()
     _create_identity_changes()
+    _let_events_name_messages()
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM conversation_events WHERE message_id IS NOT NULL")
+    op.drop_index("uq_conversation_events_message_id", table_name="conversation_events")
+    op.drop_column("conversation_events", "message_id")
+    _replace_event_kinds("note", "assigned", "closed", "reopened")
     for table in (
         "identity_changes",
         "contact_merges",
@@ -176,3 +181,22 @@ def _create_identity_changes() -> None:
         sa.PrimaryKeyConstraint("wamid", name=op.f("pk_identity_changes")),
     )
     op.create_index("ix_identity_changes_contact_id", table, ["contact_id"])
+
+
+def _let_events_name_messages() -> None:
+    table = "conversation_events"
+    op.add_column(table, sa.Column("message_id", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "uq_conversation_events_message_id",
+        table,
+        ["message_id"],
+        unique=True,
+        postgresql_where=sa.text("message_id IS NOT NULL"),
+    )
+    _replace_event_kinds("note", "assigned", "closed", "reopened", "discarded", "retried")
+
+
+def _replace_event_kinds(*kinds: str) -> None:
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    op.drop_constraint(op.f("ck_conversation_events_kind"), "conversation_events", type_="check")
+    op.create_check_constraint(op.f("ck_conversation_events_kind"), "conversation_events", f"kind IN ({listed})")

@@ -145,6 +145,19 @@ def retry(conversation_id: int, message_id: int) -> Answer:
     return _sent(conversation)
 
 
+@blueprint.post("/<int:conversation_id>/discard/<int:message_id>")
+def discard(conversation_id: int, message_id: int) -> Answer:
+    """Put what failed aside."""
+    conversation = _conversation(conversation_id)
+    try:
+        replies.discard_reply(workspace_id(), conversation_id, message_id, user_id=actor().user.id)
+    except Conflict as error:
+        if is_htmx():
+            raise
+        flash(error.detail, "error")
+    return _sent(conversation)
+
+
 @blueprint.post("/<int:conversation_id>/typing")
 def typing(conversation_id: int) -> tuple[str, int]:
     """A member is writing an answer: the colleagues see who, the customer that somebody is."""

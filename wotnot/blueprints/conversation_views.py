@@ -139,7 +139,7 @@ def revision_of(entry: Entry, file: Media | None = None) -> str:
     if entry.message is None:
         return "1"
     reactions = "".join(one.emoji for one in entry.reactions)
-    marks = f"{'e' if entry.is_edited else ''}{'d' if entry.is_deleted else ''}"
+    marks = f"{'e' if entry.is_edited else ''}{'d' if entry.is_deleted else ''}{'a' if entry.aside else ''}"
     return f"{entry.message.state.value}{marks}{file.state if file else ''}{reactions}"
 
 
@@ -177,7 +177,7 @@ def _kept(kind: str, name: str, file: MediaFile) -> Media:
 
 
 def can_retry(message: Message) -> bool:
-    """Whether the page offers to send it again."""
+    """Whether the page offers to send it again or to discard it; a broadcast is sent again from its own page."""
     return message.state is MessageState.FAILED and message.broadcast_id is None
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import cycle, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import joinedload
 
 from wotnot import clock
@@ -237,6 +238,25 @@ def add_note(workspace_id: int, conversation_id: int, *, user_id: int | None, wo
         raise Invalid({"note": f"Write 1 to {MAX_NOTE:,} characters."})
     with transaction():
         return _log(_locked(workspace_id, conversation_id), EventKind.NOTE, user_id, words)
+
+
+def put_aside(conversation: Conversation, message: Message, kind: EventKind, *, user_id: int | None) -> None:
+    """Note that a message that failed was discarded or sent again: no search finds it any more, the ledger keeps it.
+
+    The first word counts; a second one is none. Joins the caller's transaction.
+    """
+    with transaction() as session:
+        noted = insert(ConversationEvent).values(
+            workspace_id=conversation.workspace_id,
+            conversation_id=conversation.id,
+            user_id=user_id,
+            kind=kind,
+            message_id=message.id,
+        )
+        named = ConversationEvent.message_id
+        session.execute(noted.on_conflict_do_nothing(index_elements=[named], index_where=named.is_not(None)))
+        session.execute(delete(MessageText).where(MessageText.message_id == message.id))
+        events.publish(conversation.workspace_id, LIST_TOPIC, f"contact:{conversation.contact_id}")
 
 
 def set_labels(workspace_id: int, conversation_id: int, labels: Sequence[str]) -> Conversation:

@@ -46,7 +46,7 @@ class Entry:
     """One line of a thread: either a `message` with what belongs to it, or an `event`.
 
     `template` is a template message as the customer saw it. `content` is the newest wording of an edited message,
-    `is_automatic` an answer that nobody typed.
+    `is_automatic` an answer that nobody typed. `aside` says that somebody discarded a failed message or sent it again.
     """
 
     at: datetime
@@ -60,6 +60,7 @@ class Entry:
     is_edited: bool = False
     is_deleted: bool = False
     is_automatic: bool = False
+    aside: ConversationEvent | None = None
 
     @property
     def words(self) -> str:
@@ -73,6 +74,8 @@ class Entry:
         """The message on one line."""
         if self.is_deleted:
             return "This message was deleted"
+        if self.aside is not None:
+            return "A message that was not sent"
         if self.message is None:
             return ""
         return " ".join(self.words.split()) or line_of(self.message.type, self.content)
@@ -115,16 +118,16 @@ def read_around(conversation: Conversation, message: Message, *, limit: int | No
 
 
 def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[Entry]:
-    """These messages of one conversation with everything that belongs to them; six statements for any number."""
+    """These messages of one conversation with everything that belongs to them; seven statements at most for any number."""
     templates, authors = _templates_of(messages), _authors_of(messages)
     quotes, changes = _quotes_of(messages), _changes_of(conversation, messages)
     unasked = [one.id for one in messages if one.direction is Direction.OUT and one.user_id is None]
-    automatic = automatic_answers.automatic_among(unasked)
+    automatic, asides = automatic_answers.automatic_among(unasked), _asides_of(messages)
     entries = []
     for message in messages:
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.author = authors.get(message.user_id or 0, "")
-        entry.is_automatic = message.id in automatic
+        entry.is_automatic, entry.aside = message.id in automatic, asides.get(message.id)
         entry.template = _filled(message, templates.get(message.template_id or 0))
         if message.context_wamid:
             entry.quote = quotes.get(message.context_wamid) or Quote(None, is_ours=False, line="An earlier message")
@@ -144,12 +147,12 @@ def find_entry(conversation: Conversation, message_id: int) -> Entry:
 def last_lines(messages: Mapping[int, Message]) -> dict[int, str]:
     """What a list of conversations says about the last message of each, by conversation id."""
     templates = _templates_of(list(messages.values()))
-    deleted = _deleted_of(list(messages.values()))
+    deleted, asides = _deleted_of(list(messages.values())), _asides_of(list(messages.values()))
     lines = {}
     for conversation_id, message in messages.items():
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.template = _filled(message, templates.get(message.template_id or 0))
-        entry.is_deleted = message.wamid in deleted
+        entry.is_deleted, entry.aside = message.wamid in deleted, asides.get(message.id)
         lines[conversation_id] = entry.line
     return lines
 
@@ -215,7 +218,7 @@ def _events(conversation: Conversation, since: datetime | None, until: datetime 
     query = (
         select(ConversationEvent)
         .options(joinedload(ConversationEvent.user))
-        .where(ConversationEvent.conversation_id == conversation.id)
+        .where(ConversationEvent.conversation_id == conversation.id, ConversationEvent.message_id.is_(None))
     )
     if since:
         query = query.where(ConversationEvent.created_at >= since)
@@ -223,6 +226,16 @@ def _events(conversation: Conversation, since: datetime | None, until: datetime 
         query = query.where(ConversationEvent.created_at < until)
     found = db.session.scalars(query.order_by(ConversationEvent.id.desc()).limit(200))
     return [Entry(event.created_at, event=event, author=event.user.name if event.user else "") for event in found]
+
+
+def _asides_of(messages: Sequence[Message]) -> dict[int, ConversationEvent]:
+    """What somebody did about those of these messages that failed, by message id."""
+    failed = [one.id for one in messages if one.state is MessageState.FAILED]
+    if not failed:
+        return {}
+    query = select(ConversationEvent).options(joinedload(ConversationEvent.user))
+    found = db.session.scalars(query.where(ConversationEvent.message_id.in_(failed)))
+    return {event.message_id: event for event in found if event.message_id}
 
 
 def _templates_of(messages: Sequence[Message]) -> dict[int, Template]:

@@ -353,7 +353,26 @@ def test_what_failed_is_said_and_sent_again(bob: Client, channel: Channel, threa
     )
     assert "This number is not on WhatsApp" in page(bob, f"/app/inbox/{thread.id}")
     assert post(bob, thread, f"retry/{failed.id}").status_code == 303
-    assert "Waiting to be sent" in page(bob, f"/app/inbox/{thread.id}")
+    shown = page(bob, f"/app/inbox/{thread.id}")
+    assert "Waiting to be sent" in shown
+    assert "sent again what did not arrive" in shown
+    assert "This number is not on WhatsApp" not in shown
+
+
+def test_what_failed_is_discarded(bob: Client, channel: Channel, thread: Conversation) -> None:
+    failed = factories.make_message(
+        channel, thread.contact, type="text", content={"body": "Too late"}, state=MessageState.FAILED
+    )
+    before = revision(part(bob, f"/app/inbox/{thread.id}", "entries"), failed)
+    answer = post(bob, thread, f"discard/{failed.id}", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Trigger"] == "inbox-sent"
+    entries = part(bob, f"/app/inbox/{thread.id}", "entries")
+    assert "Bob" in entries
+    assert "discarded a message that was not sent" in entries
+    assert "Too late" not in entries
+    assert revision(entries, failed) != before
+    sent = factories.make_message(channel, thread.contact, type="text", content={"body": "Hi"}, state="sent")
+    assert post(bob, thread, f"discard/{sent.id}", headers={"HX-Request": "true"}).status_code == 409
 
 
 # ---------------------------------------------------------------- team work
