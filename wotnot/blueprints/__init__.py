@@ -33,6 +33,7 @@ MODULES = (
     "broadcasts",
     "conversations",
     "conversation_acts",
+    "conversation_card",
     "saved_replies",
     "webhooks",
     "stream",

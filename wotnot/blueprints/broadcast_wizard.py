@@ -222,8 +222,8 @@ def choose_file(broadcast_id: int) -> Answer:
     )
     if row is None or row.media_kind is None or not is_htmx():
         return message_page(broadcast, sent, errors), status
-    context = {"broadcast": broadcast, "row": row, "errors": errors, **file_words([row], sent), "is_changed": True}
-    return render_template("broadcasts/_file_choice.html", **context), status
+    context = {"row": row, "errors": errors, **file_words(broadcast, [row], sent), "is_changed": True}
+    return render_template("media/_file_choice.html", **context), status
 
 
 @blueprint.get("/<int:broadcast_id>/preview")

@@ -1,30 +1,28 @@
-"""What members do in a conversation: answer, note, assign, label, close, and keep the contact card."""
+"""What members do in a conversation: answer, note, assign, close. The contact card is in `conversation_card`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, flash, make_response, render_template, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import conversation_parts as parts
+from wotnot.blueprints import conversation_templates as templates
 from wotnot.blueprints import conversation_views as views
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import actor, guard_pages, member_id, page_timezone, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Conflict, DomainError, Invalid, TooLarge, Unavailable
-from wotnot.models import Consent, Conversation, Message
+from wotnot.models import Conversation, Message, Template
 from wotnot.services import (
     canned_replies,
-    consent,
-    contact_bulk,
-    contacts,
     conversations,
     media,
     message_templates,
     replies,
 )
-from wotnot.services.whatsapp.components import fill_text
 
 blueprint = Blueprint("conversation_acts", __name__, url_prefix=views.HOME)
 guard_pages(blueprint)
@@ -88,24 +86,41 @@ def send_media(conversation_id: int) -> Answer:
 
 @blueprint.post("/<int:conversation_id>/template")
 def send_template(conversation_id: int) -> Answer:
-    """An approved template with the values that were typed."""
-    conversation = _conversation(conversation_id)
-    template = message_templates.get_template(workspace_id(), request.form.get("template", 0, type=int))
-    variables = parts.typed_values(template, request.form, conversation)
-    content = {"name": template.name, "language": template.language, "variables": variables}
+    """An approved template with the values that were typed and the files that were chosen."""
+    sent, refused = templates.take_uploads(_template(), request.form)
+    # Read only now: the connection may have been given back while a file was stored.
+    conversation, template = _conversation(conversation_id), _template()
+    if refused:
+        return _shown_again(conversation, "template", sent, refused)
     try:
-        _reply(conversation, "template", content)
-    except (Invalid, Conflict) as error:
-        return _refused(conversation, "template", error)
-    return _sent(conversation)
+        variables = templates.variables_of(template, sent, conversation)
+        _reply(
+            conversation,
+            "template",
+            {"name": template.name, "language": template.language, "variables": variables},
+        )
+    except (Invalid, Conflict, Unavailable) as error:
+        return _refused(_conversation(conversation_id), "template", error, values=sent)
+    return _sent(_conversation(conversation_id))
+
+
+@blueprint.post("/<int:conversation_id>/template/files")
+def choose_file(conversation_id: int) -> Answer:
+    """The files that the header `?key=` can show, after a search or an upload; everything typed stays as it is."""
+    sent, errors = templates.take_uploads(_template(), request.form)
+    conversation, template = _conversation(conversation_id), _template()
+    context = templates.files_part(conversation, template, sent)
+    row = next((row for row in context["file_rows"] if row.key == request.args.get("key")), None)
+    if row is None or not is_htmx():
+        return _shown_again(conversation, "template", sent, errors, 422 if errors else 200)
+    context |= {"row": row, "errors": errors, "is_changed": True}
+    return render_template("media/_file_choice.html", **context), 422 if errors else 200
 
 
 @blueprint.post("/<int:conversation_id>/preview")
 def preview_template(conversation_id: int) -> str:
     """The template as the customer would see it with what is typed so far."""
-    conversation = _conversation(conversation_id)
-    template = message_templates.get_template(workspace_id(), request.form.get("template", 0, type=int))
-    message = fill_text(template.components, parts.typed_values(template, request.form, conversation))
+    message = templates.look(_conversation(conversation_id), _template(), request.form)
     return render_template("conversations/_preview.html", message=message)
 
 
@@ -207,66 +222,15 @@ def reopen(conversation_id: int) -> Answer:
     return _head(conversation_id)
 
 
-@blueprint.post("/<int:conversation_id>/labels")
-def label(conversation_id: int) -> Answer:
-    """Put a label on (`label`) or take one off (`remove`)."""
-    conversation = _conversation(conversation_id)
-    remove = request.form.get("remove", "")
-    kept = [one for one in conversation.labels if one != remove]
-    return _card_act(
-        conversation_id,
-        lambda: conversations.set_labels(workspace_id(), conversation_id, [*kept, request.form.get("label", "")]),
-    )
-
-
-# ---------------------------------------------------------------- the contact card
-
-
-@blueprint.post("/<int:conversation_id>/contact")
-def save_contact(conversation_id: int) -> Answer:
-    """Name, e-mail and attributes of the person."""
-    conversation, form = _conversation(conversation_id), request.form
-    pairs = zip(form.getlist("attribute_name"), form.getlist("attribute_value"), strict=False)
-    fields: dict[str, Any] = {"name": form.get("name", ""), "email": form.get("email", "")}
-    fields["attributes"] = {name: value for name, value in pairs if name.strip() and value.strip()}
-    try:
-        contacts.update_contact(workspace_id(), conversation.contact_id, **fields)
-    except Invalid as error:
-        return _refused_card(conversation, errors_of(error))
-    return _card(conversation_id)
-
-
-@blueprint.post("/<int:conversation_id>/tags")
-def tag(conversation_id: int) -> Answer:
-    """Put a tag on the person (`tag`) or take one off (`remove`)."""
-    contact_id, remove = _conversation(conversation_id).contact_id, request.form.get("remove", "")
-    if remove:
-        return _card_act(conversation_id, lambda: contact_bulk.untag_contacts(workspace_id(), [contact_id], remove))
-    words = request.form.get("tag", "")
-    return _card_act(conversation_id, lambda: contact_bulk.tag_contacts(workspace_id(), [contact_id], words))
-
-
-@blueprint.post("/<int:conversation_id>/consent")
-def record(conversation_id: int) -> Answer:
-    """That the person agreed to messages or wants none, and where they said so."""
-    conversation, note_words = _conversation(conversation_id), request.form.get("note", "").strip()[:500]
-    wants = Consent.OPTED_IN if request.form.get("consent") == Consent.OPTED_IN.value else Consent.OPTED_OUT
-    if wants is Consent.OPTED_IN and not note_words:
-        return _refused_card(conversation, {"note": ["Say where they agreed; it is kept as proof."]})
-    contact_id = conversation.contact_id
-    return _card_act(
-        conversation_id,
-        lambda: consent.record_consent(
-            workspace_id(), [contact_id], wants, source="person", note=note_words, user_id=actor().user.id
-        ),
-    )
-
-
 # ---------------------------------------------------------------- parts
 
 
 def _conversation(conversation_id: int) -> Conversation:
     return conversations.get_conversation(workspace_id(), conversation_id)
+
+
+def _template() -> Template:
+    return message_templates.get_template(workspace_id(), request.form.get("template", 0, type=int))
 
 
 def _written() -> str:
@@ -312,43 +276,33 @@ def _sent(conversation: Conversation) -> Answer:
     return response
 
 
-def _refused(conversation: Conversation, compose: str, error: DomainError, beside: str = "form") -> tuple[str, int]:
+def _refused(
+    conversation: Conversation,
+    compose: str,
+    error: DomainError,
+    beside: str = "form",
+    values: MultiDict[str, str] | None = None,
+) -> tuple[str, int]:
     """The composer with what was typed and what is wrong with it."""
     found = errors_of(error)
     errors = views.form_errors(found if isinstance(error, Invalid) else {beside: found["form"]})
-    context = parts.composer_part(conversation, compose=compose, values=request.form, errors=errors)
+    return _shown_again(conversation, compose, request.form if values is None else values, errors)
+
+
+def _shown_again(
+    conversation: Conversation, compose: str, values: MultiDict[str, str], errors: parts.Errors, status: int = 422
+) -> tuple[str, int]:
+    context = parts.composer_part(conversation, compose=compose, values=values, errors=errors)
     if is_htmx():
-        return render_template("conversations/_composer.html", **context), 422
+        return render_template("conversations/_composer.html", **context), status
     page = parts.list_part(conversation.id) | parts.open_part(conversation) | context
-    return render_template("conversations/index.html", **page), 422
+    return render_template("conversations/index.html", **page), status
 
 
 def _head(conversation_id: int) -> Answer:
     if not is_htmx():
         return _back(conversation_id)
     return render_template("conversations/_head.html", **parts.head_part(_conversation(conversation_id)))
-
-
-def _card_act(conversation_id: int, act: Any) -> Answer:
-    try:
-        act()
-    except Invalid as error:
-        return _refused_card(_conversation(conversation_id), {"form": [error.detail]})
-    return _card(conversation_id)
-
-
-def _card(conversation_id: int) -> Answer:
-    if not is_htmx():
-        return _back(conversation_id, pane="card")
-    return render_template("conversations/_card.html", **parts.card_part(_conversation(conversation_id)))
-
-
-def _refused_card(conversation: Conversation, errors: parts.Errors) -> tuple[str, int]:
-    context = parts.card_part(conversation, errors=errors)
-    if is_htmx():
-        return render_template("conversations/_card.html", **context), 422
-    page = parts.list_part(conversation.id) | parts.open_part(conversation) | context | {"pane": "card"}
-    return render_template("conversations/index.html", **page), 422
 
 
 def _back(conversation_id: int, **more: object) -> Response:

@@ -8,13 +8,12 @@ from typing import Any
 
 from flask import render_template, request
 
+from wotnot.blueprints import conversation_templates as templates
 from wotnot.blueprints import conversation_views as views
 from wotnot.blueprints.guards import actor, member_id, workspace_id
-from wotnot.blueprints.wizard_forms import label_of
 from wotnot.errors import Invalid, NotFound
-from wotnot.models import Channel, ChannelState, Conversation, Direction, Message, Template
+from wotnot.models import ChannelState, Conversation, Direction, Message
 from wotnot.services import (
-    broadcast_choices,
     canned_replies,
     channels,
     consent,
@@ -25,18 +24,15 @@ from wotnot.services import (
     identities,
     inbound_media,
     media,
-    message_templates,
     presence,
     thread_search,
     threads,
     workspaces,
 )
 from wotnot.services.pages import MAX_LIMIT
-from wotnot.services.personalise import BUILT_IN_FIELDS, value_of
 from wotnot.services.single_messages import MEDIA_TYPES
 from wotnot.services.thread_search import Hit
 from wotnot.services.threads import Entry, Thread
-from wotnot.services.whatsapp.components import fill_text, list_variables
 
 PAGE = 30
 HITS = 10
@@ -144,12 +140,12 @@ def entries_part(conversation: Conversation) -> dict[str, Any]:
 
 def _media_in(entries: Sequence[Entry]) -> dict[int, views.Media]:
     """The files in these messages by message id: ours out of the library, theirs as far as they were fetched."""
-    brought = [(one, one.message) for one in entries if one.message and views.has_file(one.message)]
-    sent = {str(one.content.get("id") or "") for one, message in brought if message.direction is Direction.OUT}
-    ours = media.files_by_meta_id(workspace_id(), sent - {""})
-    arrived = [message.id for _, message in brought if message.direction is Direction.IN]
+    shown = [(one, one.message) for one in entries if one.message]
+    ours = media.files_by_meta_id(workspace_id(), {views.file_id_of(*one) for one in shown} - {""})
+    arrived = [one.id for _, one in shown if one.direction is Direction.IN and views.has_file(one)]
     theirs = inbound_media.list_for_messages(workspace_id(), arrived)
-    return {message.id: views.media_of(one, message, ours, theirs.get(message.id)) for one, message in brought}
+    found = {message.id: views.media_of(one, message, ours, theirs.get(message.id)) for one, message in shown}
+    return {message_id: file for message_id, file in found.items() if file}
 
 
 def _stretch(conversation: Conversation) -> Thread:
@@ -180,7 +176,7 @@ def one_entry(conversation: Conversation, message: Message) -> str:
 
 def mode_of(conversation: Conversation) -> str:
     """What may be written: free text, templates only, or nothing while the number cannot send."""
-    channel = _channel_of(conversation)
+    channel = templates.channel_of(conversation)
     if channel is None or channel.state is not ChannelState.CONNECTED:
         return "stopped"
     return "free" if conversations.is_window_open(conversation) else "templates"
@@ -234,52 +230,11 @@ def _quote(conversation: Conversation, values: Mapping[str, Any]) -> dict[str, A
 
 
 def _templates(conversation: Conversation, _values: Mapping[str, Any]) -> dict[str, Any]:
-    channel = _channel_of(conversation)
-    search = request.args.get("find", "").strip()
-    found = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
-    values = _known_values(conversation)
-    rows = [(one, fill_text(one.components, values).body_text) for one in found]
-    return {"templates": rows, "find": search, "may_send": consent.may_message(conversation.contact)}
+    return templates.picker_part(conversation, request.args.get("find", "").strip())
 
 
 def _template(conversation: Conversation, values: Mapping[str, Any]) -> dict[str, Any]:
-    number = values.get("template") or request.args.get("template") or "0"
-    template = message_templates.get_template(workspace_id(), int(number) if str(number).isdecimal() else 0)
-    return {
-        "template": template,
-        "fields": _fields(conversation, template, values),
-        "message": fill_text(template.components, typed_values(template, values, conversation)),
-        "suggestions": _suggestions(conversation),
-        "may_send": consent.may_message(conversation.contact),
-    }
-
-
-def typed_values(template: Template, values: Mapping[str, Any], conversation: Conversation) -> dict[str, str]:
-    """The value of each variable: as typed, before that as the contact's field of that name has it."""
-    known = _known_values(conversation)
-    return {
-        one.key: str(values.get(f"value-{one.key}", known.get(one.key, "")))
-        for one in list_variables(template.components, template.parameter_format)
-    }
-
-
-def _fields(
-    conversation: Conversation, template: Template, values: Mapping[str, Any]
-) -> list[tuple[str, str, str, str]]:
-    """(name, label, value, sample) of each variable."""
-    typed = typed_values(template, values, conversation)
-    variables = list_variables(template.components, template.parameter_format)
-    return [(f"value-{one.key}", label_of(one), typed[one.key], one.sample) for one in variables]
-
-
-def _known_values(conversation: Conversation) -> dict[str, str]:
-    contact = conversation.contact
-    return {name: value_of(name, contact) for name in (*BUILT_IN_FIELDS, *contact.attributes)}
-
-
-def _suggestions(conversation: Conversation) -> list[tuple[str, str]]:
-    """What is known about the person, to choose from while a value is typed."""
-    return [(value, BUILT_IN_FIELDS.get(name, name)) for name, value in _known_values(conversation).items() if value]
+    return templates.form_part(conversation, values.get("template") or request.args.get("template"), values)
 
 
 def _media(_conversation: Conversation, _values: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,10 +279,3 @@ def card_part(conversation: Conversation, *, errors: Errors | None = None) -> di
         "wanted": wanted(),
         "address": views.address_of,
     }
-
-
-def _channel_of(conversation: Conversation) -> Channel | None:
-    try:
-        return channels.get_channel(workspace_id(), conversation.channel_id)
-    except NotFound:
-        return None

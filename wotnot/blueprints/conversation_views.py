@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 from werkzeug.datastructures import MultiDict
 
+from wotnot.blueprints.wizard_forms import media_kind_of
 from wotnot.clock import now
 from wotnot.models import Conversation, ConversationState, Direction, MediaFile, MediaKind, Message, MessageState
 from wotnot.services import media_rules
@@ -19,6 +20,7 @@ from wotnot.services.inbound_media import InboundFile
 from wotnot.services.languages import language_name
 from wotnot.services.phone_numbers import format_phone
 from wotnot.services.threads import Entry
+from wotnot.services.whatsapp.wording import header_file_id
 from wotnot.services.zones import in_zone
 
 HOME = "/app/inbox"
@@ -148,16 +150,27 @@ def has_file(message: Message) -> bool:
     return message.type in _KINDS
 
 
-def media_of(entry: Entry, message: Message, ours: Mapping[str, MediaFile], theirs: InboundFile | None) -> Media:
+def file_id_of(entry: Entry, message: Message) -> str:
+    """Under which id of Meta's we sent a file, by itself or in a template's header; nothing for any other message."""
+    if message.direction is Direction.IN:
+        return ""
+    if message.type == "template":
+        return header_file_id(entry.content)
+    return str(entry.content.get("id") or "") if has_file(message) else ""
+
+
+def media_of(entry: Entry, message: Message, ours: Mapping[str, MediaFile], theirs: InboundFile | None) -> Media | None:
     """The file in a message: `ours` are in the library by the id that Meta gave them, `theirs` are fetched by a job."""
-    content = entry.content
-    name = str(content.get("filename") or "")
+    name = str(entry.content.get("filename") or "")
+    file = ours.get(file_id_of(entry, message))
+    if file is not None:
+        return _kept(file.kind if message.type == "template" else message.type, name, file)
+    if not has_file(message):
+        return None
     if message.direction is Direction.IN:
         return _arrived(message.type, name, theirs)
-    file = ours.get(str(content.get("id") or ""))
-    if file is not None:
-        return _kept(message.type, name, file)
-    return Media(message.type, "gone", filename=name, reason=str(content.get("link") or "No longer in the library"))
+    reason = str(entry.content.get("link") or "No longer in the library")
+    return Media(message.type, "gone", filename=name, reason=reason)
 
 
 def _arrived(kind: str, name: str, sent: InboundFile | None) -> Media:
@@ -285,9 +298,15 @@ def form_errors(errors: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """The service's fields as the composer's forms call them."""
     found: dict[str, list[str]] = {}
     for name, sentences in errors.items():
-        key = name.replace("template.variables.", "value-", 1)
-        found[_FORM_NAMES.get(key, key)] = list(sentences)
+        found[_form_name(name)] = list(sentences)
     return found
+
+
+def _form_name(name: str) -> str:
+    variable = name.removeprefix("template.variables.")
+    if variable != name:
+        return f"text-{variable}" if media_kind_of(variable) else f"value-{variable}"
+    return _FORM_NAMES.get(name, name)
 
 
 _FORM_NAMES = {

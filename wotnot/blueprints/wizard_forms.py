@@ -145,22 +145,25 @@ def typed_variables(form: MultiDict[str, str], variables: Sequence[TemplateVaria
 
 def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str, str]) -> list[VariableRow]:
     """The lines of the message page: as sent, else as saved, else a guess from the sample."""
-    rows = []
-    for variable in variables_of(template):
-        saved = broadcast.variables.get(variable.key) or {}
-        source, text = _saved_source(saved, variable)
-        rows.append(
-            VariableRow(
-                key=variable.key,
-                label=label_of(variable),
-                sample=variable.sample,
-                source=sent.get(f"source-{variable.key}", source),
-                text=sent.get(f"text-{variable.key}", text),
-                media_kind=media_kind_of(variable.key),
-                file_id=_file_id(sent, variable.key) or str(saved.get("file_id") or ""),
-            )
-        )
-    return rows
+    return [_row(variable, broadcast.variables.get(variable.key) or {}, sent) for variable in variables_of(template)]
+
+
+def file_rows(variables: Sequence[TemplateVariable], sent: MultiDict[str, str]) -> list[VariableRow]:
+    """The lines of those variables that show a file, where nothing is saved."""
+    return [_row(variable, {}, sent) for variable in variables if media_kind_of(variable.key)]
+
+
+def _row(variable: TemplateVariable, saved: Mapping[str, Any], sent: MultiDict[str, str]) -> VariableRow:
+    source, text = _saved_source(saved, variable)
+    return VariableRow(
+        key=variable.key,
+        label=label_of(variable),
+        sample=variable.sample,
+        source=sent.get(f"source-{variable.key}", source),
+        text=sent.get(f"text-{variable.key}", text),
+        media_kind=media_kind_of(variable.key),
+        file_id=_file_id(sent, variable.key) or str(saved.get("file_id") or ""),
+    )
 
 
 def _is_no_link(key: str, source: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
         context = preview_of(broadcast, make_choice(template) if is_one else choice, sent, counted)
         context |= {"choice": choice, "left_out": left_out, "one_language": is_one}
         context["variables"] = forms.variable_rows(template, broadcast, sent)
-        context |= file_words(context["variables"], sent)
+        context |= file_words(broadcast, context["variables"], sent)
     return render(
         "broadcasts/message.html",
         "broadcasts/_choose.html",
@@ -68,10 +68,16 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
     )
 
 
-def file_words(rows: Sequence[forms.VariableRow], sent: MultiDict[str, str]) -> dict[str, Any]:
+def file_words(broadcast: Broadcast, rows: Sequence[forms.VariableRow], sent: MultiDict[str, str]) -> dict[str, Any]:
     """The files that the headers among `rows` can show, and where else a file may come from."""
     fields = forms.field_choices(contacts.list_attribute_names(workspace_id()))
-    return {"file_choices": wizard_files.choices_of(rows, sent), "file_sources": forms.file_sources(fields)}
+    here = f"/app/broadcasts/{broadcast.id}"
+    return {
+        "file_choices": wizard_files.choices_of(rows, sent),
+        "file_sources": forms.file_sources(fields),
+        "files_url": f"{here}/message/files",
+        "look_again": {"method": "get", "url": f"{here}/preview", "target": "#preview"},
+    }
 
 
 def preview_of(

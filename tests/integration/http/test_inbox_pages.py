@@ -24,7 +24,7 @@ from wotnot.models import (
     Message,
     MessageState,
 )
-from wotnot.services import canned_replies, conversations, presence, replies, threads
+from wotnot.services import canned_replies, conversations, media, presence, replies, threads
 
 
 @pytest.fixture
@@ -310,6 +310,66 @@ def test_after_the_window_the_composer_is_a_choice_of_templates(
     assert post(bob, thread, "template", template=template.id, **{"value-1": "Naledi"}).status_code == 303
     sent = session.query(Message).filter_by(direction="out").one()
     assert (sent.type, sent.user_id) == ("template", cast.bob.id)
+
+
+PICTURE = "header.image"
+WITH_PICTURE = [
+    {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4:abc"]}},
+    {"type": "BODY", "text": "Hi {{1}}, spring is here.", "example": {"body_text": [["Ann"]]}},
+]
+
+
+@pytest.fixture
+def closed(cast: Cast, contact: Contact, sandbox: SandboxControl) -> Conversation:
+    """A thread on the sandbox's number that takes templates only."""
+    number = factories.make_channel(cast.workspace, phone_number_id=sandbox.PHONE_NUMBER_ID)
+    return factories.make_conversation(number, contact, window_expires_at=clock.now() - timedelta(hours=1))
+
+
+def test_a_file_of_the_library_stands_in_a_templates_header(
+    bob: Client, cast: Cast, closed: Conversation, session: Any
+) -> None:
+    template = factories.make_template(cast.workspace, components=WITH_PICTURE)
+    file = factories.make_media_file(cast.workspace, "spring.png")
+    factories.make_media_file(cast.workspace, "menu.pdf", b"%PDF-1.4 menu")
+    shown = part(bob, f"/app/inbox/{closed.id}?compose=template&template={template.id}", "composer")
+    assert "spring.png" in shown
+    assert "menu.pdf" not in shown
+    fields = {"template": template.id, "value-1": "Naledi", f"source-{PICTURE}": "file"}
+    refused = post(bob, closed, "template", **fields)
+    assert (refused.status_code, "choose a file, or upload one." in refused.text) == (422, True)
+    wrong = post(bob, closed, "template", **{**fields, f"source-{PICTURE}": "text", f"text-{PICTURE}": "spring"})
+    assert (wrong.status_code, "Give the full address of the file" in wrong.text) == (422, True)
+    fields[f"file-{PICTURE}"] = str(file.id)
+    preview = post(bob, closed, "preview", headers={"HX-Request": "true"}, **fields)
+    assert f'src="/app/media/{file.id}/file"' in preview.text
+    assert post(bob, closed, "template", **fields).status_code == 303
+    sent = session.query(Message).filter_by(direction="out").one()
+    header, body = sent.content["components"]
+    assert set(header["parameters"][0]["image"]) == {"id"}
+    assert body["parameters"] == [{"type": "text", "text": "Naledi"}]
+    assert f'src="/app/media/{file.id}/file"' in part(bob, f"/app/inbox/{closed.id}", "entries")
+
+
+def test_a_templates_picture_is_uploaded_on_the_spot(bob: Client, cast: Cast, closed: Conversation) -> None:
+    template = factories.make_template(cast.workspace, components=WITH_PICTURE)
+
+    def upload(content: bytes, name: str, **kwargs: Any) -> Any:
+        fields = {"template": template.id, "value-1": "dear friend", f"source-{PICTURE}": "file"}
+        fields[f"upload-{PICTURE}"] = (io.BytesIO(content), name)
+        return post(bob, closed, f"template/files?key={PICTURE}", **fields, **kwargs)
+
+    whole = upload(factories.png(411), "new.png")
+    (file,) = media.list_files(cast.workspace.id).items
+    chosen = rf'value="{file.id}"\s+checked'
+    assert whole.status_code == 200
+    assert re.search(chosen, whole.text)
+    assert 'value="dear friend"' in whole.text
+    alone = upload(factories.png(411), "new.png", headers={"HX-Request": "true"})
+    assert 'class="wn-filepick"' in alone.text.lstrip()[:80]
+    assert re.search(chosen, alone.text)
+    refused = upload(b"%PDF-1.4 menu", "menu.pdf", headers={"HX-Request": "true"})
+    assert (refused.status_code, "Choose a JPEG picture or PNG picture." in refused.text) == (422, True)
 
 
 def test_a_file_is_uploaded_kept_and_sent(
