@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,6 +17,8 @@ from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
 from tests.cast import PASSWORD
 from tests.factories import PASSWORD_HASH, png
 from tests.sandbox_control import SandboxControl
+from tests.servers import wait_until
+from tests.silent_line import SilentLine
 
 SOON = 15_000
 NALEDI, THABO = "27825550142", "27835550118"
@@ -150,6 +153,92 @@ def test_the_end_of_the_window_turns_the_composer_into_a_choice_of_templates(
     expect(entries(dana)).to_contain_text("your order CV-2219 is packed")
     write(phone, "Thank you", THABO)
     expect(dana.locator("#message-body")).to_be_visible()
+
+
+LOST = r"net::ERR_|Failed to fetch|htmx:(sendError|responseError|timeout)|status of 50[0-9]"
+"""What a console says while the network or the server is away."""
+
+
+def test_a_line_that_was_cut_loses_nothing(
+    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
+) -> None:
+    context = open_context(forgive=LOST)
+    page = sign_in(context.new_page(), product)
+    open_thread(page)
+    began = page.evaluate("performance.timeOrigin")
+    context.set_offline(True)
+    for number in range(3):
+        write(phone, f"Said meanwhile, number {number}")
+    expect(page.locator("#live-lost")).to_be_visible(timeout=SOON)
+    expect(entries(page)).not_to_contain_text("Said meanwhile")
+    context.set_offline(False)
+    for number in range(3):
+        expect(entries(page).get_by_text(f"Said meanwhile, number {number}")).to_have_count(1, timeout=SOON)
+    expect(page.locator("#live-lost")).to_be_hidden(timeout=SOON)
+    write(phone, "And it goes on")
+    expect(entries(page)).to_contain_text("And it goes on")
+    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
+
+
+def test_a_line_that_died_silently_is_noticed(
+    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
+) -> None:
+    """After sleep, or in another network: TCP would say so after minutes."""
+    line = SilentLine(int(product.url.rpartition(":")[2]))
+    page = sign_in(open_context(base_url=line.address).new_page(), product)
+    open_thread(page)
+    expect(page.locator("#message-body")).to_be_visible()
+    wait_until(lambda: line.stream_count, 10, "a stream")
+    write(phone, "Before the silence")
+    expect(entries(page)).to_contain_text("Before the silence")
+    began = page.evaluate("performance.timeOrigin")
+    line.fall_silent()
+    write(phone, "Said into the silence")
+    expect(entries(page)).to_contain_text("Said into the silence", timeout=2 * SOON)
+    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
+    line.close()
+
+
+def test_a_web_process_that_is_killed_loses_nothing(
+    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
+) -> None:
+    page = sign_in(open_context(forgive=LOST).new_page(), product)
+    open_thread(page)
+    began = page.evaluate("performance.timeOrigin")
+    mine = psutil.Process(product.pid).children(recursive=True)
+    web = [one for one in mine if any("gunicorn" in word for word in one.cmdline())]
+    assert web
+    for one in web:
+        one.kill()
+    write(phone, "Said while nobody was there")
+    line = entries(page).get_by_text("Said while nobody was there")
+    expect(line).to_have_count(1, timeout=4 * SOON)
+    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
+
+
+def test_a_picture_of_a_customer_takes_the_place_of_its_skeleton(dana: Page, phone: SandboxControl) -> None:
+    open_thread(dana)
+    phone.send_file(NALEDI, "fern.png", png(52), caption="It grew a leaf")
+    mine = entries(dana).locator("li", has_text="It grew a leaf")
+    expect(mine.locator("img")).to_have_js_property("naturalWidth", 1, timeout=SOON)
+    expect(mine).to_have_count(1)
+    expect(mine.locator(".ib-wait")).to_have_count(0)
+
+
+def test_a_stop_is_obeyed_answered_and_named(dana: Page, phone: SandboxControl) -> None:
+    open_thread(dana, "Thabo Dlamini")
+    write(phone, "STOP", THABO)
+    card = dana.locator("#contact-card")
+    expect(card).to_contain_text("They wrote “STOP”")
+    answer = entries(dana).locator("li[data-side=out]").last
+    expect(answer).to_contain_text("Automatic")
+    expect(answer.locator(".mt")).to_contain_text("Read", timeout=SOON)
+    dana.get_by_label("Add something").click()
+    dana.get_by_role("link", name="Template", exact=True).click()
+    expect(dana.locator("#composer")).to_contain_text("This person opted out of your messages")
+    write(phone, "START", THABO)
+    expect(card).to_contain_text("They wrote “START”")
+    expect(dana.locator("#contact-card").get_by_text("Agreed").first).to_be_visible()
 
 
 def test_files_choices_reactions_and_saved_replies(dana: Page, phone: SandboxControl, tmp_path: Path) -> None:
