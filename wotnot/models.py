@@ -952,12 +952,8 @@ class ConversationEvent(Base):
 
     __table_args__ = (
         Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),
-        Index(
-            "uq_conversation_events_message_id",
-            "message_id",
-            unique=True,
-            postgresql_where=text("message_id IS NOT NULL"),
-        ),
+        # A message is put aside once.
+        UniqueConstraint("message_id"),
     )
 
 

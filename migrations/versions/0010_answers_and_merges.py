@@ -20,8 +20,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DELETE FROM conversation_events WHERE message_id IS NOT NULL")
-    op.drop_index("uq_conversation_events_message_id", table_name="conversation_events")
-    op.drop_column("conversation_events", "message_id")
+    op.drop_column("conversation_events", "message_id")  # and its uniqueness with it
     _replace_event_kinds("note", "assigned", "closed", "reopened")
     for table in (
         "identity_changes",
@@ -186,13 +185,7 @@ def _create_identity_changes() -> None:
 def _let_events_name_messages() -> None:
     table = "conversation_events"
     op.add_column(table, sa.Column("message_id", sa.BigInteger(), nullable=True))
-    op.create_index(
-        "uq_conversation_events_message_id",
-        table,
-        ["message_id"],
-        unique=True,
-        postgresql_where=sa.text("message_id IS NOT NULL"),
-    )
+    op.create_unique_constraint(op.f("uq_conversation_events_message_id"), table, ["message_id"])
     _replace_event_kinds("note", "assigned", "closed", "reopened", "discarded", "retried")
 
 

@@ -253,8 +253,7 @@ def put_aside(conversation: Conversation, message: Message, kind: EventKind, *, 
             kind=kind,
             message_id=message.id,
         )
-        named = ConversationEvent.message_id
-        session.execute(noted.on_conflict_do_nothing(index_elements=[named], index_where=named.is_not(None)))
+        session.execute(noted.on_conflict_do_nothing(index_elements=[ConversationEvent.message_id]))
         session.execute(delete(MessageText).where(MessageText.message_id == message.id))
         events.publish(conversation.workspace_id, LIST_TOPIC, f"contact:{conversation.contact_id}")
 

@@ -12,6 +12,8 @@ from tests import factories
 from tests.sandbox_control import SandboxControl
 from wotnot.errors import Unavailable
 from wotnot.models import (
+    Automation,
+    AutomationRun,
     Broadcast,
     CannedReply,
     Channel,
@@ -76,6 +78,8 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert count(empty, Conversation, Conversation.assignee_id.is_not(None)) > 5
     assert count(empty, ConversationEvent, ConversationEvent.kind == "note") == 1
     assert count(empty, CannedReply) == 4
+    assert (count(empty, Automation), count(empty, Automation, Automation.is_on)) == (2, 1)
+    assert count(empty, AutomationRun) == 0, "nobody is answered about what they said long ago"
     texts = {row.type for row in empty.scalars(select(Message).where(Message.direction == "in"))}
     assert {"text", "location", "contacts", "order", "interactive", "reaction", "edit"} <= texts
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, Conversation, EventKind, Message, MessageState
-from wotnot.services import canned_replies, conversations, inbound
+from wotnot.services import automation, canned_replies, conversations, inbound
 from wotnot.services.tallies import REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_READ
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.errors import plain_words
@@ -26,6 +26,21 @@ SAVED_REPLIES = {
     "yellow-leaves": "Yellow leaves mostly mean too much water. Let the soil dry for a week, {{first_name}}, and send us a picture then.",
     "thanks": "Thank you, {{first_name}} 🌿 Come and see us again soon.",
 }
+
+# One rule that answers, and one that is ready to be switched on.
+HOURS_RULE = {
+    "kind": "keyword",
+    "match": "contains",
+    "words": "opening hours\nare you open\nwhen do you open",
+    "body": "Hi {{first_name}}, we are open Tuesday to Sunday from 9:00 to 17:30, at 12 Kloof Street.",
+    "cooldown_minutes": "60",
+}
+AWAY_RULE = {
+    "kind": "away",
+    "body": "Hi {{first_name}}, {{business}} is closed just now. We answer as soon as we open.",
+    "cooldown_minutes": "720",
+}
+OPEN_DAYS = dict.fromkeys(range(1, 7), ("09:00", "17:30"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +225,7 @@ def add_talks(shop: Shop) -> dict[int, Talk]:
                     conversations.note_outbound(message)
         for shortcut, body in SAVED_REPLIES.items():
             canned_replies.save_reply(shop.workspace_id, shortcut=shortcut, body=body)
+        _add_rules(shop.workspace_id)
     inbound.expire_conversations()
     threads = _threads(shop.workspace_id, people)
     return {threads[contact.id]: talk for talk, contact in zip(TALKS, people, strict=True)}
@@ -224,6 +240,13 @@ def add_team_work(workspace_id: int, talks: dict[int, Talk], hands: dict[str, tu
             _work(workspace_id, conversation_id, talk, hands)
         session.execute(text(_SEEN), {"ids": list(talks), "unread": [talk.unread for talk in talks.values()]})
         session.execute(text(_OLD), {"workspace": workspace_id})
+
+
+def _add_rules(workspace_id: int) -> None:
+    automation.create_automation(workspace_id, **HOURS_RULE)
+    away = automation.create_automation(workspace_id, **AWAY_RULE)
+    automation.switch_automation(workspace_id, away.id, is_on=False)
+    automation.save_hours(workspace_id, OPEN_DAYS)
 
 
 def _work(workspace_id: int, conversation_id: int, talk: Talk, hands: dict[str, tuple[int, int]]) -> None:

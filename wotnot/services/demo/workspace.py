@@ -172,7 +172,7 @@ def _consent_event(workspace_id: int, contact_id: int, person: Person) -> dict[s
         "contact_id": contact_id,
         "consent": person.consent,
         "source": "reply" if said_no else "person",
-        "note": "STOP" if said_no else "Ticked the box at the till",
+        "note": "They wrote “STOP”" if said_no else "Ticked the box at the till",
         "created_at": clock.now() - timedelta(days=person.age_days * 0.9),
     }
 
