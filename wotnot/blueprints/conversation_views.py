@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
+from zlib import crc32
 
 from markupsafe import Markup, escape
 from werkzeug.datastructures import MultiDict
@@ -141,7 +142,9 @@ def revision_of(entry: Entry, file: Media | None = None) -> str:
     if entry.message is None:
         return "1"
     reactions = "".join(one.emoji for one in entry.reactions)
-    marks = f"{'e' if entry.is_edited else ''}{'d' if entry.is_deleted else ''}{'a' if entry.aside else ''}"
+    # Edited twice it looks different again.
+    edited = f"e{crc32(entry.words.encode()):x}" if entry.is_edited else ""
+    marks = f"{edited}{'d' if entry.is_deleted else ''}{'a' if entry.aside else ''}"
     return f"{entry.message.state.value}{marks}{file.state if file else ''}{reactions}"
 
 
