@@ -207,13 +207,16 @@ RETURNING c.id, c.workspace_id,
     c.assignee_id IS NULL AND (SELECT w.auto_assign FROM workspaces w WHERE w.id = c.workspace_id) AS is_waiting
 """
 
-# The quoted message, else the newest broadcast message that reached the person before they wrote.
+# The quoted message, else the newest broadcast message that reached the person before they wrote. LIMIT and ARRAY say how
+# each row is found: where the planner believes a table to be empty, joins would read all of it for every message.
 _REPLIED = """
-WITH answers AS (
+WITH answers AS MATERIALIZED (
     SELECT coalesce(quoted.id, recent.id) AS id
     FROM messages m
-    LEFT JOIN messages quoted ON quoted.wamid = m.context_wamid AND quoted.channel_id = m.channel_id
-                             AND quoted.direction = 'out'
+    LEFT JOIN LATERAL (
+        SELECT o.id FROM messages o
+        WHERE o.wamid = m.context_wamid AND o.channel_id = m.channel_id AND o.direction = 'out' LIMIT 1
+    ) quoted ON true
     LEFT JOIN LATERAL (
         SELECT o.id FROM messages o
         WHERE o.contact_id = m.contact_id AND o.channel_id = m.channel_id AND o.direction = 'out'
@@ -223,9 +226,9 @@ WITH answers AS (
     ) recent ON quoted.id IS NULL
     WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.type NOT IN ('reaction', 'edit', 'revoke')
 ), locked AS (
-    SELECT m.id FROM messages m WHERE m.id IN (SELECT id FROM answers) AND NOT m.replied ORDER BY m.id FOR UPDATE
+    SELECT m.id FROM messages m WHERE m.id = ANY(ARRAY(SELECT id FROM answers)) AND NOT m.replied ORDER BY m.id FOR UPDATE
 )
-UPDATE messages SET replied = true, changed_at = now() WHERE id IN (SELECT id FROM locked)
+UPDATE messages SET replied = true, changed_at = now() WHERE id = ANY(ARRAY(SELECT id FROM locked))
 """
 
 _EXPIRE = """
