@@ -9,7 +9,7 @@ from wotnot.blueprints import wizard_files, wizard_forms
 from wotnot.blueprints.guards import workspace_id
 from wotnot.errors import NotFound
 from wotnot.models import Channel, Conversation, Template
-from wotnot.services import broadcast_choices, channels, consent, media, message_templates
+from wotnot.services import broadcast_choices, channels, consent, media, message_templates, translations
 from wotnot.services.broadcast_files import files_in
 from wotnot.services.media_rules import size_words
 from wotnot.services.personalise import BUILT_IN_FIELDS, value_of
@@ -19,12 +19,19 @@ FILE_SOURCES = ((wizard_forms.FILE, "A file of your library"), (wizard_forms.TEX
 
 
 def picker_part(conversation: Conversation, search: str) -> dict[str, Any]:
-    """The templates that may be sent, each filled as far as the person is known."""
-    channel = channel_of(conversation)
-    found = broadcast_choices.list_sendable_templates(workspace_id(), channel, search) if channel else []
+    """The templates that may be sent, each in the language the person reads and filled as far as they are known.
+
+    A row is (template, its words, the same in its other languages).
+    """
+    channel, contact = channel_of(conversation), conversation.contact
+    families = broadcast_choices.list_sendable_families(workspace_id(), channel, search) if channel else []
     values = _known_values(conversation)
-    rows = [(one, fill_text(one.components, values).body_text) for one in found]
-    return {"templates": rows, "find": search, "may_send": consent.may_message(conversation.contact)}
+    rows = []
+    for family in families:
+        fitting = translations.pick(family.approved, contact.language) or family.main
+        words = fill_text(fitting.components, values).body_text
+        rows.append((fitting, words, [one for one in family.approved if one.id != fitting.id]))
+    return {"templates": rows, "find": search, "may_send": consent.may_message(contact)}
 
 
 def form_part(conversation: Conversation, template_id: object, values: Mapping[str, Any]) -> dict[str, Any]:

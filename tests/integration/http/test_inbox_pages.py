@@ -203,17 +203,17 @@ def test_who_turned_out_to_be_one_is_shown_and_parted_on_the_card(
 ) -> None:
     client.sign_in(cast.alice)
     gone = factories.make_contact(cast.workspace, phone=None, wa_user_id="ZA.7001", name="Nal")
-    theirs = factories.make_conversation(channel, gone)
+    theirs = factories.make_conversation(channel, gone).id
     merge = factories.make_merge(contact, gone)
     assert "Merged with Nal" in page(client, f"/app/inbox/{thread.id}")
     # Whoever has the thread open that went into the other one is brought there.
-    moved = client.get(f"/app/inbox/{theirs.id}?view=mine")
+    moved = client.get(f"/app/inbox/{theirs}?view=mine")
     assert (moved.status_code, moved.location) == (303, f"/app/inbox/{thread.id}?view=mine")
-    asked = client.get(f"/app/inbox/{theirs.id}", headers={"HX-Request": "true", "HX-Target": "entries"})
+    asked = client.get(f"/app/inbox/{theirs}", headers={"HX-Request": "true", "HX-Target": "entries"})
     assert asked.headers["HX-Redirect"] == f"/app/inbox/{thread.id}"
     client.submit(f"/app/contacts/{contact.id}/merges/{merge.id}/undo", page=f"/app/inbox/{thread.id}")
     assert "Merged with" not in page(client, f"/app/inbox/{thread.id}")
-    assert "Nal" in page(client, f"/app/inbox/{theirs.id}")
+    assert "Nal" in page(client, f"/app/inbox/{theirs}")
     assert client.get("/app/inbox/999999999").status_code == 404
 
 
@@ -324,6 +324,24 @@ def closed(cast: Cast, contact: Contact, sandbox: SandboxControl) -> Conversatio
     """A thread on the sandbox's number that takes templates only."""
     number = factories.make_channel(cast.workspace, phone_number_id=sandbox.PHONE_NUMBER_ID)
     return factories.make_conversation(number, contact, window_expires_at=clock.now() - timedelta(hours=1))
+
+
+def test_a_template_is_offered_once_in_the_language_of_the_person(
+    bob: Client, cast: Cast, contact: Contact, closed: Conversation
+) -> None:
+    words = {"en": "Your order is ready.", "de": "Ihre Bestellung ist fertig.", "fr": "Votre commande est prête."}
+    made = {
+        language: factories.make_template(
+            cast.workspace, name="ready", language=language, components=[{"type": "BODY", "text": said}]
+        )
+        for language, said in words.items()
+    }
+    contact.language = "de"
+    factories.save(contact)
+    shown = part(bob, f"/app/inbox/{closed.id}", "composer")
+    assert words["de"] in shown
+    assert words["en"] not in shown
+    assert f'template={made["fr"].id}"' in shown
 
 
 def test_a_file_of_the_library_stands_in_a_templates_header(
