@@ -208,6 +208,12 @@ function afterRequest(event) {
   // `detail.elt` is whatever is left on the page; the region that asked may have been replaced by its answer.
   const { id } = event.detail.requestConfig.elt;
   if (!inFlight.delete(id)) return;
+  const { status } = event.detail.xhr;
+  if (status === 0 || status >= 500) {
+    // The stream may be fine all the same, so nothing else would ask again.
+    if (!waiting.has(id)) waiting.set(id, setTimeout(fetchNow, POLL_EVERY_MS, id));
+    return;
+  }
   if (dirty.delete(id)) {
     const region = document.getElementById(id);
     if (region) refresh(region);
