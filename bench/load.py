@@ -51,23 +51,24 @@ def request_bytes(method: str, path: str, headers: dict[str, str] | None = None,
 
 def closed_loop(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Answers:
     """`connections` callers that each send the next request as soon as they have their answer."""
-    answers: Answers = _in_process(_closed_loop, port, requests, connections, seconds)
+    answers: Answers = in_process(_closed_loop, port, requests, connections, seconds)
     return answers
 
 
 def open_loop(port: int, requests: Sequence[bytes], *, rate: float, connections: int = 64) -> Answers:
     """Each request at its own moment whatever became of those before; a late start counts as the server's latency."""
-    answers: Answers = _in_process(_open_loop, port, requests, rate, connections)
+    answers: Answers = in_process(_open_loop, port, requests, rate, connections)
     return answers
 
 
 def walk(port: int, requests: Sequence[bytes], *, connections: int, rounds: int) -> list[Answers]:
     """`connections` callers that each make all `requests` in an order of their own, `rounds` times; Answers for each."""
-    found: list[Answers] = _in_process(_walk, port, requests, connections, rounds)
+    found: list[Answers] = in_process(_walk, port, requests, connections, rounds)
     return found
 
 
-def _in_process(load: Callable[..., Any], *arguments: object) -> Any:
+def in_process(load: Callable[..., Any], *arguments: object) -> Any:
+    """The coroutine function `load` in a process of its own; what it answers."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_run, load, *arguments).result()
 

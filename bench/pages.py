@@ -52,7 +52,7 @@ def main() -> int:
 
 def _measure(world: World, subject: Ledger, pages: Sequence[Page], rounds: int, *, is_each: bool) -> list[Answers]:
     port = start_web(world, "web")
-    cookie = _sign_in(port)
+    cookie = sign_in(port)
     asked = [_request(page, cookie, subject) for page in pages]
     walk(port, asked, connections=2, rounds=1)
     if is_each:
@@ -106,7 +106,7 @@ def _counting() -> Iterator[list[str]]:
     event.remove(db.engine, "before_cursor_execute", note)
 
 
-def _sign_in(port: int) -> str:
+def sign_in(port: int) -> str:
     """A session's cookie, through the log-in form."""
     session = requests.Session()
     url = f"http://127.0.0.1:{port}/app/login"

@@ -21,15 +21,18 @@ from wotnot.models import (
     AiTurn,
     AiTurnState,
     ApiKey,
+    Automation,
     Broadcast,
     Channel,
     ConsentEvent,
     Contact,
     ContactImport,
+    ContactMerge,
     ContactTag,
     Conversation,
     Direction,
     ImportRow,
+    InboundMedia,
     MediaFile,
     Member,
     Message,
@@ -45,7 +48,8 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import crypto, media, template_versions
+from wotnot.services import contact_merges, crypto, media, template_versions
+from wotnot.services.contact_merges import Pair
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -135,6 +139,13 @@ def make_media_file(workspace: Workspace, filename: str = "", content: bytes = b
     """A file of the library with its bytes in the storage, by default a small picture that no other test has."""
     number = next(_numbers)
     return media.save_file(workspace.id, io.BytesIO(content or png(number)), filename or f"picture {number}.png")
+
+
+def make_inbound_media(message: Message, file: MediaFile | None = None, **fields: Any) -> InboundMedia:
+    """What became of the file of an inbound message: it waits, unless `fields` say otherwise."""
+    ids = {"message_id": message.id, "workspace_id": message.workspace_id, "channel_id": message.channel_id}
+    defaults = {"meta_id": "11", "media_file_id": file.id if file else None}
+    return save(InboundMedia(**ids | defaults | fields))
 
 
 def phone(number: int) -> str:
@@ -237,6 +248,17 @@ def make_conversation(channel: Channel, contact: Contact, **fields: Any) -> Conv
     defaults = {"window_expires_at": clock.now() + timedelta(hours=24), "last_message_at": clock.now()}
     ids = {"workspace_id": channel.workspace_id, "channel_id": channel.id, "contact_id": contact.id}
     return save(Conversation(**ids | defaults | fields))
+
+
+def make_automation(workspace: Workspace, **fields: Any) -> Automation:
+    """A greeting that is on."""
+    return save(Automation(workspace_id=workspace.id, **{"kind": "greeting", "body": "Welcome."} | fields))
+
+
+def make_merge(kept: Contact, gone: Contact) -> ContactMerge:
+    """Two contacts made one."""
+    contact_merges.merge([Pair(kept.id, gone.id)], contact_merges.SAME_MESSAGE)
+    return db.session.query(ContactMerge).order_by(ContactMerge.id.desc()).first()
 
 
 def make_webhook_event(

@@ -42,6 +42,7 @@ class Config:
     trusted_proxies: int = 0
     allow_private_urls: bool = False
     port: int = 8000
+    web_threads: int = 320
     storage_path: Path = field(default=Path("var/storage"))
     storage_url: str = ""
     s3_endpoint_url: str = ""
@@ -82,6 +83,7 @@ class Config:
             trusted_proxies=_integer(source, "TRUSTED_PROXIES", 0, 0, 9),
             allow_private_urls=_flag(source, "ALLOW_PRIVATE_URLS"),
             port=_integer(source, "PORT", 8000, 1, 65535),
+            web_threads=_integer(source, "WEB_THREADS", 320, 4, 4000),
             storage_path=Path(source.get("STORAGE_PATH") or "var/storage").resolve(),
             storage_url=_bucket_url(source.get("STORAGE_URL", "")),
             s3_endpoint_url=_url(source, "S3_ENDPOINT_URL", "") if source.get("S3_ENDPOINT_URL") else "",

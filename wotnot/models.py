@@ -5,17 +5,19 @@ Contents
     2. Enums
     3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
-    5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally
+    5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
+       ContactMerge, IdentityChange
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent, InboundMedia
-    8. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
+    8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
+    9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
 migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -34,6 +36,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    Time,
     UniqueConstraint,
     func,
     text,
@@ -259,6 +262,25 @@ class EventKind(StrEnum):
     ASSIGNED = "assigned"
     CLOSED = "closed"
     REOPENED = "reopened"
+    DISCARDED = "discarded"
+    RETRIED = "retried"
+
+
+class AutomationKind(StrEnum):
+    """When a rule answers: a person's first message ever, any outside business hours, or one with certain words."""
+
+    GREETING = "greeting"
+    AWAY = "away"
+    KEYWORD = "keyword"
+
+
+class KeywordMatch(StrEnum):
+    """How the words of a keyword rule are looked for in a message."""
+
+    EXACT = "exact"
+    CONTAINS = "contains"
+    STARTS = "starts"
+    PATTERN = "pattern"
 
 
 class WebhookState(StrEnum):
@@ -709,6 +731,52 @@ class ContactTally(Base):
     )
 
 
+class ContactMerge(Base):
+    """Two contacts that turned out to be one person: `contact_id` stayed, `gone_id` went; all that undoing it needs.
+
+    `gone` is the row that went, `filled` what the other took from it (with `consent_before`), `conversations` its threads
+    (each with `kept_id`, the thread it went into, if there was one). A merge that was undone keeps the two apart.
+    """
+
+    __tablename__ = "contact_merges"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    gone_id: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[Short]
+    gone: Mapped[Json]
+    filled: Mapped[Json]
+    conversations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    shifted: Mapped[Json]
+    tag_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    added_tag_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    message_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    consent_event_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    conversation_event_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    created_at: Mapped[Created]
+    undone_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index("ix_contact_merges_contact_id_id", "contact_id", "id"),
+        Index("ix_contact_merges_created_at", "created_at"),
+    )
+
+
+class IdentityChange(Base):
+    """WhatsApp told us that a person has a new number or user id; by its message id, so that it is applied once."""
+
+    __tablename__ = "identity_changes"
+
+    wamid: Mapped[str] = mapped_column(String(200), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
+    kind: Mapped[Short]
+    old_value: Mapped[str] = mapped_column(String(140))
+    new_value: Mapped[str] = mapped_column(String(140))
+    created_at: Mapped[Created]
+
+
 # ---------------------------------------------------------------- 6. Sending
 
 
@@ -930,7 +998,10 @@ class Conversation(Base):
 
 
 class ConversationEvent(Base):
-    """A private note, or that somebody was assigned, closed the thread, or opened it again."""
+    """A private note, or that somebody was assigned, closed the thread, or opened it again.
+
+    What became of a message that failed, discarded or sent again, names it (`message_id`), which happens once.
+    """
 
     __tablename__ = "conversation_events"
 
@@ -939,12 +1010,17 @@ class ConversationEvent(Base):
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     kind: Mapped[EventKind] = mapped_column(_enum(EventKind, "kind"))
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text, server_default="")
     created_at: Mapped[Created]
 
     user: Mapped[User | None] = relationship()
 
-    __table_args__ = (Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_conversation_events_thread", "conversation_id", "created_at", "id"),
+        # A message is put aside once.
+        UniqueConstraint("message_id"),
+    )
 
 
 class MessageText(Base):
@@ -1029,7 +1105,83 @@ class InboundMedia(Base):
     )
 
 
-# ---------------------------------------------------------------- 8. Writing with AI
+# ---------------------------------------------------------------- 8. Answering by itself
+
+
+class ConsentSetting(Base):
+    """A workspace's own opt-out and opt-in words, and whether and with which `texts` we answer them.
+
+    `texts` is `{language: {"stop": …, "start": …}}`; what is missing is the built-in answer.
+    """
+
+    __tablename__ = "consent_settings"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(10), server_default="en")
+    stop_words: Mapped[list[str]] = mapped_column(ARRAY(String(60)), server_default=text("'{}'"))
+    start_words: Mapped[list[str]] = mapped_column(ARRAY(String(60)), server_default=text("'{}'"))
+    answers_stop: Mapped[bool] = mapped_column(server_default=text("true"))
+    answers_start: Mapped[bool] = mapped_column(server_default=text("true"))
+    texts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    updated_at: Mapped[Created]
+
+
+class BusinessHours(Base):
+    """When the team answers on a weekday (0 is Monday), on the workspace's clock; closed on days without a row."""
+
+    __tablename__ = "business_hours"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    weekday: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    opens_at: Mapped[time] = mapped_column(Time)
+    closes_at: Mapped[time] = mapped_column(Time)
+
+    __table_args__ = (
+        CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
+        CheckConstraint("opens_at < closes_at", name="order"),
+    )
+
+
+class Automation(Base):
+    """A rule that answers a message by itself; those with a lower `position` are asked first."""
+
+    __tablename__ = "automations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    kind: Mapped[AutomationKind] = mapped_column(_enum(AutomationKind, "kind"))
+    match: Mapped[KeywordMatch | None] = mapped_column(_enum(KeywordMatch, "match"))
+    words: Mapped[list[str]] = mapped_column(ARRAY(String(200)), server_default=text("'{}'"))
+    body: Mapped[str] = mapped_column(Text)
+    cooldown_minutes: Mapped[Count]
+    is_on: Mapped[bool] = mapped_column(server_default=text("true"))
+    position: Mapped[Count]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_automations_workspace_id_position_id", "workspace_id", "position", "id"),)
+
+
+class AutomationRun(Base):
+    """An automatic answer: `message_id` answers `inbound_message_id`, which is answered so at most once.
+
+    Without `automation_id` it is the answer to an opt-out or opt-in word, or its rule was deleted.
+    """
+
+    __tablename__ = "automation_runs"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    automation_id: Mapped[int | None] = mapped_column(ForeignKey("automations.id", ondelete="SET NULL"), index=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
+    inbound_message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), unique=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), unique=True)
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index("ix_automation_runs_contact_id_created_at", "contact_id", "created_at"),)
+
+
+# ---------------------------------------------------------------- 9. Writing with AI
 
 
 class AiSetting(Base):

@@ -29,13 +29,14 @@ PHONE = {"width": 390, "height": 844}
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A running WotNot: where it is, who may log in, where the customer's phone is."""
+    """A running WotNot: where it is, who may log in, where the customer's phone is, and its first process."""
 
     url: str
     email: str
     password: str
     phone_url: str
     var: Path
+    pid: int
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         )
     try:
         wait_until(lambda: "Ctrl-C stops it" in output.read_text() or process.poll() is not None, 120, "the banner")
-        yield _read_banner(output.read_text(), var)
+        yield _read_banner(output.read_text(), var, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(40)
@@ -75,14 +76,21 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture
 def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., BrowserContext]]:
-    """Call it with `viewport=PHONE`, `color_scheme="dark"` …; consoles are looked at when the test ends."""
+    """Call it with `viewport=PHONE`, `color_scheme="dark"` …; consoles are looked at when the test ends.
+
+    With `forgive`, a pattern, a test says what it makes go wrong itself.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_one(**options: object) -> BrowserContext:
+    def open_one(forgive: str = "$^", **options: object) -> BrowserContext:
+        def complain(words: str) -> None:
+            if not re.search(forgive, words):
+                complaints.append(words)
+
         context = browser.new_context(**{"base_url": product.url, "viewport": DESKTOP} | options)  # type: ignore[arg-type]
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        context.on("weberror", lambda error: complain(str(error.error)))
+        context.on("console", lambda message: complain(message.text) if message.type == "error" else None)
         contexts.append(context)
         return context
 
@@ -109,7 +117,7 @@ def sign_in(page: Page, product: Product) -> Page:
     return page
 
 
-def _read_banner(text: str, var: Path) -> Product:
+def _read_banner(text: str, var: Path, pid: int) -> Product:
     found = {
         name: re.search(rf"^\s+{name}\s{{2,}}(\S.*)$", text, re.MULTILINE)
         for name in ("WotNot", "Log in", "Customer's phone")
@@ -118,7 +126,7 @@ def _read_banner(text: str, var: Path) -> Product:
     assert not missing, f"bin/start did not print {missing}:\n{text}"
     address, log_in, phone = (match.group(1).strip() for match in found.values() if match)
     email, password = log_in.split(", password ", 1)
-    return Product(address.removesuffix("/app/"), email, password, phone, var)
+    return Product(address.removesuffix("/app/"), email, password, phone, var, pid)
 
 
 def _let_others_walk_in(var: Path) -> None:

@@ -15,6 +15,8 @@ NARROW = 360
 SIGNED_OUT = ("/app/login", "/app/register", "/app/forgot")
 PAGES = (
     "/app/",
+    "/app/inbox",
+    "/app/inbox?view=mine&search=nobody-wrote-this",
     "/app/broadcasts",
     "/app/broadcasts/new",
     "/app/contacts",
@@ -35,6 +37,12 @@ PAGES = (
     "/app/assistant",
     "/app/settings",
     "/app/settings/members",
+    "/app/settings/consent",
+    "/app/settings/consent/answers/ar",
+    "/app/settings/automation",
+    "/app/settings/automation?say=hello&first=1",
+    "/app/settings/automation/new?kind=keyword",
+    "/app/settings/replies",
     "/app/settings/keys",
     "/app/settings/profile",
     "/app/workspaces/new",

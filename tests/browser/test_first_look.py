@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
 
-PAGES = ("/app/", "/app/broadcasts", "/app/contacts", "/app/templates", "/app/channels", "/app/settings")
+PAGES = ("/app/", "/app/inbox", "/app/broadcasts", "/app/contacts", "/app/templates", "/app/channels", "/app/settings")
 
 
 def test_the_log_in_of_the_banner_opens_the_demo_workspace(member: Page) -> None:

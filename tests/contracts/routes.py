@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests import factories
 from tests.cast import Cast
 from wotnot.models import AiTurnState, Consent, Role
-from wotnot.services import contact_imports
+from wotnot.services import canned_replies, contact_imports
 
 # Who may call these is decided elsewhere, each for the reason given.
 PUBLIC = {
@@ -26,7 +26,14 @@ PUBLIC = {
     "rq_dashboard": "guards itself, see test_job_dashboard.py",
 }
 # Of `auth`, what is still an answer to somebody who is signed in or not.
-WORDS = {"asked": "cancel", "token": "no-such-token", "filename": "css/base.css", "step": "audience", "kind": "all"}
+WORDS = {
+    "asked": "cancel",
+    "token": "no-such-token",
+    "filename": "css/base.css",
+    "step": "audience",
+    "kind": "all",
+    "language": "en",
+}
 # Where fields are read before the thing is looked up, what a well-meant request carries.
 FIELDS = {
     "members.change_role": {"role": "admin"},
@@ -93,6 +100,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
+        "automation_id": factories.make_automation(workspace).id,
         "broadcast_id": broadcast.id,
         "channel_id": channel.id,
         "contact_id": contact.id,
@@ -101,6 +109,8 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "import_id": contact_import.id,
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
+        "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
+        "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",
         "name": template.name,

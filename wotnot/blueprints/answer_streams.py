@@ -4,10 +4,9 @@ A line says what to put where (`static/js/stream.js` does it), so a part of the 
 script asks for lines with its Accept header; a browser without scripts gets the whole page when all is written.
 
 A stream holds a thread for as long as the model writes, a minute at most. They are capped well below the threads of a
-process (gunicorn.conf.py), beside the live streams (stream.py); beyond the cap a person is asked to wait.
+process, beside the live streams (thread_shares.py); beyond the cap a person is asked to wait.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +15,8 @@ from typing import Any
 from flask import Response, json, request, stream_with_context
 
 from wotnot import metrics
+from wotnot.blueprints.thread_shares import ANSWERS, slots_for
 from wotnot.errors import Unavailable
-
-MAX_ANSWERS = 40
-"""For each process."""
 
 TELL_EVERY_SECONDS = 0.12
 """How often a part of the page is drawn again while it is written."""
@@ -28,8 +25,6 @@ MIMETYPE = "application/x-ndjson"
 Line = Mapping[str, Any] | None
 """`{"target", "html"}` replaces an element, `{"url"}`, `{"title"}` and `{"fields"}` change the address, the window's title
 and hidden fields, `{"done"}` is the last one and is read out. None only shows whether somebody still reads."""
-
-_slots = threading.BoundedSemaphore(MAX_ANSWERS)
 
 
 def wants_lines() -> bool:
@@ -40,25 +35,25 @@ def wants_lines() -> bool:
 @contextmanager
 def answer_slot() -> Iterator[None]:
     """A place among the answers that are being written. Raises Unavailable when there is none."""
-    _take_slot()
+    release = _take_slot()
     try:
         yield
     finally:
-        _slots.release()
+        release()
 
 
 def stream_answer(begin: Callable[[], Iterator[Line]]) -> Response:
     """Answer with the lines of `begin()`. What that raises is answered as any error; there is nothing on its way yet."""
-    _take_slot()
+    release = _take_slot()
     try:
         lines = begin()
     except BaseException:
-        _slots.release()
+        release()
         raise
     response = Response(stream_with_context(_written(lines)), mimetype=MIMETYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(_slots.release)
+    response.call_on_close(release)
     return response
 
 
@@ -83,7 +78,10 @@ def _written(lines: Iterator[Line]) -> Iterator[str]:
         yield json.dumps(line) + "\n" if line else "\n"
 
 
-def _take_slot() -> None:
-    if not _slots.acquire(blocking=False):
+def _take_slot() -> Callable[[], None]:
+    """Take a place among the answers; what is answered gives it back. Raises Unavailable."""
+    slots = slots_for(ANSWERS)
+    if not slots.acquire(blocking=False):
         metrics.count("answer_refusals")
         raise Unavailable("Many answers are being written just now. Wait a moment, then try again.", code="ai_busy")
+    return slots.release

@@ -223,9 +223,9 @@ def choose_file(broadcast_id: int) -> Answer:
     )
     if row is None or row.media_kind is None or not is_htmx():
         return message_page(broadcast, sent, errors), status
-    words = file_words([row], sent, list_fields())
-    context = {"broadcast": broadcast, "row": row, "errors": errors, **words, "is_changed": True}
-    return render_template("broadcasts/_file_choice.html", **context), status
+    words = file_words(broadcast, [row], sent, list_fields())
+    context = {"row": row, "errors": errors, **words, "is_changed": True}
+    return render_template("media/_file_choice.html", **context), status
 
 
 @blueprint.get("/<int:broadcast_id>/preview")

@@ -14,7 +14,17 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Contact, Role
-from wotnot.services import consent, contact_bulk, contact_history, contacts, inbound_media
+from wotnot.services import (
+    broadcast_choices,
+    consent,
+    contact_bulk,
+    contact_history,
+    contact_merge_undo,
+    contact_merges,
+    contacts,
+    identities,
+    inbound_media,
+)
 from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.phone_numbers import format_phone
 
@@ -161,6 +171,9 @@ def show(contact_id: int) -> str:
         history=consent.list_consent_events(workspace_id(), contact.id),
         messages=messages,
         files=inbound_media.list_for_messages(workspace_id(), [message.id for message, _ in messages]),
+        merges=contact_merges.list_merges(workspace_id(), contact.id),
+        moves=identities.list_changes(workspace_id(), contact.id),
+        sending_channels=broadcast_choices.list_sending_channels(workspace_id()),
     )
 
 
@@ -234,6 +247,20 @@ def change_consent(contact_id: int) -> Response:
     words = "opted out and gets no more messages" if wanted is Consent.OPTED_OUT else "can be messaged again"
     flash(f"{_shown(contact)} {words}.", "success")
     return go_to(f"/app/contacts/{contact_id}")
+
+
+@blueprint.post("/<int:contact_id>/merges/<int:merge_id>/undo")
+@requires(Role.ADMIN)
+def undo_merge(contact_id: int, merge_id: int) -> Response:
+    """Part two contacts that were made one."""
+    contacts.get_contact(workspace_id(), contact_id)
+    try:
+        returned = contact_merge_undo.undo_merge(workspace_id(), merge_id)
+    except Conflict as error:
+        flash(error.detail, "error")
+        return go_to(f"/app/contacts/{contact_id}")
+    flash("They are two contacts again, and stay so. This is the one that returned.", "success")
+    return go_to(f"/app/contacts/{returned}")
 
 
 # ---------------------------------------------------------------- parts

@@ -18,7 +18,7 @@ from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, api_keys, workspaces
+from wotnot.services import accounts, api_keys, conversations, workspaces
 from wotnot.services.channel_words import show_number
 
 P = ParamSpec("P")
@@ -56,6 +56,13 @@ def actor() -> Actor:
 def workspace_id() -> int:
     """The id of the workspace that the actor works in: the first argument of every service call."""
     return actor().workspace.id
+
+
+def member_id() -> int:
+    """The actor's own place in the workspace, which conversations are assigned to."""
+    here = workspace_id()
+    found: int = next(member.id for member in g.memberships if member.workspace_id == here)
+    return found
 
 
 def page_timezone() -> str:
@@ -258,4 +265,15 @@ def _shell_context() -> dict[str, object]:
         "workspaces": [member.workspace for member in g.get("memberships", ())],
         "sandbox_url": config.sandbox_url,
         "show_number": show_number,
+        "inbox_unread": _inbox_unread,
     }
+
+
+def _inbox_unread() -> int:
+    """How many conversations nobody has read, for the navigation; asked once a page, and only where it is shown."""
+    if g.get("actor") is None:
+        return 0
+    if "inbox_unread" not in g:
+        g.inbox_unread = conversations.count_unread(workspace_id())
+    found: int = g.inbox_unread
+    return found

@@ -34,6 +34,11 @@ def is_htmx() -> bool:
     )
 
 
+def target_of() -> str:
+    """The id of the element that htmx will put the answer into; "" for a browser."""
+    return request.headers.get("HX-Target", "") if is_htmx() else ""
+
+
 def render(full: str, partial: str, /, **context: object) -> str:
     """The template `full`, or only `partial` when htmx asks; `full` includes `partial`, so both look the same."""
     return render_template(partial if is_htmx() else full, **context)

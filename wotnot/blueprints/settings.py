@@ -21,6 +21,12 @@ guard_pages(blueprint)
 Answer = str | Response | tuple[str, int]
 
 
+class SettingsForm(WorkspaceForm):
+    """The workspace as its settings page has it."""
+
+    auto_assign = fields.Boolean(load_default=False)
+
+
 class ProfileForm(FormSchema):
     """One's shown name."""
 
@@ -49,9 +55,10 @@ def _words() -> dict[str, object]:
 
 @blueprint.get("")
 def index() -> str:
-    """Name, country and time zone."""
+    """Name, country, time zone, and who gets new conversations."""
     here = actor().workspace
-    values = {"name": here.name, "default_country": here.default_country, "timezone": here.timezone}
+    values: dict[str, object] = {"name": here.name, "default_country": here.default_country, "timezone": here.timezone}
+    values["auto_assign"] = here.auto_assign
     return _workspace_page(Form(values=values))
 
 
@@ -59,7 +66,7 @@ def index() -> str:
 @requires(Role.ADMIN)
 def save() -> Answer:
     """Save them."""
-    form = read_form(WorkspaceForm)
+    form = read_form(SettingsForm)
     try:
         workspaces.update_workspace(workspace_id(), **form.data)
     except Invalid as error:

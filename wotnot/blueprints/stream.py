@@ -1,10 +1,10 @@
 """Live events to the browser (SSE): "what you show about this topic is old". The page then fetches the part again.
 
 A stream holds a thread and one Redis connection, never a database connection. Streams are capped well below the
-threads of a process; beyond the cap a polite 503 makes the page poll instead.
+threads of a process (`thread_shares.py`); beyond the cap a polite 503 makes the page poll instead.
 """
 
-import threading
+import time
 from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, request
@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 
 from wotnot import metrics
 from wotnot.blueprints import guards
-from wotnot.services import events
+from wotnot.blueprints.thread_shares import STREAMS, slots_for
+from wotnot.services import events, presence
 from wotnot.services.transaction import release_connection
 
 blueprint = Blueprint("stream", __name__)
@@ -21,39 +22,44 @@ guards.guard_pages(blueprint)
 HEARTBEAT_SECONDS = 5.0
 """A browser that went away is noticed at the next write, so silence must not last."""
 
-MAX_STREAMS = 90
-"""For each process; about half of its threads (gunicorn.conf.py)."""
-
-_slots = threading.BoundedSemaphore(MAX_STREAMS)
-
 
 @blueprint.get("/app/stream")
 def stream() -> Response:
-    """Topics of the workspace as events named `changed`; `?topics=a,b` limits them."""
+    """Topics of the workspace, each as an event of its name; `?topics=a,b` limits them."""
     topics = frozenset(filter(None, request.args.get("topics", "").split(",")))
-    workspace_id = guards.workspace_id()
-    if not _slots.acquire(blocking=False):
+    workspace_id, user_id = guards.workspace_id(), guards.actor().user.id
+    slots = slots_for(STREAMS)
+    if not slots.acquire(blocking=False):
         metrics.count("stream_refusals")
         return Response(status=503, headers={"Retry-After": "15"})
     release_connection()
-    response = Response(_events(workspace_id, topics), mimetype="text/event-stream")
+    response = Response(_events(workspace_id, user_id, topics), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(_slots.release)
+    response.call_on_close(slots.release)
     return response
 
 
-def _events(workspace_id: int, topics: frozenset[str]) -> Iterator[str]:
-    # The first event makes the page fetch everything once: what happened while it was away costs nothing.
-    yield "retry: 3000\nevent: ready\ndata: \n\n"
+def _events(workspace_id: int, user_id: int, topics: frozenset[str]) -> Iterator[str]:
+    presence.note_here(workspace_id, user_id)
+    noted_at = time.monotonic()
+    heard = events.listen(workspace_id, topics, heartbeat_seconds=HEARTBEAT_SECONDS)
     try:
-        for topic in events.listen(workspace_id, heartbeat_seconds=HEARTBEAT_SECONDS):
-            if topic is None:
-                yield ": still here\n\n"
-            elif not topics or topic in topics:
-                yield f"event: {topic}\ndata: {topic}\n\n"
+        next(heard, None)
+        # From here on nothing is missed, so now the page fetches everything once: what happened meanwhile costs nothing.
+        yield "retry: 3000\nevent: ready\ndata: \n\n"
+        for topic in heard:
+            # By the clock and not by silence: in a busy workspace there is none.
+            if time.monotonic() - noted_at >= HEARTBEAT_SECONDS:
+                presence.note_here(workspace_id, user_id)
+                noted_at = time.monotonic()
+            yield f"event: {topic or BEAT}\ndata: {topic or ''}\n\n"
     except RedisError:
         return
+
+
+BEAT = "beat"
+"""The event that only says that the line is open: a browser that hears none for long connects again (live.js)."""
 
 
 def register(app: Flask) -> None:

@@ -145,22 +145,25 @@ def typed_variables(form: MultiDict[str, str], variables: Sequence[TemplateVaria
 
 def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str, str]) -> list[VariableRow]:
     """The lines of the message page: as sent, else as saved, else a guess from the sample."""
-    rows = []
-    for variable in variables_of(template):
-        saved = broadcast.variables.get(variable.key) or {}
-        source, text = _saved_source(saved, variable)
-        rows.append(
-            VariableRow(
-                key=variable.key,
-                label=_label(variable),
-                sample=variable.sample,
-                source=sent.get(f"source-{variable.key}", source),
-                text=sent.get(f"text-{variable.key}", text),
-                media_kind=media_kind_of(variable.key),
-                file_id=_file_id(sent, variable.key) or str(saved.get("file_id") or ""),
-            )
-        )
-    return rows
+    return [_row(variable, broadcast.variables.get(variable.key) or {}, sent) for variable in variables_of(template)]
+
+
+def file_rows(variables: Sequence[TemplateVariable], sent: MultiDict[str, str]) -> list[VariableRow]:
+    """The lines of those variables that show a file, where nothing is saved."""
+    return [_row(variable, {}, sent) for variable in variables if media_kind_of(variable.key)]
+
+
+def _row(variable: TemplateVariable, saved: Mapping[str, Any], sent: MultiDict[str, str]) -> VariableRow:
+    source, text = _saved_source(saved, variable)
+    return VariableRow(
+        key=variable.key,
+        label=label_of(variable),
+        sample=variable.sample,
+        source=sent.get(f"source-{variable.key}", source),
+        text=sent.get(f"text-{variable.key}", text),
+        media_kind=media_kind_of(variable.key),
+        file_id=_file_id(sent, variable.key) or str(saved.get("file_id") or ""),
+    )
 
 
 def _is_no_link(key: str, source: Mapping[str, Any]) -> bool:
@@ -171,7 +174,7 @@ def _is_no_link(key: str, source: Mapping[str, Any]) -> bool:
 
 def _nothing_yet(variable: TemplateVariable, form: MultiDict[str, str]) -> str:
     if media_kind_of(variable.key) and form.get(f"source-{variable.key}") == FILE:
-        return f"{_label(variable)}: choose a file, or upload one."
+        return f"{label_of(variable)}: choose a file, or upload one."
     return "Give the link." if media_kind_of(variable.key) else "Write the text, or choose a field."
 
 
@@ -203,9 +206,10 @@ _PLACE_LABELS = {
 }
 
 
-def _label(variable: TemplateVariable) -> str:
+def label_of(variable: TemplateVariable) -> str:
+    """How a form calls a template's variable: "{{1}}", "Picture in the header", "Link or code of button 1"."""
     if variable.component == "card":
-        return f"{_label(_on_its_card(variable))} on card {variable.index + 1}"
+        return f"{label_of(_on_its_card(variable))} on card {variable.index + 1}"
     if variable.component == "offer":
         return "End of the offer"
     place = {"header": "in the header", "button": f"of button {variable.index + 1}"}.get(variable.component, "")

@@ -49,7 +49,7 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
         context = preview_of(broadcast, make_choice(template) if is_one else choice, sent, counted)
         context |= {"choice": choice, "left_out": left_out, "one_language": is_one}
         context["variables"] = forms.variable_rows(template, broadcast, sent)
-        context |= file_words(context["variables"], sent, fields)
+        context |= file_words(broadcast, context["variables"], sent, fields)
     return render(
         "broadcasts/message.html",
         "broadcasts/_choose.html",
@@ -75,10 +75,19 @@ def list_fields() -> list[tuple[str, str]]:
 
 
 def file_words(
-    rows: Sequence[forms.VariableRow], sent: MultiDict[str, str], fields: Sequence[tuple[str, str]]
+    broadcast: Broadcast,
+    rows: Sequence[forms.VariableRow],
+    sent: MultiDict[str, str],
+    fields: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
     """The files that the headers among `rows` can show, and where else a file may come from: `fields` are list_fields()."""
-    return {"file_choices": wizard_files.choices_of(rows, sent), "file_sources": forms.file_sources(fields)}
+    here = f"/app/broadcasts/{broadcast.id}"
+    return {
+        "file_choices": wizard_files.choices_of(rows, sent),
+        "file_sources": forms.file_sources(fields),
+        "files_url": f"{here}/message/files",
+        "look_again": {"method": "get", "url": f"{here}/preview", "target": "#preview"},
+    }
 
 
 def preview_of(

@@ -20,6 +20,7 @@ SKIP_WORDS: dict[str, tuple[str, str]] = {
     "opted_out": ("Opted out", "They asked for no more messages, or your team marked them so."),
     "no_number": ("No phone number", "Meta tells only a user id of them, which this kind of template cannot use."),
     "missing_value": ("A value is missing", "A field of the message is empty for them and has no fallback."),
+    "same_person": ("The same person", "Another message of this broadcast reaches them: two contacts became one."),
     "contact_deleted": ("Contact deleted", "They were deleted before their message went."),
 }
 

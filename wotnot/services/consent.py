@@ -4,14 +4,18 @@ The sender's claim checks the same column, so an opt-out stops what is queued al
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Consent, ConsentEvent, Contact
 from wotnot.services import events
 from wotnot.services.transaction import transaction
+
+CLOCK_DOUBT_SECONDS = 120
+"""Our clock and Meta's may differ so much: what somebody entered here this soon after a message does not overrule it."""
 
 
 def record_consent(
@@ -47,6 +51,42 @@ def record_consent(
         return changed
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person wrote about consent: the stored message, its contact, and how to name it in the history."""
+
+    workspace_id: int
+    contact_id: int
+    message_id: int
+    consent: Consent
+    note: str
+
+
+def record_said(said: Sequence[Said]) -> set[int]:
+    """Keep what people wrote, at most one message of each, and set their consent; answers the messages that changed it.
+
+    Messages come late and in any order, so one that a later word overtook changes nothing. Of two within a second the
+    stop counts. Joins the caller's transaction.
+    """
+    if not said:
+        return set()
+    with transaction() as session:
+        rows = session.execute(
+            text(_SAID),
+            {
+                "contacts": [one.contact_id for one in said],
+                "consents": [one.consent for one in said],
+                "messages": [one.message_id for one in said],
+                "notes": [one.note for one in said],
+                "doubt": CLOCK_DOUBT_SECONDS,
+            },
+        ).all()
+        for workspace_id in {row.workspace_id for row in rows}:
+            people = sorted(f"contact:{row.contact_id}" for row in rows if row.workspace_id == workspace_id)
+            events.publish(workspace_id, "contacts", *people)
+        return {row.message_id for row in rows if row.is_change}
+
+
 def list_consent_events(workspace_id: int, contact_id: int, limit: int = 50) -> list[ConsentEvent]:
     """The changes of a contact's consent, newest first."""
     query = select(ConsentEvent).where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.contact_id == contact_id)
@@ -56,3 +96,28 @@ def list_consent_events(workspace_id: int, contact_id: int, limit: int = 50) -> 
 def may_message(contact: Contact) -> bool:
     """Whether a marketing message may go to this contact."""
     return contact.consent is not Consent.OPTED_OUT
+
+
+_SAID = """
+WITH given AS (
+    SELECT g.*, m.created_at AS at, m.workspace_id FROM unnest(
+        CAST(:contacts AS bigint[]), CAST(:consents AS text[]), CAST(:messages AS bigint[]), CAST(:notes AS text[])
+    ) AS g (contact_id, consent, message_id, note) JOIN messages m ON m.id = g.message_id
+), locked AS (
+    SELECT id, consent FROM contacts WHERE id = ANY(CAST(:contacts AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+), valid AS (
+    SELECT g.*, l.consent <> g.consent AS is_change FROM given g JOIN locked l ON l.id = g.contact_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM consent_events e LEFT JOIN messages o ON o.id = e.message_id
+        WHERE e.contact_id = g.contact_id AND CASE
+            WHEN o.id IS NULL THEN e.created_at > g.at + make_interval(secs => :doubt)
+            WHEN g.consent = 'opted_out' THEN o.created_at > g.at
+            ELSE o.created_at >= g.at END)
+), changed AS (
+    UPDATE contacts c SET consent = v.consent, updated_at = now() FROM valid v WHERE c.id = v.contact_id AND v.is_change
+), kept AS (
+    INSERT INTO consent_events (workspace_id, contact_id, consent, source, note, message_id)
+    SELECT workspace_id, contact_id, consent, 'reply', note, message_id FROM valid
+)
+SELECT workspace_id, contact_id, message_id, is_change FROM valid
+"""

@@ -1,4 +1,4 @@
-"""What happened with one contact: the last messages, for their page."""
+"""What happened with one contact: the last messages and broadcasts, for their page and for who talks with them."""
 
 from sqlalchemy import select
 
@@ -18,3 +18,15 @@ def list_recent_messages(workspace_id: int, contact_id: int, limit: int = 20) ->
         .limit(limit)
     )
     return [(message, name or "") for message, name in db.session.execute(query)]
+
+
+def list_recent_broadcasts(workspace_id: int, contact_id: int, limit: int = 5) -> list[tuple[Message, str]]:
+    """The latest broadcasts that reached for a contact, newest first: the message in each, and the broadcast's name."""
+    query = (
+        select(Message, Broadcast.name)
+        .join(Broadcast, Broadcast.id == Message.broadcast_id)
+        .where(Message.workspace_id == workspace_id, Message.contact_id == contact_id)
+        .order_by(Message.created_at.desc(), Message.id.desc())
+        .limit(limit)
+    )
+    return [(message, name) for message, name in db.session.execute(query)]

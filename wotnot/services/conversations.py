@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import cycle, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import joinedload
 
 from wotnot import clock
@@ -40,9 +41,13 @@ MOST_COUNTED = 99
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails."""
+    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails.
+
+    `active` leaves out what was closed; a `state` says more exactly which are wanted.
+    """
 
     state: ConversationState | None = None
+    active: bool = False
     assignee_id: int | None = None
     unassigned: bool = False
     unread: bool = False
@@ -93,6 +98,17 @@ def count_conversations(workspace_id: int, views: dict[str, ConversationFilter])
     return dict(db.session.execute(select(*counters)).one()._mapping)  # noqa: SLF001 — SQLAlchemy's public name
 
 
+def count_unread(workspace_id: int) -> int:
+    """How many threads nobody has read, up to MOST_COUNTED + 1."""
+    return count_conversations(workspace_id, {"unread": ConversationFilter(unread=True)})["unread"]
+
+
+def list_of_contact(workspace_id: int, contact_id: int) -> list[Conversation]:
+    """The threads with one person, on whichever of our numbers, the last moved first."""
+    query = select(Conversation).where(Conversation.workspace_id == workspace_id, Conversation.contact_id == contact_id)
+    return list(db.session.scalars(query.order_by(Conversation.last_message_at.desc(), Conversation.id).limit(20)))
+
+
 def list_last_messages(conversations: Sequence[Conversation]) -> dict[int, Message]:
     """The last message of each thread, by conversation id."""
     wanted = {one.last_message_id: one.id for one in conversations if one.last_message_id}
@@ -121,20 +137,20 @@ def ensure_conversation(workspace_id: int, channel_id: int, contact_id: int) -> 
 
 def note_outbound(message: Message) -> None:
     """Move the thread on by a message of ours. Joins the caller's transaction."""
+    note_outbounds([message])
+
+
+def note_outbounds(messages: Sequence[Message]) -> None:
+    """Move their threads on by some messages of ours, whatever their number in two statements. Joins the caller's transaction."""
+    words = [(one, words_of(one.type, one.content)) for one in messages]
     with transaction() as session:
-        session.execute(
-            text(_OUTBOUND),
-            {
-                "workspace_id": message.workspace_id,
-                "channel_id": message.channel_id,
-                "contact_id": message.contact_id,
-                "message_id": message.id,
-                "at": message.created_at,
-            },
+        session.execute(text(_OUTBOUND), {"ids": [one.id for one in messages]})
+        session.add_all(
+            MessageText(message_id=one.id, workspace_id=one.workspace_id, words=said) for one, said in words if said
         )
-        if words := words_of(message.type, message.content):
-            session.add(MessageText(message_id=message.id, workspace_id=message.workspace_id, words=words))
-        events.publish(message.workspace_id, LIST_TOPIC, f"contact:{message.contact_id}")
+        for workspace_id in {one.workspace_id for one in messages}:
+            people = {f"contact:{one.contact_id}" for one in messages if one.workspace_id == workspace_id}
+            events.publish(workspace_id, LIST_TOPIC, *sorted(people))
 
 
 def mark_read(workspace_id: int, conversation_id: int) -> Conversation:
@@ -167,6 +183,7 @@ def assign_by_turns(workspace_id: int, conversation_id: int, *, user_id: int | N
         conversation = _locked(workspace_id, conversation_id)
         if not hand_out(workspace_id, [conversation_id], user_id=user_id):
             raise Invalid({"member_id": "Nobody is online now. Choose a member yourself."})
+        events.publish(workspace_id, f"contact:{conversation.contact_id}")
         db.session.refresh(conversation)
     return conversation
 
@@ -223,6 +240,24 @@ def add_note(workspace_id: int, conversation_id: int, *, user_id: int | None, wo
         return _log(_locked(workspace_id, conversation_id), EventKind.NOTE, user_id, words)
 
 
+def put_aside(conversation: Conversation, message: Message, kind: EventKind, *, user_id: int | None) -> None:
+    """Note that a message that failed was discarded or sent again: no search finds it any more, the ledger keeps it.
+
+    The first word counts; a second one is none. Joins the caller's transaction.
+    """
+    with transaction() as session:
+        noted = insert(ConversationEvent).values(
+            workspace_id=conversation.workspace_id,
+            conversation_id=conversation.id,
+            user_id=user_id,
+            kind=kind,
+            message_id=message.id,
+        )
+        session.execute(noted.on_conflict_do_nothing(index_elements=[ConversationEvent.message_id]))
+        session.execute(delete(MessageText).where(MessageText.message_id == message.id))
+        events.publish(conversation.workspace_id, LIST_TOPIC, f"contact:{conversation.contact_id}")
+
+
 def set_labels(workspace_id: int, conversation_id: int, labels: Sequence[str]) -> Conversation:
     """Give the thread exactly these labels; one that differs in case only is the same. Raises NotFound, Invalid."""
     names: dict[str, str] = {}
@@ -250,6 +285,8 @@ def _condition(workspace_id: int, wanted: ConversationFilter) -> ColumnElement[b
     parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id]
     if wanted.state is not None:
         parts.append(Conversation.state == wanted.state)
+    elif wanted.active:
+        parts.append(Conversation.state != ConversationState.CLOSED)
     if wanted.unassigned:
         parts.append(Conversation.assignee_id.is_(None))
     elif wanted.assignee_id is not None:
@@ -340,7 +377,9 @@ ON CONFLICT (channel_id, contact_id) DO NOTHING
 # A thread that we begin has no window yet; one that was closed is at work again.
 _OUTBOUND = """
 INSERT INTO conversations AS c (workspace_id, channel_id, contact_id, state, last_message_id, last_message_at)
-VALUES (:workspace_id, :channel_id, :contact_id, 'expired', :message_id, :at)
+SELECT DISTINCT ON (channel_id, contact_id) workspace_id, channel_id, contact_id, 'expired', id, created_at
+FROM messages WHERE id = ANY(CAST(:ids AS bigint[])) AND contact_id IS NOT NULL
+ORDER BY channel_id, contact_id, created_at DESC, id DESC
 ON CONFLICT (channel_id, contact_id) DO UPDATE SET
     state = CASE WHEN c.window_expires_at > now() THEN 'open' ELSE 'expired' END,
     last_message_id = CASE WHEN coalesce(c.last_message_at, '-infinity') <= excluded.last_message_at

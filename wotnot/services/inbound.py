@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import conversations, events, inbound_media
+from wotnot.services import consent_replies, conversations, events, identities, inbound_media, rule_answers
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 from wotnot.services.whatsapp.wording import words_of
@@ -20,6 +20,9 @@ WINDOW_HOURS = 24
 
 REPLY_HOURS = 72
 """A message without a quote counts as the answer to a broadcast that reached the person this recently."""
+
+# A page whose window closes notices by its own clock; this is for those whose clock is wrong.
+_TOLD = 200
 
 # They change something else; as messages of their own they would only confuse.
 _NOT_MESSAGES = frozenset({"system", "request_welcome"})
@@ -43,12 +46,14 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
         ours = [message for message in wanted.values() if message.phone_number_id in channels]
         if not ours:
             return 0
-        _save_contacts(session, ours, channels)
+        identities.save_writers(ours, {key: channel.workspace_id for key, channel in channels.items()})
         stored = _save_messages(session, ours, channels)
         _save_texts(session, stored, wanted)
         _move_conversations(session, stored)
         _mark_replied(session, stored)
         inbound_media.note_media(session, [(row.id, wanted[row.wamid]) for row in stored])
+        spoken = consent_replies.apply_words(stored, wanted)
+        rule_answers.answer_by_rules(stored, wanted, spoken=spoken)
         _tell(stored)
     return len(stored)
 
@@ -65,23 +70,6 @@ def _tell(stored: Sequence[Any]) -> None:
 def _channels(session: Any, phone_number_ids: set[str]) -> dict[str, Channel]:
     rows = session.execute(text(_CHANNELS), {"ids": list(phone_number_ids)})
     return {row.phone_number_id: Channel(row.id, row.workspace_id) for row in rows}
-
-
-def _save_contacts(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> None:
-    """Make sure that every sender is a contact; a name that a person typed here is never overwritten."""
-    people: dict[tuple[int, str], Inbound] = {}
-    for message in sorted(messages, key=lambda message: message.at):
-        key = message.phone or f"id:{message.user_id}"
-        people[channels[message.phone_number_id].workspace_id, key] = message
-    rows = [(workspace_id, person) for (workspace_id, _), person in sorted(people.items(), key=lambda item: item[0])]
-    parameters = {
-        "workspaces": [workspace_id for workspace_id, _ in rows],
-        "phones": [person.phone for _, person in rows],
-        "user_ids": [person.user_id for _, person in rows],
-        "names": [person.profile_name for _, person in rows],
-    }
-    for statement in (_LEARN_USER_IDS, _LEARN_PHONES, _NEW_CONTACTS):
-        session.execute(text(statement), parameters)
 
 
 def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str, Channel]) -> list[Any]:
@@ -144,8 +132,11 @@ def expire_conversations() -> int:
     """Mark open conversations whose window has closed; answers how many."""
     with transaction() as session:
         rows = session.execute(text(_EXPIRE)).all()
-        for workspace_id in {row.workspace_id for row in rows}:
-            events.publish(workspace_id, "conversations")
+        people: dict[int, list[str]] = {}
+        for row in rows:
+            people.setdefault(row.workspace_id, []).append(f"contact:{row.contact_id}")
+        for workspace_id, topics in people.items():
+            events.publish(workspace_id, "conversations", *topics[:_TOLD])
     return len(rows)
 
 
@@ -153,36 +144,6 @@ _CHANNELS = """
 SELECT id, workspace_id, phone_number_id FROM channels
 WHERE phone_number_id = ANY(CAST(:ids AS text[])) AND state <> 'removed'
 """
-
-_GIVEN_PEOPLE = """
-    unnest(CAST(:workspaces AS bigint[]), CAST(:phones AS text[]), CAST(:user_ids AS text[]), CAST(:names AS text[]))
-    AS g (workspace_id, phone, user_id, name)
-"""
-
-# A contact known by phone learns the user id, unless another contact has it already.
-_LEARN_USER_IDS = f"""
-UPDATE contacts c SET wa_user_id = g.user_id, updated_at = now()
-FROM {_GIVEN_PEOPLE}
-WHERE g.user_id IS NOT NULL AND c.workspace_id = g.workspace_id AND c.phone = g.phone AND c.wa_user_id IS NULL
-  AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.wa_user_id = g.user_id)
-"""  # noqa: S608 — no value in it
-
-# And the other way round: somebody who was known by the user id alone shows a number.
-_LEARN_PHONES = f"""
-UPDATE contacts c SET phone = g.phone, updated_at = now()
-FROM {_GIVEN_PEOPLE}
-WHERE g.phone IS NOT NULL AND c.workspace_id = g.workspace_id AND c.wa_user_id = g.user_id AND c.phone IS NULL
-  AND NOT EXISTS (SELECT 1 FROM contacts o WHERE o.workspace_id = g.workspace_id AND o.phone = g.phone)
-"""  # noqa: S608 — no value in it
-
-_NEW_CONTACTS = f"""
-INSERT INTO contacts (workspace_id, phone, wa_user_id, name)
-SELECT g.workspace_id, g.phone, g.user_id, g.name FROM {_GIVEN_PEOPLE}
-WHERE NOT EXISTS (
-    SELECT 1 FROM contacts c WHERE c.workspace_id = g.workspace_id
-    AND (c.phone = g.phone OR (g.user_id IS NOT NULL AND c.wa_user_id = g.user_id)))
-ON CONFLICT DO NOTHING
-"""  # noqa: S608 — no value in it
 
 _NEW_MESSAGES = """
 INSERT INTO messages (workspace_id, channel_id, contact_id, direction, type, state, wamid, context_wamid, content,
@@ -246,13 +207,16 @@ RETURNING c.id, c.workspace_id,
     c.assignee_id IS NULL AND (SELECT w.auto_assign FROM workspaces w WHERE w.id = c.workspace_id) AS is_waiting
 """
 
-# The quoted message, else the newest broadcast message that reached the person before they wrote.
+# The quoted message, else the newest broadcast message that reached the person before they wrote. LIMIT and ARRAY say how
+# each row is found: where the planner believes a table to be empty, joins would read all of it for every message.
 _REPLIED = """
-WITH answers AS (
+WITH answers AS MATERIALIZED (
     SELECT coalesce(quoted.id, recent.id) AS id
     FROM messages m
-    LEFT JOIN messages quoted ON quoted.wamid = m.context_wamid AND quoted.channel_id = m.channel_id
-                             AND quoted.direction = 'out'
+    LEFT JOIN LATERAL (
+        SELECT o.id FROM messages o
+        WHERE o.wamid = m.context_wamid AND o.channel_id = m.channel_id AND o.direction = 'out' LIMIT 1
+    ) quoted ON true
     LEFT JOIN LATERAL (
         SELECT o.id FROM messages o
         WHERE o.contact_id = m.contact_id AND o.channel_id = m.channel_id AND o.direction = 'out'
@@ -262,11 +226,12 @@ WITH answers AS (
     ) recent ON quoted.id IS NULL
     WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.type NOT IN ('reaction', 'edit', 'revoke')
 ), locked AS (
-    SELECT m.id FROM messages m WHERE m.id IN (SELECT id FROM answers) AND NOT m.replied ORDER BY m.id FOR UPDATE
+    SELECT m.id FROM messages m WHERE m.id = ANY(ARRAY(SELECT id FROM answers)) AND NOT m.replied ORDER BY m.id FOR UPDATE
 )
-UPDATE messages SET replied = true, changed_at = now() WHERE id IN (SELECT id FROM locked)
+UPDATE messages SET replied = true, changed_at = now() WHERE id = ANY(ARRAY(SELECT id FROM locked))
 """
 
 _EXPIRE = """
-UPDATE conversations SET state = 'expired' WHERE state = 'open' AND window_expires_at <= now() RETURNING workspace_id
+UPDATE conversations SET state = 'expired' WHERE state = 'open' AND window_expires_at <= now()
+RETURNING workspace_id, contact_id
 """

@@ -195,6 +195,22 @@ def list_uploads(workspace_id: int, file_id: int) -> list[tuple[Channel, datetim
     return [(channel, uploaded_at + META_LIFE) for channel, uploaded_at in rows]
 
 
+def files_by_meta_id(workspace_id: int, meta_ids: Collection[str]) -> dict[str, MediaFile]:
+    """The files behind these ids of Meta's, as far as they are ours and still here."""
+    if not meta_ids:
+        return {}
+    rows = db.session.execute(
+        select(MediaUpload.meta_id, MediaFile)
+        .join(MediaFile, MediaFile.id == MediaUpload.media_file_id)
+        .where(
+            MediaUpload.workspace_id == workspace_id,
+            MediaUpload.meta_id.in_(meta_ids),
+            MediaFile.deleted_at.is_(None),
+        )
+    )
+    return {meta_id: file for meta_id, file in rows}  # noqa: C416 — rows are no pairs to mypy
+
+
 def delete_file(workspace_id: int, file_id: int) -> None:
     """Take a file out of the library; its bytes go after KEEP_DELETED.
 

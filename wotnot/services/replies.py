@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from wotnot.errors import Conflict, Invalid
 from wotnot.extensions import db
-from wotnot.models import ChannelState, Conversation, Direction, Message, MessageState
+from wotnot.models import ChannelState, Conversation, Direction, EventKind, Message, MessageState
 from wotnot.services import channels, conversations, idempotency, messages, presence, queue, single_messages
 from wotnot.services.idempotency import Answer
 from wotnot.services.transaction import release_connection
@@ -67,18 +67,27 @@ def retry_reply(workspace_id: int, conversation_id: int, message_id: int, *, use
     Raises NotFound, Conflict (it did not fail, or the window has closed meanwhile).
     """
     conversation = conversations.get_conversation(workspace_id, conversation_id)
-    failed = _message_in(conversation, message_id)
-    if failed.state is not MessageState.FAILED or failed.direction is not Direction.OUT:
-        raise Conflict("Only a message that failed can be sent again.", code="not_failed")
+    failed = _failed_in(conversation, message_id)
     channel = channels.get_channel(workspace_id, conversation.channel_id)
     draft = single_messages.draft_again(channel, conversation.contact, failed)
 
     def write() -> Answer:
         message = single_messages.queue_draft(draft, user_id=user_id, context_wamid=failed.context_wamid)
+        conversations.put_aside(conversation, failed, EventKind.RETRIED, user_id=user_id)
         return Answer(202, {"id": message.id})
 
     answer = idempotency.run_once(workspace_id, "replies", f"retry:{failed.id}", "", write)
     return messages.get_message(workspace_id, answer.body["id"])
+
+
+def discard_reply(workspace_id: int, conversation_id: int, message_id: int, *, user_id: int | None = None) -> None:
+    """Take a failed answer out of the way: the thread says in its place that it was discarded. A second press changes nothing.
+
+    Raises NotFound, Invalid (another conversation's), Conflict (it did not fail).
+    """
+    conversation = conversations.get_conversation(workspace_id, conversation_id)
+    failed = _failed_in(conversation, message_id)
+    conversations.put_aside(conversation, failed, EventKind.DISCARDED, user_id=user_id)
 
 
 def say_typing(workspace_id: int, conversation_id: int, *, user_id: int, name: str) -> None:
@@ -125,6 +134,13 @@ def _message_in(conversation: Conversation, message_id: int) -> Message:
     message = messages.get_message(conversation.workspace_id, message_id)
     if (message.contact_id, message.channel_id) != (conversation.contact_id, conversation.channel_id):
         raise Invalid({"reply_to": "This message is not in this conversation."})
+    return message
+
+
+def _failed_in(conversation: Conversation, message_id: int) -> Message:
+    message = _message_in(conversation, message_id)
+    if message.state is not MessageState.FAILED or message.direction is not Direction.OUT or message.broadcast_id:
+        raise Conflict("This is no answer that failed, so there is nothing to do about it.", code="not_failed")
     return message
 
 

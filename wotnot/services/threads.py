@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select, true, tuple_
 from sqlalchemy.orm import joinedload
 
-from wotnot.errors import Invalid
+from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Conversation, ConversationEvent, Direction, Message, MessageState, Template, User
+from wotnot.services import automatic_answers
 from wotnot.services.pages import clamp_limit, decode_cursor, encode_cursor
 from wotnot.services.template_wordings import read_wordings
 from wotnot.services.whatsapp.components import FilledTemplate, fill_text
@@ -45,7 +46,8 @@ class Quote:
 class Entry:
     """One line of a thread: either a `message` with what belongs to it, or an `event`.
 
-    `template` is a template message as the customer saw it. `content` is the newest wording of an edited message.
+    `template` is a template message as the customer saw it. `content` is the newest wording of an edited message,
+    `is_automatic` an answer that nobody typed. `aside` says that somebody discarded a failed message or sent it again.
     """
 
     at: datetime
@@ -58,6 +60,8 @@ class Entry:
     template: FilledTemplate | None = None
     is_edited: bool = False
     is_deleted: bool = False
+    is_automatic: bool = False
+    aside: ConversationEvent | None = None
 
     @property
     def words(self) -> str:
@@ -71,6 +75,8 @@ class Entry:
         """The message on one line."""
         if self.is_deleted:
             return "This message was deleted"
+        if self.aside is not None:
+            return "A message that was not sent"
         if self.message is None:
             return ""
         return " ".join(self.words.split()) or line_of(self.message.type, self.content)
@@ -78,33 +84,51 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """Some entries, the oldest first; `older` is the cursor of those before them, None at the beginning."""
+    """Some entries, the oldest first; `older` and `newer` are the cursors of those before and after them, None where
+    there are none."""
 
     entries: list[Entry]
     older: str | None = None
+    newer: str | None = None
 
 
-def read_thread(conversation: Conversation, *, before: str | None = None, limit: int | None = 40) -> Thread:
-    """The newest entries of a conversation, or those before the cursor `before`. Raises Invalid for a strange cursor."""
+_when = tuple_(Message.created_at, Message.id)
+
+
+def read_thread(
+    conversation: Conversation, *, before: str | None = None, after: str | None = None, limit: int | None = 40
+) -> Thread:
+    """The newest entries of a conversation, or those before or after a cursor. Raises Invalid for a strange cursor."""
     limit = clamp_limit(limit)
-    shown = (Message.type.not_in(CHANGES), Message.state.not_in(_UNSEEN), _before(before))
-    query = select(Message).where(*_of(conversation), *shown)
-    query = query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit + 1)
-    rows = list(db.session.scalars(query))
-    has_more, rows = len(rows) > limit, rows[:limit][::-1]
-    older = encode_cursor(rows[0].created_at.isoformat(), rows[0].id) if has_more else None
-    entries = [*entries_of(conversation, rows), *_events(conversation, rows, before, has_more=has_more)]
-    return Thread(sorted(entries, key=lambda entry: entry.at), older)
+    if after:
+        begin = _place_of(after)
+        rows, has_more = _some(conversation, _when > begin, limit, newest_first=False)
+        return _thread(conversation, rows, has_newer=has_more, since=begin[0])
+    end = _place_of(before) if before else None
+    rows, has_more = _some(conversation, _when < end if end else true(), limit)
+    return _thread(conversation, rows[::-1], has_older=has_more, until=end[0] if end else None)
+
+
+def read_around(conversation: Conversation, message: Message, *, limit: int | None = 40) -> Thread:
+    """The entries around a message of the conversation, half of them before it."""
+    half = max(1, clamp_limit(limit) // 2)
+    at = (message.created_at, message.id)
+    older, has_older = _some(conversation, _when < at, half)
+    newer, has_newer = _some(conversation, _when >= at, half, newest_first=False)
+    return _thread(conversation, [*older[::-1], *newer], has_older=has_older, has_newer=has_newer)
 
 
 def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[Entry]:
-    """These messages of one conversation with everything that belongs to them; five statements for any number."""
+    """These messages of one conversation with everything that belongs to them; eight statements at most for any number."""
     fill, authors = _filler_of(messages), _authors_of(messages)
     quotes, changes = _quotes_of(messages), _changes_of(conversation, messages)
+    unasked = [one.id for one in messages if one.direction is Direction.OUT and one.user_id is None]
+    automatic, asides = automatic_answers.automatic_among(unasked), _asides_of(messages)
     entries = []
     for message in messages:
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.author = authors.get(message.user_id or 0, "")
+        entry.is_automatic, entry.aside = message.id in automatic, asides.get(message.id)
         entry.template = fill(message)
         if message.context_wamid:
             entry.quote = quotes.get(message.context_wamid) or Quote(None, is_ours=False, line="An earlier message")
@@ -113,15 +137,23 @@ def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[
     return entries
 
 
+def find_entry(conversation: Conversation, message_id: int) -> Entry:
+    """One message of the conversation with all that belongs to it. Raises NotFound, also for another conversation's."""
+    message = db.session.scalar(select(Message).where(*_of(conversation), Message.id == message_id))
+    if message is None:
+        raise NotFound("Message")
+    return entries_of(conversation, [message])[0]
+
+
 def last_lines(messages: Mapping[int, Message]) -> dict[int, str]:
     """What a list of conversations says about the last message of each, by conversation id."""
     fill = _filler_of(list(messages.values()))
-    deleted = _deleted_of(list(messages.values()))
+    deleted, asides = _deleted_of(list(messages.values())), _asides_of(list(messages.values()))
     lines = {}
     for conversation_id, message in messages.items():
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.template = fill(message)
-        entry.is_deleted = message.wamid in deleted
+        entry.is_deleted, entry.aside = message.wamid in deleted, asides.get(message.id)
         lines[conversation_id] = entry.line
     return lines
 
@@ -136,31 +168,75 @@ def _of(conversation: Conversation) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _before(cursor: str | None) -> ColumnElement[bool]:
-    if not cursor:
-        return true()
+def _some(
+    conversation: Conversation, where: ColumnElement[bool], limit: int, *, newest_first: bool = True
+) -> tuple[list[Message], bool]:
+    """Messages that are shown as such, from one end; and whether there are more."""
+    shown = (Message.type.not_in(CHANGES), Message.state.not_in(_UNSEEN))
+    query = select(Message).where(*_of(conversation), *shown, where)
+    order = (Message.created_at, Message.id)
+    query = query.order_by(*(column.desc() for column in order) if newest_first else order)
+    rows = list(db.session.scalars(query.limit(limit + 1)))
+    return rows[:limit], len(rows) > limit
+
+
+def _thread(
+    conversation: Conversation,
+    rows: Sequence[Message],
+    *,
+    has_older: bool = False,
+    has_newer: bool = False,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Thread:
+    """What stands between the messages belongs to the page of the one before it, so that no page loses or repeats it."""
+    if rows and has_older:
+        since = rows[0].created_at
+    if rows and has_newer:
+        until = rows[-1].created_at
+    entries = [*entries_of(conversation, rows), *_events(conversation, since, until)]
+    return Thread(
+        sorted(entries, key=lambda entry: entry.at),
+        older=_cursor(rows[0]) if rows and has_older else None,
+        newer=_cursor(rows[-1]) if rows and has_newer else None,
+    )
+
+
+def _cursor(message: Message) -> str:
+    return encode_cursor(message.created_at.isoformat(), message.id)
+
+
+def _place_of(cursor: str) -> tuple[datetime, int]:
     moment, number = decode_cursor(cursor, 2)
     try:
-        return tuple_(Message.created_at, Message.id) < (datetime.fromisoformat(moment), int(number))
+        return (datetime.fromisoformat(moment), int(number))
     except ValueError as error:
         raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."}) from error
 
 
-def _events(
-    conversation: Conversation, messages: Sequence[Message], before: str | None, *, has_more: bool
-) -> list[Entry]:
-    """Notes and assignments in the stretch of time that the messages cover."""
+def _events(conversation: Conversation, since: datetime | None, until: datetime | None) -> list[Entry]:
+    """Notes and assignments in the stretch of time that the messages cover, open at an end where nothing follows."""
     query = (
         select(ConversationEvent)
         .options(joinedload(ConversationEvent.user))
-        .where(ConversationEvent.conversation_id == conversation.id)
+        .where(ConversationEvent.conversation_id == conversation.id, ConversationEvent.message_id.is_(None))
     )
-    if has_more:
-        query = query.where(ConversationEvent.created_at >= messages[0].created_at)
-    if before:
-        query = query.where(ConversationEvent.created_at < datetime.fromisoformat(decode_cursor(before, 2)[0]))
+    if since:
+        query = query.where(ConversationEvent.created_at >= since)
+    if until:
+        query = query.where(ConversationEvent.created_at < until)
     found = db.session.scalars(query.order_by(ConversationEvent.id.desc()).limit(200))
     return [Entry(event.created_at, event=event, author=event.user.name if event.user else "") for event in found]
+
+
+def _asides_of(messages: Sequence[Message]) -> dict[int, ConversationEvent]:
+    """What somebody did about those of these messages that failed, by message id."""
+    failed = [one.id for one in messages if one.state is MessageState.FAILED]
+    if not failed:
+        return {}
+    query = select(ConversationEvent).options(joinedload(ConversationEvent.user))
+    found = db.session.scalars(query.where(ConversationEvent.message_id.in_(failed)))
+    return {event.message_id: event for event in found if event.message_id}
 
 
 def _filler_of(messages: Sequence[Message]) -> "_Filler":

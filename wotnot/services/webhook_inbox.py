@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from wotnot import metrics
 from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
-from wotnot.services import broadcasts, consent, inbound, queue, receipts, tallies, template_sync
+from wotnot.services import broadcasts, consent, identities, inbound, queue, receipts, tallies, template_sync
 from wotnot.services.group_commit import GroupCommit
 from wotnot.services.template_words import ToldWords
 from wotnot.services.transaction import on_commit, transaction
@@ -164,6 +164,7 @@ def _apply_next(limit: int, totals: dict[str, int]) -> int:
 def _apply(facts: Facts) -> frozenset[str]:
     """Apply everything in one transaction; answers the wamids that match no message of ours."""
     inbound.apply_inbound(facts.inbound)
+    identities.apply_changes(facts.inbound)
     applied = receipts.apply_receipts(facts.receipts)
     for workspace_id, contact_ids in applied.opted_out.items():
         note = "Meta reported that this person stopped marketing from your business."

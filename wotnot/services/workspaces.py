@@ -113,10 +113,12 @@ def create_workspace(user_id: int, *, name: str, default_country: str = "US", ti
     return workspace
 
 
-def update_workspace(workspace_id: int, *, name: str, default_country: str, timezone: str) -> Workspace:
+def update_workspace(
+    workspace_id: int, *, name: str, default_country: str, timezone: str, auto_assign: bool | None = None
+) -> Workspace:
     """Change the name, the country that numbers without a prefix belong to, and the zone of reports and plans.
 
-    Raises Invalid.
+    With `auto_assign` new conversations go to the members online by turns; None leaves it as it is. Raises Invalid.
     """
     _check_settings(name, default_country, timezone)
     with transaction() as session:
@@ -124,6 +126,8 @@ def update_workspace(workspace_id: int, *, name: str, default_country: str, time
         workspace.name = " ".join(name.split())
         workspace.default_country = default_country
         workspace.timezone = timezone
+        if auto_assign is not None:
+            workspace.auto_assign = auto_assign
     return workspace
 
 

@@ -132,8 +132,10 @@ def test_a_deleted_conversation_ends_its_answer_politely(alice: Client, cast: Ca
     assert json.loads([line for line in lines if line.strip()][-1]) == {"go": HOME}
 
 
-def test_more_answers_than_there_is_room_for(alice: Client, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_streams, "_slots", threading.BoundedSemaphore(1))
+def test_more_answers_than_there_is_room_for(
+    app: Flask, alice: Client, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.extensions["wotnot.thread_slots"], "answers", threading.BoundedSemaphore(1))
     with answer_streams.answer_slot():
         refused = alice.submit(f"{HOME}/ask", page=HOME, headers=LINES, question="Hello")
         assert (refused.status_code, refused.json["code"]) == (503, "ai_busy")

@@ -145,6 +145,20 @@ def test_tags_on_the_page_of_a_person(alice: Client, cast: Cast) -> None:
     assert contacts.tags_of([contact.id])[contact.id] == []
 
 
+def test_a_merge_is_shown_and_undone(alice: Client, cast: Cast) -> None:
+    kept = factories.make_contact(cast.workspace, name="Naledi")
+    gone = factories.make_contact(cast.workspace, phone=None, wa_user_id="ZA.7001", name="Nal")
+    merge = factories.make_merge(kept, gone)
+    page = f"/app/contacts/{kept.id}"
+    assert "Merged with" in alice.get(page).text
+    address = f"{page}/merges/{merge.id}/undo"
+    answer = alice.submit(address, page=page)
+    assert answer.location == f"/app/contacts/{gone.id}"
+    assert "two contacts again" in alice.get(answer.location).text
+    assert "Merged with" not in alice.get(page).text
+    assert alice.submit(address, page=page).location == f"/app/contacts/{gone.id}"
+
+
 def test_an_agent_sees_and_edits_but_cannot_import_export_or_delete(client: Client, cast: Cast) -> None:
     contact = factories.make_contact(cast.workspace)
     client.sign_in(cast.bob)

@@ -37,10 +37,29 @@ def test_only_the_topics_of_the_own_workspace(
 ) -> None:
     lines = listen(browser, live_server, "broadcast:1,broadcast:2")
     assert next(lines) == "event: ready"
-    wait_until(lambda: _subscribers(committed_cast.workspace.id) == 1, 5, "the subscription")
     events.publish_now(committed_cast.other_workspace.id, "broadcast:1")
     events.publish_now(committed_cast.workspace.id, "import:9", "broadcast:2")
     assert next(lines) == "event: broadcast:2"
+    # Nothing else is to be told, and the browser hears that the line is open.
+    assert next(lines) == "event: beat"
+
+
+def test_beyond_the_cap_pages_poll_and_are_answered(browser: requests.Session, live_server: str) -> None:
+    """Two processes of 40 threads, see `live_server`; which of them takes a connection is chance."""
+    address, streams = f"{live_server}/app/stream?topics=conversations", []
+    while len(streams) <= 2 * 40 // 2:
+        streams.append(browser.get(address, stream=True, timeout=20))
+        if streams[-1].status_code == 503:
+            break
+    refused = streams.pop()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "15")
+    assert len(streams) >= 40 // 2
+    for _ in range(8):
+        assert browser.get(f"{live_server}/app/contacts", timeout=10).ok
+    for stream in streams:
+        stream.close()
+    # A browser that went away is noticed at the next heartbeat.
+    wait_until(lambda: _is_open(browser, address), 20, "a free place")
 
 
 def test_nobody_listens_without_signing_in(live_server: str, committed_cast: Cast) -> None:
@@ -48,8 +67,6 @@ def test_nobody_listens_without_signing_in(live_server: str, committed_cast: Cas
     assert answer.status_code in {302, 401}
 
 
-def _subscribers(workspace_id: int) -> int:
-    from wotnot.extensions import redis
-
-    ((_, count),) = redis.client.pubsub_numsub(f"wotnot:live:{workspace_id}")
-    return int(count)
+def _is_open(browser: requests.Session, address: str) -> bool:
+    with browser.get(address, stream=True, timeout=20) as answer:
+        return answer.status_code == 200

@@ -343,6 +343,32 @@ def test_a_failed_answer_is_sent_again_once(cast: Cast, channel: Channel, thread
     assert len(ids) == 1
     with pytest.raises(Conflict):
         replies.retry_reply(cast.workspace.id, thread.id, ids.pop())
+    first, again = threads.read_thread(thread).entries
+    assert (first.aside.kind, first.line, again.aside) == ("retried", "A message that was not sent", None)
+
+
+def test_a_failed_answer_is_discarded_for_everybody_and_kept_in_the_ledger(
+    cast: Cast, channel: Channel, thread: Conversation, session: Any
+) -> None:
+    workspace = cast.workspace.id
+    failed = replies.send_reply(workspace, thread.id, type="text", content={"body": "A xylophone"})
+    with pytest.raises(Conflict):
+        replies.discard_reply(workspace, thread.id, failed.id)
+    failed.state = MessageState.FAILED
+    save(failed)
+    for user in (cast.bob, cast.alice):
+        replies.discard_reply(workspace, thread.id, failed.id, user_id=user.id)
+    (entry,) = threads.read_thread(thread).entries
+    assert (entry.aside.kind, entry.aside.user_id) == ("discarded", cast.bob.id)
+    assert threads.last_lines({thread.id: failed}) == {thread.id: "A message that was not sent"}
+    assert thread_search.search_messages(workspace, "xylophone").items == []
+    assert session.get(Message, failed.id).state is MessageState.FAILED
+    # Proof that it arrived after all is stronger than what somebody thought of it.
+    failed.state = MessageState.DELIVERED
+    save(failed)
+    assert threads.read_thread(thread).entries[0].aside is None
+    with pytest.raises(NotFound):
+        replies.discard_reply(cast.other_workspace.id, thread.id, failed.id)
 
 
 @pytest.mark.parametrize(

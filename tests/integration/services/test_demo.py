@@ -11,7 +11,21 @@ from sqlalchemy import func, select
 from tests import factories
 from tests.sandbox_control import SandboxControl
 from wotnot.errors import Unavailable
-from wotnot.models import Broadcast, Channel, Contact, Conversation, Message, Role, Template, User, Workspace
+from wotnot.models import (
+    Automation,
+    AutomationRun,
+    Broadcast,
+    CannedReply,
+    Channel,
+    Contact,
+    Conversation,
+    ConversationEvent,
+    Message,
+    Role,
+    Template,
+    User,
+    Workspace,
+)
 from wotnot.services import accounts, message_templates, tallies, workspaces
 from wotnot.services.demo import workspace as demo
 from wotnot.services.demo.people import make_people
@@ -58,7 +72,16 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     )
     assert counts.funnel["replied"] > 10
     assert {cause.cause for cause in counts.causes} >= {"131026", "131049", "opted_out"}
-    assert count(empty, Conversation, Conversation.state == "open") > 2
+    assert count(empty, Conversation, Conversation.state == "open") > 8
+    assert count(empty, Conversation, Conversation.state == "closed") > 20
+    assert 4 < count(empty, Conversation, Conversation.unread_count > 0) < 12
+    assert count(empty, Conversation, Conversation.assignee_id.is_not(None)) > 5
+    assert count(empty, ConversationEvent, ConversationEvent.kind == "note") == 1
+    assert count(empty, CannedReply) == 4
+    assert (count(empty, Automation), count(empty, Automation, Automation.is_on)) == (2, 1)
+    assert count(empty, AutomationRun) == 0, "nobody is answered about what they said long ago"
+    texts = {row.type for row in empty.scalars(select(Message).where(Message.direction == "in"))}
+    assert {"text", "location", "contacts", "order", "interactive", "reaction", "edit"} <= texts
 
 
 def test_nothing_in_the_past_happens_in_the_future_or_out_of_order(empty: Any) -> None:
@@ -117,7 +140,7 @@ def test_the_command_prints_the_log_in(app: Flask, empty: Any, monkeypatch: pyte
     assert first.output.splitlines()[-1] == f"log-in: dana@example.com, password {PASSWORD}"
     second = app.test_cli_runner().invoke(args=["demo"])
     assert (second.exit_code, "log-in" in second.output) == (0, False)
-    assert count(empty, User) == 1
+    assert count(empty, User) == 2
 
 
 def test_the_people_are_different_and_their_numbers_exist() -> None:

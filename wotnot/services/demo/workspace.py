@@ -5,13 +5,14 @@ are written set-wise. The log-in comes last, so a run that was interrupted leave
 """
 
 import random
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from wotnot import clock
 from wotnot.extensions import db
@@ -22,6 +23,7 @@ from wotnot.models import (
     ConsentEvent,
     Contact,
     ContactTag,
+    Direction,
     Message,
     MessageState,
     Role,
@@ -39,13 +41,16 @@ from wotnot.services import (
     sandbox_number,
     workspaces,
 )
+from wotnot.services.demo import talks
 from wotnot.services.demo.ledger import Recipient, Sending, past_messages
 from wotnot.services.demo.people import SEED, Person, make_people
+from wotnot.services.demo.talks import Shop, Talk
 from wotnot.services.demo.words import ORDER_UPDATE, REPLIES, SPRING_OFFER, SPRING_OFFER_IN_GERMAN, WAITING_LIST
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
 EMAIL, USER_NAME = "dana@example.com", "Dana Jacobs"
+COLLEAGUE = "sam@example.com"
 PEOPLE_COUNT = 2000
 RECIPIENTS = 1200
 RATE = 20
@@ -60,6 +65,7 @@ _NEXT_DAYS = 6
 _ORDER_DAYS = 30
 _WEEKEND = 5
 _REPLYING = 0.06
+_NEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ class _Made:
 
 def is_wanted() -> bool:
     """Whether there is nobody here yet and the sandbox stands in Meta's place."""
-    return channels.is_sandbox() and db.session.scalar(select(User.id).limit(1)) is None
+    somebody = select(User.id).where(User.email != COLLEAGUE).limit(1)
+    return channels.is_sandbox() and db.session.scalar(somebody) is None
 
 
 def make_demo(password: str) -> None:
@@ -89,9 +96,11 @@ def make_demo(password: str) -> None:
     _add_broadcast(made, _tagged(people, "Newsletter")[:RECIPIENTS], **_OLD)
     _add_broadcast(made, _tagged(people, "VIP"), **_RECENT)
     _add_order_updates(made, [recipient for recipient, _ in people])
+    _fill_in_names(made)
     _add_replies(made)
     _plan_next(made)
-    _add_owner(made.workspace_id, password)
+    told = talks.add_talks(Shop(made.workspace_id, made.channel_id, made.phone_number_id, ZONE))
+    _add_team(made.workspace_id, password, told)
 
 
 def _new_workspace() -> int:
@@ -163,7 +172,7 @@ def _consent_event(workspace_id: int, contact_id: int, person: Person) -> dict[s
         "contact_id": contact_id,
         "consent": person.consent,
         "source": "reply" if said_no else "person",
-        "note": "STOP" if said_no else "Ticked the box at the till",
+        "note": "They wrote “STOP”" if said_no else "Ticked the box at the till",
         "created_at": clock.now() - timedelta(days=person.age_days * 0.9),
     }
 
@@ -210,6 +219,12 @@ def _add_order_updates(made: _Made, people: Sequence[Recipient]) -> None:
         session.execute(_INSERT_MESSAGES, rows)
 
 
+def _fill_in_names(made: _Made) -> None:
+    """What was filled into the broadcasts, as the sender notes it."""
+    with transaction() as session:
+        session.execute(text(_VALUES), {"workspace": made.workspace_id})
+
+
 def _add_replies(made: _Made) -> None:
     """Some of those who read a broadcast answered; a few wrote today, so that their window is open."""
     query = select(Message).where(
@@ -217,8 +232,9 @@ def _add_replies(made: _Made) -> None:
     )
     read = [message for message in db.session.scalars(query.order_by(Message.id)) if made.dice.random() < _REPLYING]
     now = clock.now()
-    answers = [_reply(made, message, min(message.changed_at + timedelta(minutes=3), now)) for message in read]
-    newest = [_reply(made, one, now - timedelta(minutes=7 + 41 * place)) for place, one in enumerate(read[-5:])]
+    long_ago = read[:-_NEWEST]
+    answers = [_reply(made, message, min(message.changed_at + timedelta(minutes=3), now)) for message in long_ago]
+    newest = [_reply(made, one, now - timedelta(minutes=7 + 41 * place)) for place, one in enumerate(read[-_NEWEST:])]
     inbound.apply_inbound(answers + newest)
     inbound.expire_conversations()
 
@@ -248,13 +264,31 @@ def _plan_next(made: _Made) -> None:
     broadcasts.schedule_broadcast(made.workspace_id, broadcast.id, _morning(_NEXT_DAYS))
 
 
-def _add_owner(workspace_id: int, password: str) -> None:
-    user_id = accounts.create_user(email=EMAIL, password=password, name=USER_NAME).id
-    workspaces.add_member(workspace_id, user_id=user_id, role=Role.OWNER)
+def _add_team(workspace_id: int, password: str, told: dict[int, Talk]) -> None:
+    """A colleague who never signs in, the owner, and what the two of them did with the conversations."""
+    sam = accounts.find_user_by_email(COLLEAGUE) or accounts.create_user(
+        email=COLLEAGUE, password=secrets.token_urlsafe(30), name="Sam Adams"
+    )
+    sam_id = sam.id
+    dana_id = accounts.create_user(email=EMAIL, password=password, name=USER_NAME).id
     with transaction() as session:
+        dana = workspaces.add_member(workspace_id, user_id=dana_id, role=Role.OWNER).id
+        colleague = workspaces.add_member(workspace_id, user_id=sam_id, role=Role.AGENT).id
         # Who tries WotNot on their own machine runs it too, so the operations pages are theirs.
-        session.execute(update(User).where(User.id == user_id).values(is_platform_admin=True))
-        session.execute(update(Broadcast).where(Broadcast.workspace_id == workspace_id).values(user_id=user_id))
+        session.execute(update(User).where(User.id == dana_id).values(is_platform_admin=True))
+        session.execute(update(Broadcast).where(Broadcast.workspace_id == workspace_id).values(user_id=dana_id))
+        answers = (Message.workspace_id == workspace_id, Message.type != "template", Message.direction == Direction.OUT)
+        session.execute(update(Message).where(*answers).values(user_id=dana_id))
+        talks.add_team_work(workspace_id, told, {"dana": (dana, dana_id), "sam": (colleague, sam_id)})
+
+
+# The first variable of all of them is the first name.
+_VALUES = """
+UPDATE messages m SET content = jsonb_build_object('values', jsonb_build_object(
+    '1', coalesce(nullif(split_part(c.name, ' ', 1), ''), 'there'), '2', 'Calathea'))
+FROM contacts c
+WHERE m.workspace_id = :workspace AND m.broadcast_id IS NOT NULL AND m.reached > 0 AND c.id = m.contact_id
+"""
 
 
 def _columns(made: _Made, template: str) -> dict[str, Any]:

@@ -52,6 +52,19 @@ def values_of(template: Content, components: Sequence[Content], parameter_format
     return values
 
 
+def header_file_id(content: Content) -> str:
+    """Meta's id of the file in the header of a template message: in what was sent, or in the values that were filled in."""
+    values = content.get("values")
+    kinds = ("image", "video", "document")
+    if isinstance(values, Mapping):
+        return next(filter(None, (_text(values, f"header.{kind}") for kind in kinds)), "")
+    sent = content.get("components")
+    headers = [part for part in sent or [] if isinstance(part, Mapping) and part.get("type") == "header"]
+    parameters = headers[0].get("parameters") if headers else None
+    first = next(iter(parameters), None) if isinstance(parameters, list) else None
+    return next(filter(None, (_text(first, kind, "id") for kind in kinds)), "") if isinstance(first, Mapping) else ""
+
+
 def _text(content: Content, *path: str) -> str:
     value: Any = content
     for key in path:

@@ -61,9 +61,9 @@ async function keepWhatIsThere() {
   if (stopped?.isConnected && !stopped.contains(document.activeElement)) drawTurn(id, address.replace(/\/stop$/, ""), "GET");
 }
 
-/** Does nothing where there is no composer. */
+/** Does nothing on other pages; the inbox has a composer, too, but of another kind. */
 export function startAssistant() {
-  if (!composer()) return;
+  if (!question()) return;
   fit(question());
   if (document.querySelector(".wn-turn")) toEnd();
   addEventListener("scroll", notePlace, { passive: true });

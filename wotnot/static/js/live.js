@@ -3,17 +3,21 @@
 //   <section id="progress" data-live="broadcast:12" hx-get="/app/broadcasts/12/_progress" hx-trigger="live" hx-swap="outerHTML">
 //
 // A lost event costs nothing: every connection ("ready" is its first event) and every return to the tab fetches all regions
-// again. Where the stream is refused or breaks, the page asks every few seconds instead and says so.
+// again. Where the stream is refused or breaks, the page asks every few seconds instead and says so. A line can also be dead
+// without anybody noticing, after sleep or in another network: one that is silent for long is given up and opened anew.
 
 const REFETCH_EVERY_MS = 500; // at most one fetch per region in this time; data-live-every="2000" asks for fewer
 const POLL_EVERY_MS = 5000;
 const RECONNECT_EVERY_MS = 20000; // after the server refused (503), which the browser does not retry by itself
 const GRACE_MS = 3000; // a short break is not worth a word
 const TYPING_FOR_MS = 1500; // nobody's typing is replaced by a refresh
+const SILENT_FOR_MS = 16000; // the server says something every 5 s ("beat" where there is no news)
+const WATCH_EVERY_MS = 2000;
 const HIDDEN_FOR_MS = 10000; // a tab in the background gives its connection back
 const SAY_EVERY_MS = 10000; // what a screen reader is told, at most this often
 
 let source = null;
+let heardAt = 0;
 let openTopics = "";
 let pollTimer = 0;
 let reconnectTimer = 0;
@@ -34,10 +38,10 @@ function identify(region) {
   return region.id;
 }
 
-// Somebody writes in it, or has a menu open that a refresh would close.
+// Somebody writes in it, or has a menu or a form open that a refresh would close.
 function isInUse(region) {
   const writing = typed.region === region.id && Date.now() - typed.at < TYPING_FOR_MS;
-  return writing || region.querySelector("details.wn-menu[open]") !== null;
+  return writing || region.querySelector("details.wn-menu[open], details[data-holds][open]") !== null;
 }
 
 function fetchNow(id) {
@@ -90,12 +94,22 @@ function stopPolling() {
 }
 
 function onOpen() {
+  hear();
   stopPolling();
 }
 
 // The server's first word: from here on nothing is missed, so what happened since the page was made is fetched now.
 function onReady() {
+  hear();
   refreshAll();
+}
+
+function hear() {
+  heardAt = Date.now();
+}
+
+function giveUpSilence() {
+  if (source && source.readyState !== EventSource.CLOSED && Date.now() - heardAt > SILENT_FOR_MS) connect();
 }
 
 function onError() {
@@ -118,11 +132,18 @@ function connect() {
   reconnectTimer = 0;
   openTopics = topics.join(",");
   if (!topics.length || document.hidden) return;
+  hear(); // it has this long to say something
   source = new EventSource(`/app/stream?topics=${encodeURIComponent(openTopics)}`);
   source.addEventListener("open", onOpen);
   source.addEventListener("ready", onReady);
+  source.addEventListener("beat", hear);
   source.addEventListener("error", onError);
-  for (const topic of topics) source.addEventListener(topic, () => refreshTopic(topic));
+  for (const topic of topics) {
+    source.addEventListener(topic, () => {
+      hear();
+      refreshTopic(topic);
+    });
+  }
 }
 
 function reconnectIfTopicsChanged() {
@@ -187,6 +208,12 @@ function afterRequest(event) {
   // `detail.elt` is whatever is left on the page; the region that asked may have been replaced by its answer.
   const { id } = event.detail.requestConfig.elt;
   if (!inFlight.delete(id)) return;
+  const { status } = event.detail.xhr;
+  if (status === 0 || status >= 500) {
+    // The stream may be fine all the same, so nothing else would ask again.
+    if (!waiting.has(id)) waiting.set(id, setTimeout(fetchNow, POLL_EVERY_MS, id));
+    return;
+  }
   if (dirty.delete(id)) {
     const region = document.getElementById(id);
     if (region) refresh(region);
@@ -211,6 +238,8 @@ export function startLive() {
     reconnectIfTopicsChanged();
   });
   document.addEventListener("visibilitychange", onVisibility);
+  addEventListener("online", connect);
+  setInterval(giveUpSilence, WATCH_EVERY_MS);
   addEventListener("pagehide", disconnect); // a page kept for "back" must not keep a server thread
   addEventListener("pageshow", (event) => {
     if (event.persisted) onVisibility();

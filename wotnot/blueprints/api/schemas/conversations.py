@@ -87,6 +87,7 @@ class ThreadMessageSchema(Schema):
     reactions = fields.List(fields.Nested(ReactionSchema))
     edited = fields.Boolean(attribute="is_edited")
     deleted = fields.Boolean(attribute="is_deleted")
+    automatic = fields.Boolean(attribute="is_automatic", metadata={"description": "An answer that nobody typed."})
     at = fields.AwareDateTime()
 
 
