@@ -77,17 +77,31 @@ def bob(open_context: Callable[..., BrowserContext], database: Database) -> Page
     return page
 
 
+def watch_for(page: Page, words: str) -> None:
+    """Let the page itself note when `words` stand in the thread; asking it again and again would measure the asking."""
+    page.evaluate(
+        """words => new MutationObserver((_, observer) => {
+            if (!document.getElementById("entries")?.textContent.includes(words)) return;
+            window.seenAt = Date.now();
+            observer.disconnect();
+        }).observe(document.body, {childList: true, subtree: true, characterData: true})""",
+        words,
+    )
+
+
 def test_both_members_see_a_message_at_once_and_the_customer_the_answer(
     dana: Page, bob: Page, phone: SandboxControl
 ) -> None:
     for page in (dana, bob):
         open_thread(page)
+        watch_for(page, "Hello, is somebody there?")
     loads = [page.evaluate("performance.timeOrigin") for page in (dana, bob)]
+    began = time.time()
     write(phone, "Hello, is somebody there?")
-    began = time.monotonic()
     for page in (dana, bob):
         expect(entries(page)).to_contain_text("Hello, is somebody there?")
-    sys.stdout.write(f"seen in both browsers after {time.monotonic() - began:.2f} s\n")
+    seen = [page.evaluate("window.seenAt") / 1000 - began for page in (dana, bob)]
+    sys.stdout.write(f"seen in both browsers after {max(seen):.2f} s\n")
     expect(dana.locator("#inbox-list li", has_text="Naledi Mokoena").first).to_contain_text("Hello, is somebody there?")
 
     dana.locator("#message-body").fill("Yes, *both* of us")
