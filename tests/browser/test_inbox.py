@@ -324,7 +324,7 @@ def test_who_reads_further_up_stays_there(dana: Page, phone: SandboxControl) -> 
 def test_a_search_opens_the_thread_at_the_message_and_the_keys_walk(dana: Page, phone: SandboxControl) -> None:
     write(phone, "The word of the day is rhododendron")
     dana.goto("/app/inbox")
-    expect(dana.locator("#inbox-list")).to_contain_text("rhododendron")
+    expect(dana.locator("#inbox-list")).to_contain_text("rhododendron", timeout=SOON)
     dana.locator("#inbox-search").press_sequentially("rhododen")
     hit = dana.locator("#inbox-list a[href*='at=']", has_text="rhododendron").first
     expect(hit).to_be_visible(timeout=SOON)

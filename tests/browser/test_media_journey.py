@@ -18,7 +18,7 @@ def test_a_picture_goes_from_the_computer_to_metas_reviewers(member: Page, tmp_p
         (tmp_path / name).write_bytes(content)
     member.goto("/app/templates")
     member.get_by_role("link", name="Files").click()
-    expect(member.get_by_role("heading", name="No files yet")).to_be_visible()
+    expect(member.get_by_role("heading", name="Files", exact=True)).to_be_visible()
     _upload(member, tmp_path / "menu.pdf", tmp_path / "note.mp3")
     expect(member.get_by_text("2 files are in the library.")).to_be_visible()
     expect(member.get_by_role("link", name="menu.pdf")).to_be_visible()

@@ -57,6 +57,7 @@ def _shell() -> dict[str, object]:
         "workspace": SimpleNamespace(id=1, name="Casa Verde", timezone="Africa/Johannesburg"),
         "member_role": "owner",
         "sending_now": [{"id": 12, "name": "Black Friday early access", "percent": 65}],
+        "inbox_unread": lambda: 3,
         "request_id": "",
     }
 
@@ -94,6 +95,10 @@ def create_site(site: Site) -> Flask:
     @app.get("/app/_sending")
     def sending() -> str:
         return render_template("_sending.html")
+
+    @app.get("/app/inbox/_unread")
+    def unread() -> str:
+        return render_template("conversations/_unread.html")
 
     @app.get("/counter")
     def counter() -> str:

@@ -111,7 +111,7 @@ def test_event_of_another_topic_is_not_ours(page: Page, site: Site) -> None:
 def test_one_stream_serves_all_regions_of_a_page(page: Page, site: Site) -> None:
     with page.expect_request("**/app/stream?**") as asked:
         page.goto("/pages/live")
-    assert asked.value.url.endswith("topics=broadcast%3A12%2Cworkspace")
+    assert asked.value.url.endswith("topics=broadcast%3A12%2Cconversations%2Cworkspace")
     wait_until(lambda: bool(site.listeners), page)
     page.wait_for_timeout(500)
     assert site.streams_opened == 1
