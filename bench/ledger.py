@@ -40,6 +40,7 @@ class Ledger:
     draft_id: int
     done_import_id: int
     checked_import_id: int
+    busy_thread_id: int
 
 
 def fill(scale: float) -> Ledger:
@@ -64,6 +65,7 @@ def fill(scale: float) -> Ledger:
     execute(_SINGLES, count=big, first=first, people=people, **broadcast)
     execute(_ANSWERS, count=big, **broadcast)
     execute(_CONVERSATIONS)
+    execute(_TEXTS)
     live_id = _live(broadcast, first, big)
     done_import_id, checked_import_id = _imports(workspace_id, max(int(100_000 * scale), 100))
     ledger = Ledger(
@@ -81,6 +83,7 @@ def fill(scale: float) -> Ledger:
         draft_id=_draft(broadcast),
         done_import_id=done_import_id,
         checked_import_id=checked_import_id,
+        busy_thread_id=int(execute(_BUSY_THREAD)[0][0]),
     )
     vacuum()
     return ledger
@@ -88,7 +91,7 @@ def fill(scale: float) -> Ledger:
 
 def count_rows() -> dict[str, int]:
     """What is in the tables that grow."""
-    names = ("contacts", "contact_tags", "messages", "message_tallies", "conversations", "broadcasts")
+    names = ("contacts", "contact_tags", "messages", "message_tallies", "conversations", "message_texts", "broadcasts")
     return {name: int(execute(f"SELECT count(*) FROM {name}")[0][0]) for name in names}  # noqa: S608 — names of ours
 
 
@@ -269,15 +272,18 @@ JOIN contacts c ON c.id = :first + (b.id * :size + n) % :people
 WHERE b.workspace_id = :workspace AND b.name LIKE 'Small group %'
 """
 
+# Among the newest there is every kind of line that a list of conversations can show, however few rows there are.
 _SINGLES = """
-INSERT INTO messages (workspace_id, channel_id, contact_id, phone, type, state, reached, wamid, content, day, created_at,
-                      sent_at, delivered_at)
-SELECT :workspace, :channel, c.id, c.phone, 'text', 'delivered', 4, 'wamid.single.' || n, '{"body": "On its way."}',
-       d.at::date, d.at, d.at, d.at
+INSERT INTO messages (workspace_id, channel_id, contact_id, template_id, phone, type, state, reached, wamid, content, day,
+                      created_at, sent_at, delivered_at, error_code)
+SELECT :workspace, :channel, c.id, CASE WHEN n % 7 = 0 THEN :template END, c.phone,
+       CASE WHEN n % 7 = 0 THEN 'template' ELSE 'text' END, CASE WHEN n % 5 = 0 THEN 'failed' ELSE 'delivered' END,
+       CASE WHEN n % 5 = 0 THEN 1 ELSE 4 END, 'wamid.single.' || n,
+       CASE WHEN n % 7 = 0 THEN '{"values": {"1": "Naledi", "2": "Paarl"}}' ELSE '{"body": "On its way."}' END::jsonb,
+       d.at::date, d.at, d.at, CASE WHEN n % 5 > 0 THEN d.at END, CASE WHEN n % 5 = 0 THEN 131026 END
 FROM generate_series(1, :count) AS n
 JOIN contacts c ON c.id = :first + (n * 7) % :people
 CROSS JOIN LATERAL (SELECT now() - make_interval(hours => (n % 2880)::int) AS at) d
-WHERE :template IS NOT NULL
 """
 
 _ANSWERS = """
@@ -288,11 +294,30 @@ FROM messages m WHERE m.workspace_id = :workspace AND m.channel_id = :channel AN
 ORDER BY m.id LIMIT :count
 """
 
+# Everybody has talked with the shop: most of it long ago, some wait for an answer.
 _CONVERSATIONS = """
-INSERT INTO conversations (workspace_id, channel_id, contact_id, state, window_expires_at, unread_count, last_message_id,
-                           last_message_at)
-SELECT workspace_id, channel_id, contact_id, 'expired', max(created_at) + interval '1 day', count(*), max(id), max(created_at)
-FROM messages WHERE direction = 'in' GROUP BY workspace_id, channel_id, contact_id
+INSERT INTO conversations (workspace_id, channel_id, contact_id, state, window_expires_at, unread_count, labels, assignee_id,
+                           last_message_id, last_message_at)
+SELECT m.workspace_id, m.channel_id, m.contact_id,
+       CASE WHEN m.contact_id % 500 = 0 THEN 'open' WHEN m.contact_id % 9 = 0 THEN 'closed' ELSE 'expired' END,
+       max(m.created_at) + interval '1 day', CASE WHEN m.contact_id % 700 = 0 THEN 2 ELSE 0 END,
+       CASE WHEN m.contact_id % 2000 = 0 THEN ARRAY['refund'] ELSE '{}'::varchar[] END,
+       CASE WHEN m.contact_id % 300 = 0 THEN (SELECT min(id) FROM members b WHERE b.workspace_id = m.workspace_id) END,
+       max(m.id), max(m.created_at)
+FROM messages m WHERE m.contact_id IS NOT NULL GROUP BY m.workspace_id, m.channel_id, m.contact_id
+"""
+
+_BUSY_THREAD = """
+SELECT c.id FROM conversations c JOIN (
+    SELECT contact_id FROM messages WHERE broadcast_id IS NULL GROUP BY contact_id ORDER BY count(*) DESC, contact_id LIMIT 1
+) AS m USING (contact_id)
+"""
+
+_TEXTS = """
+INSERT INTO message_texts (message_id, workspace_id, words)
+SELECT id, workspace_id, CASE WHEN id % 5000 = 0 THEN 'Do you have a rhododendron' WHEN id % 3 = 0 THEN 'Is it still there'
+                              ELSE 'Yes please' END || ' number ' || id
+FROM messages WHERE broadcast_id IS NULL
 """
 
 _ACCEPT = """

@@ -38,6 +38,7 @@ def list_pages(ledger: Ledger) -> list[Page]:
         *_broadcasts(ledger),
         *_recipients(ledger),
         *_wizard(ledger),
+        *_inbox(ledger),
         *_reports(),
         *_small_lists(ledger),
         *_api(ledger),
@@ -127,6 +128,23 @@ def _wizard(ledger: Ledger) -> list[Page]:
     ]
 
 
+def _inbox(ledger: Ledger) -> list[Page]:
+    path, words = "/app/inbox", ("patel", "featherstonehaugh", "rhododendron", "please", "zzyzx")
+    busy = f"{path}/{ledger.busy_thread_id}"
+    return [
+        Page("inbox", path),
+        *(Page(f"inbox, {view}", f"{path}?view={view}") for view in ("mine", "unassigned", "all", "unread")),
+        *(Page(f"inbox, {state}", f"{path}?view=all&state={state}") for state in ("open", "closed", "expired")),
+        Page("inbox, a label", f"{path}?view=all&label=refund"),
+        Page("inbox, a common tag", f"{path}?view=all&tag=newsletter"),
+        Page("inbox, a rare tag", f"{path}?view=all&tag=press"),
+        *(Page(f"inbox, search {word}", f"{path}?view=all&search={word}") for word in words),
+        Page("a busy thread", busy),
+        Page("a thread and a search", f"{busy}?view=all&search=please"),
+        Page("how many are unread", f"{path}/_unread", is_partial=True),
+    ]
+
+
 def _reports() -> list[Page]:
     return [
         Page("overview", "/app/"),
@@ -166,6 +184,10 @@ def _api(ledger: Ledger) -> list[Page]:
         "the whole broadcast": f"broadcasts/{ledger.whole_id}",
         "its messages": f"broadcasts/{ledger.whole_id}/messages?limit=200",
         "its failed messages": f"broadcasts/{ledger.whole_id}/messages?state=failed",
+        "conversations": "conversations?limit=50",
+        "conversations, unread": "conversations?unread=true",
+        "conversations, search": "conversations?search=patel",
+        "a busy thread": f"conversations/{ledger.busy_thread_id}/messages",
         "templates": "templates",
         "channels": "channels",
         "analytics": "analytics",
