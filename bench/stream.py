@@ -46,12 +46,13 @@ class Watched:
 
 @dataclass(frozen=True)
 class Scene:
-    """Who is on stage: the port, the session's cookie, the number, the customers as (contact id, phone)."""
+    """Who is on stage: the port, the session's cookie, the number, the customers as (contact id, phone), Meta's secret."""
 
     port: int
     cookie: str
     number: str
     people: Sequence[tuple[int, str]]
+    secret: str
 
 
 def main() -> int:
@@ -61,7 +62,7 @@ def main() -> int:
         key, number, people = _seed(world, arguments.streams)
         port = start_web(world, "web")
         world.processes.start_worker("events", name="events")
-        scene = Scene(port, sign_in(port), number, people)
+        scene = Scene(port, sign_in(port), number, people, SECRET)
         asked = [request_bytes("GET", path, {"X-API-Key": key}) for path in _api_paths()]
         with ThreadPoolExecutor(1) as pool:
             count = API_RATE * (arguments.seconds + 4)
@@ -239,7 +240,7 @@ def _delivery(scene: Scene, person: int, place: int) -> bytes:
     }
     entry = {"id": "700000000000001", "changes": [{"field": "messages", "value": value}]}
     body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
-    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    signature = hmac.new(scene.secret.encode(), body, hashlib.sha256).hexdigest()
     headers = {"X-Hub-Signature-256": f"sha256={signature}", "Content-Type": "application/json"}
     return request_bytes("POST", "/webhooks/whatsapp", headers, body)
 

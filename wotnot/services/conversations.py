@@ -8,7 +8,22 @@ from datetime import datetime
 from itertools import cycle, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import joinedload
 
@@ -37,6 +52,8 @@ LIST_TOPIC = "conversations"
 MAX_NOTE, MAX_LABEL, MAX_LABELS = 4_000, 40, 10
 MOST_COUNTED = 99
 """A tab says "99+" beyond this, so that counting never walks a million threads."""
+FEW_PEOPLE = 5_000
+"""Up to this many people with a tag are named in a query; of more there are enough among the newest threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ def list_conversations(
     query = (
         select(Conversation)
         .options(joinedload(Conversation.contact))
-        .where(_condition(workspace_id, wanted), _after(cursor))
+        .where(_condition(workspace_id, wanted, _is_tagged(workspace_id, wanted.tag)), _after(cursor))
         .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
     )
     rows = list(db.session.scalars(query.limit(limit + 1)))
@@ -91,8 +108,9 @@ def list_conversations(
 
 def count_conversations(workspace_id: int, views: dict[str, ConversationFilter]) -> dict[str, int]:
     """How many threads each view holds, up to MOST_COUNTED + 1; one statement for all of them."""
+    tagged = {tag: _is_tagged(workspace_id, tag) for tag in {wanted.tag for wanted in views.values()}}
     counters = [
-        select(func.count()).select_from(_some(workspace_id, wanted)).scalar_subquery().label(name)
+        select(func.count()).select_from(_some(workspace_id, wanted, tagged[wanted.tag])).scalar_subquery().label(name)
         for name, wanted in views.items()
     ]
     return dict(db.session.execute(select(*counters)).one()._mapping)  # noqa: SLF001 — SQLAlchemy's public name
@@ -281,8 +299,8 @@ def is_window_open(conversation: Conversation) -> bool:
     return conversation.window_expires_at is not None and conversation.window_expires_at > clock.now()
 
 
-def _condition(workspace_id: int, wanted: ConversationFilter) -> ColumnElement[bool]:
-    parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id]
+def _condition(workspace_id: int, wanted: ConversationFilter, is_tagged: ColumnElement[bool]) -> ColumnElement[bool]:
+    parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id, is_tagged]
     if wanted.state is not None:
         parts.append(Conversation.state == wanted.state)
     elif wanted.active:
@@ -297,14 +315,24 @@ def _condition(workspace_id: int, wanted: ConversationFilter) -> ColumnElement[b
         parts.append(and_(Conversation.labels != [], Conversation.labels.contains([wanted.label])))
     if wanted.channel_id is not None:
         parts.append(Conversation.channel_id == wanted.channel_id)
-    if wanted.tag:
-        tagged = select(ContactTag.contact_id).join(Tag, Tag.id == ContactTag.tag_id)
-        tagged = tagged.where(Tag.workspace_id == workspace_id, func.lower(Tag.name) == wanted.tag.lower())
-        parts.append(Conversation.contact_id.in_(tagged))
     if wanted.search.strip():
         people = select(Contact.id).where(Contact.workspace_id == workspace_id, search_condition(wanted.search))
         parts.append(Conversation.contact_id.in_(people))
     return and_(*parts)
+
+
+def _is_tagged(workspace_id: int, tag: str) -> ColumnElement[bool]:
+    """Whether the person has the tag, if there is one. The threads of few such people are looked up by who they are; of many
+    there are enough among the first that the list walks by. Left to itself, PostgreSQL walks a million threads for the few.
+    """
+    if not tag:
+        return true()
+    tagged = select(ContactTag.contact_id).join(Tag, Tag.id == ContactTag.tag_id)
+    tagged = tagged.where(Tag.workspace_id == workspace_id, func.lower(Tag.name) == tag.lower())
+    people = db.session.scalars(tagged.limit(FEW_PEOPLE + 1)).all()
+    if len(people) <= FEW_PEOPLE:
+        return Conversation.contact_id == any_(literal(list(people), ARRAY(BigInteger)))
+    return tagged.where(ContactTag.contact_id == Conversation.contact_id).correlate(Conversation).exists()
 
 
 def _after(cursor: str | None) -> ColumnElement[bool]:
@@ -319,8 +347,10 @@ def _after(cursor: str | None) -> ColumnElement[bool]:
     return or_(place < behind, Conversation.last_message_at.is_(None))
 
 
-def _some(workspace_id: int, wanted: ConversationFilter) -> Any:
-    few: Select[Any] = select(Conversation.id).where(_condition(workspace_id, wanted)).limit(MOST_COUNTED + 1)
+def _some(workspace_id: int, wanted: ConversationFilter, is_tagged: ColumnElement[bool]) -> Any:
+    few: Select[Any] = (
+        select(Conversation.id).where(_condition(workspace_id, wanted, is_tagged)).limit(MOST_COUNTED + 1)
+    )
     return few.subquery()
 
 

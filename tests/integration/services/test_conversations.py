@@ -14,9 +14,11 @@ from tests.factories import (
     make_inbound,
     make_member,
     make_message,
+    make_tag,
     make_template,
     make_user,
     save,
+    tag_contact,
 )
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
@@ -188,6 +190,24 @@ def test_a_template_that_has_changed_since_stands_in_the_words_that_were_sent(
     with count_queries() as more:
         threads.read_thread(thread)
     assert len(more) == len(few)
+
+
+@pytest.mark.parametrize("few", [0, 5_000], ids=["walked by", "named"])
+def test_the_threads_of_a_tag_are_found_whether_few_or_many_have_it(
+    cast: Cast, channel: Channel, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "FEW_PEOPLE", few)
+    vip = make_tag(cast.workspace, "VIP")
+    tagged = [make_contact(cast.workspace) for _ in range(3)]
+    for one in tagged:
+        tag_contact(one, vip)
+    threads_of = {one.id: make_conversation(channel, one) for one in (*tagged, make_contact(cast.workspace))}
+    wanted = ConversationFilter(tag="vip")
+    found = conversations.list_conversations(cast.workspace.id, wanted).items
+    assert {one.id for one in found} == {threads_of[one.id].id for one in tagged}
+    counts = conversations.count_conversations(cast.workspace.id, {"vip": wanted, "all": ConversationFilter()})
+    assert counts == {"vip": 3, "all": 4}
+    assert conversations.list_conversations(cast.workspace.id, ConversationFilter(tag="nobody's")).items == []
 
 
 def test_older_entries_come_with_the_notes_of_their_time(cast: Cast, channel: Channel, thread: Conversation) -> None:
