@@ -358,6 +358,11 @@ class ControlApi:
                 setattr(customer, key, data[key])
         if "name" in data:
             customer.name = str(data["name"])[:80]
+        for number_id, at in (data.get("wrote_at") or {}).items():
+            # They wrote to this number at that time, before the sandbox was asked to know them: the window is open.
+            chat = self.world.chat(str(number_id), customer)
+            chat.last_inbound_at = max(chat.last_inbound_at, float(at))
+            self.world.touch(customer, chat)
         customer.pinned = True
         customer.version += 1
         self.world.accounts_changed = True

@@ -44,6 +44,10 @@ class SandboxControl:
         messages: list[dict[str, Any]] = self._get(f"/sandbox/customers/{wa_id}")["chats"][phone_number_id]["messages"]
         return messages
 
+    def wrote_at(self, wa_id: str, phone_number_id: str = PHONE_NUMBER_ID) -> float:
+        """When a customer wrote to a number for the last time, in seconds of the epoch."""
+        return float(self._get(f"/sandbox/customers/{wa_id}")["chats"][phone_number_id]["last_inbound_at"])
+
     def send_file(self, sender: str, name: str, data: bytes, **more: object) -> str:
         """A customer sends a file to the default number; answers the message's id. `more`: mime, type, caption."""
         file = {"name": name, "data": base64.b64encode(data).decode(), "mime": more.pop("mime", "")}

@@ -1,8 +1,14 @@
 """Connecting a number of the built-in sandbox with one press, where the sandbox stands in for Meta."""
 
 import secrets
+from collections.abc import Mapping
+from datetime import datetime
 
-from wotnot.errors import Conflict
+import requests
+from flask import current_app
+
+from wotnot.config import Config
+from wotnot.errors import Conflict, Unavailable
 from wotnot.models import Channel
 from wotnot.services import channels
 from wotnot.services.channel_checks import domain_error
@@ -32,6 +38,22 @@ def connect_sandbox(workspace_id: int) -> Channel:
     return channels.connect_channel(
         workspace_id, waba_id=SANDBOX_WABA_ID, phone_number_id=free, access_token=SANDBOX_TOKEN
     )
+
+
+def tell_who_wrote(phone_number_id: str, wrote_at: Mapping[str, datetime]) -> None:
+    """Let the sandbox know when people (by phone) wrote to a number of it, so that they can be answered.
+
+    Raises Unavailable when it is away.
+    """
+    config: Config = current_app.extensions["wotnot.config"]
+    release_connection()
+    try:
+        for phone, at in wrote_at.items():
+            address = f"{config.graph_api_url}/sandbox/customers/{phone}"
+            told = {"wrote_at": {phone_number_id: at.timestamp()}}
+            requests.post(address, json=told, timeout=5).raise_for_status()
+    except requests.RequestException as error:
+        raise Unavailable("The sandbox does not answer.") from error
 
 
 def _find_free(client: GraphClient) -> str | None:

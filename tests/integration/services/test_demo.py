@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from tests import factories
 from tests.sandbox_control import SandboxControl
+from wotnot import clock
 from wotnot.errors import Unavailable
 from wotnot.models import (
     Automation,
@@ -148,3 +149,19 @@ def test_the_people_are_different_and_their_numbers_exist() -> None:
     assert len({person.phone for person in people}) == 2000
     assert all(parse_phone(f"+{person.phone}", "ZA").digits == person.phone for person in people)
     assert make_people(50) == make_people(50)
+
+
+def test_the_sandbox_knows_who_wrote_lately(empty: Any, sandbox: SandboxControl) -> None:
+    """It did not see them write, so it refused the first answer that anybody tried."""
+    demo.make_demo(PASSWORD)
+    open_threads = (
+        select(Contact.phone, Channel.phone_number_id, Conversation.window_expires_at)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Channel, Channel.id == Conversation.channel_id)
+        .where(Conversation.window_expires_at > clock.now())
+    )
+    rows = empty.execute(open_threads).all()
+    assert rows
+    for phone, number, closes_at in rows:
+        wrote_at = closes_at.timestamp() - 24 * 3600
+        assert sandbox.wrote_at(phone, number) == pytest.approx(wrote_at, abs=1), phone

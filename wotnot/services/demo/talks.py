@@ -208,6 +208,16 @@ TALKS = (
 )  # fmt: skip
 
 
+def list_writers(workspace_id: int) -> dict[str, datetime]:
+    """Who wrote within the last 24 hours, by phone: when they did."""
+    rows = db.session.execute(
+        select(Contact.phone, Conversation.window_expires_at)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .where(Conversation.workspace_id == workspace_id, Conversation.window_expires_at > clock.now())
+    )
+    return {row.phone: row.window_expires_at - timedelta(hours=24) for row in rows if row.phone}
+
+
 def add_talks(shop: Shop) -> dict[int, Talk]:
     """Write the messages of all talks, and the saved replies; answers which conversation is which."""
     now = clock.now()

@@ -100,6 +100,7 @@ def make_demo(password: str) -> None:
     _add_replies(made)
     _plan_next(made)
     told = talks.add_talks(Shop(made.workspace_id, made.channel_id, made.phone_number_id, ZONE))
+    sandbox_number.tell_who_wrote(made.phone_number_id, talks.list_writers(made.workspace_id))
     _add_team(made.workspace_id, password, told)
 
 
