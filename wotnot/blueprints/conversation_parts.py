@@ -20,6 +20,7 @@ from wotnot.services import (
     contact_history,
     contact_merges,
     contacts,
+    conversation_lists,
     conversations,
     identities,
     inbound_media,
@@ -54,22 +55,25 @@ def list_part(open_id: int | None) -> dict[str, Any]:
     chosen, me = wanted(), member_id()
     shown = min(max(request.args.get("shown", PAGE, type=int), PAGE), MAX_LIMIT)
     cursor = request.args.get("cursor") or None
-    page = conversations.list_conversations(workspace_id(), views.filter_of(chosen, me), cursor=cursor, limit=shown)
-    last = conversations.list_last_messages(page.items)
+    page = conversation_lists.list_conversations(
+        workspace_id(), views.filter_of(chosen, me), cursor=cursor, limit=shown
+    )
+    last = conversation_lists.list_last_messages(page.items)
     tabs = {name: views.filter_of(chosen | {"view": name}, me) for name in views.VIEWS}
     return {
         "page": page,
         "last": last,
         "lines": threads.last_lines(last),
         "hits": _hits(chosen.get("search", "")),
-        "counts": conversations.count_conversations(workspace_id(), tabs),
+        # While somebody is looked for the tabs have no numbers: each would be one more search.
+        "counts": {} if chosen.get("search") else conversation_lists.count_conversations(workspace_id(), tabs),
         "views": views.VIEWS,
         "states": views.STATES,
         "wanted": chosen,
         "open_id": open_id,
         "more_url": _more_url(open_id, page.next_cursor, shown),
         "channels": channels.list_channels(workspace_id()),
-        "labels": conversations.list_labels(workspace_id()),
+        "labels": conversation_lists.list_labels(workspace_id()),
         "tags": contacts.list_tags(workspace_id()),
         "address": views.address_of,
         "here_url": views.address_of(open_id, chosen, shown=shown if shown > PAGE else "", cursor=cursor),
@@ -270,12 +274,12 @@ def card_part(conversation: Conversation, *, errors: Errors | None = None) -> di
         "merges": contact_merges.list_merges(here, contact.id),
         "moves": identities.list_changes(here, contact.id),
         "broadcasts": contact_history.list_recent_broadcasts(here, contact.id),
-        "others": [one for one in conversations.list_of_contact(here, contact.id) if one.id != conversation.id],
+        "others": [one for one in conversation_lists.list_of_contact(here, contact.id) if one.id != conversation.id],
         "numbers": {one.id: one for one in channels.list_channels(here)},
         "editing": bool(errors) or request.args.get("card") == "edit",
         "card_errors": errors or {},
         "all_tags": contacts.list_tags(here),
-        "all_labels": conversations.list_labels(here),
+        "all_labels": conversation_lists.list_labels(here),
         "wanted": wanted(),
         "address": views.address_of,
     }

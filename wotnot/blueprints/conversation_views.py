@@ -16,7 +16,7 @@ from wotnot.blueprints.wizard_forms import media_kind_of
 from wotnot.clock import now
 from wotnot.models import Conversation, ConversationState, Direction, MediaFile, MediaKind, Message, MessageState
 from wotnot.services import media_rules
-from wotnot.services.conversations import MOST_COUNTED, ConversationFilter
+from wotnot.services.conversation_lists import MOST_COUNTED, ConversationFilter
 from wotnot.services.inbound_media import InboundFile
 from wotnot.services.languages import language_name
 from wotnot.services.phone_numbers import format_phone

@@ -13,7 +13,7 @@ from wotnot.blueprints.guards import guard_pages, page_timezone, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, target_of
 from wotnot.errors import NotFound
 from wotnot.models import Conversation
-from wotnot.services import broadcast_choices, contact_merges, contacts, conversations
+from wotnot.services import broadcast_choices, contact_merges, contacts, conversation_lists, conversations
 
 blueprint = Blueprint("conversations", __name__, url_prefix=views.HOME)
 guard_pages(blueprint)
@@ -83,7 +83,7 @@ def _moved(conversation_id: int) -> Response:
 def start(contact_id: int) -> Response:
     """Open the conversation with a contact, from the number that is named or the one that talked with them last."""
     contacts.get_contact(workspace_id(), contact_id)
-    known = conversations.list_of_contact(workspace_id(), contact_id)
+    known = conversation_lists.list_of_contact(workspace_id(), contact_id)
     channel_id = request.form.get("channel", type=int)
     sending = [channel.id for channel in broadcast_choices.list_sending_channels(workspace_id())]
     if channel_id not in sending:

@@ -18,7 +18,7 @@ from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, api_keys, conversations, workspaces
+from wotnot.services import accounts, api_keys, conversation_lists, workspaces
 from wotnot.services.channel_words import show_number
 
 P = ParamSpec("P")
@@ -274,6 +274,6 @@ def _inbox_unread() -> int:
     if g.get("actor") is None:
         return 0
     if "inbox_unread" not in g:
-        g.inbox_unread = conversations.count_unread(workspace_id())
+        g.inbox_unread = conversation_lists.count_unread(workspace_id())
     found: int = g.inbox_unread
     return found

@@ -3,26 +3,12 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import cycle, islice
-from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Select,
-    and_,
-    any_,
     delete,
-    func,
-    literal,
-    or_,
     select,
     text,
-    true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import joinedload
@@ -31,8 +17,6 @@ from wotnot import clock
 from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import (
-    Contact,
-    ContactTag,
     Conversation,
     ConversationEvent,
     ConversationState,
@@ -40,38 +24,13 @@ from wotnot.models import (
     Member,
     Message,
     MessageText,
-    Tag,
 )
 from wotnot.services import events, presence, queue
-from wotnot.services.contact_lists import search_condition
-from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.wording import words_of
 
 LIST_TOPIC = "conversations"
 MAX_NOTE, MAX_LABEL, MAX_LABELS = 4_000, 40, 10
-MOST_COUNTED = 99
-"""A tab says "99+" beyond this, so that counting never walks a million threads."""
-FEW_PEOPLE = 5_000
-"""Up to this many people with a tag are named in a query; of more there are enough among the newest threads."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationFilter:
-    """Which threads a list shows. `assignee_id` is a member; `search` looks in names, numbers and e-mails.
-
-    `active` leaves out what was closed; a `state` says more exactly which are wanted.
-    """
-
-    state: ConversationState | None = None
-    active: bool = False
-    assignee_id: int | None = None
-    unassigned: bool = False
-    unread: bool = False
-    label: str = ""
-    tag: str = ""
-    channel_id: int | None = None
-    search: str = ""
 
 
 def get_conversation(workspace_id: int, conversation_id: int) -> Conversation:
@@ -85,61 +44,6 @@ def get_conversation(workspace_id: int, conversation_id: int) -> Conversation:
     if conversation is None:
         raise NotFound("Conversation")
     return conversation
-
-
-def list_conversations(
-    workspace_id: int, wanted: ConversationFilter, *, cursor: str | None = None, limit: int | None = 30
-) -> Page[Conversation]:
-    """Threads with their contacts, the last moved first. Raises Invalid for a cursor that is not ours."""
-    limit = clamp_limit(limit)
-    query = (
-        select(Conversation)
-        .options(joinedload(Conversation.contact))
-        .where(_condition(workspace_id, wanted, _is_tagged(workspace_id, wanted.tag)), _after(cursor))
-        .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
-    )
-    rows = list(db.session.scalars(query.limit(limit + 1)))
-    more = None
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        more = encode_cursor(last.last_message_at.isoformat() if last.last_message_at else "", last.id)
-    return Page(rows[:limit], next_cursor=more)
-
-
-def count_conversations(workspace_id: int, views: dict[str, ConversationFilter]) -> dict[str, int]:
-    """How many threads each view holds, up to MOST_COUNTED + 1; one statement for all of them."""
-    tagged = {tag: _is_tagged(workspace_id, tag) for tag in {wanted.tag for wanted in views.values()}}
-    counters = [
-        select(func.count()).select_from(_some(workspace_id, wanted, tagged[wanted.tag])).scalar_subquery().label(name)
-        for name, wanted in views.items()
-    ]
-    return dict(db.session.execute(select(*counters)).one()._mapping)  # noqa: SLF001 — SQLAlchemy's public name
-
-
-def count_unread(workspace_id: int) -> int:
-    """How many threads nobody has read, up to MOST_COUNTED + 1."""
-    return count_conversations(workspace_id, {"unread": ConversationFilter(unread=True)})["unread"]
-
-
-def list_of_contact(workspace_id: int, contact_id: int) -> list[Conversation]:
-    """The threads with one person, on whichever of our numbers, the last moved first."""
-    query = select(Conversation).where(Conversation.workspace_id == workspace_id, Conversation.contact_id == contact_id)
-    return list(db.session.scalars(query.order_by(Conversation.last_message_at.desc(), Conversation.id).limit(20)))
-
-
-def list_last_messages(conversations: Sequence[Conversation]) -> dict[int, Message]:
-    """The last message of each thread, by conversation id."""
-    wanted = {one.last_message_id: one.id for one in conversations if one.last_message_id}
-    found = db.session.scalars(select(Message).where(Message.id.in_(wanted)))
-    return {wanted[message.id]: message for message in found}
-
-
-def list_labels(workspace_id: int) -> list[str]:
-    """Every label in use, by name."""
-    names = select(func.unnest(Conversation.labels)).where(
-        Conversation.workspace_id == workspace_id, Conversation.labels != []
-    )
-    return sorted(set(db.session.scalars(names)), key=str.lower)
 
 
 def ensure_conversation(workspace_id: int, channel_id: int, contact_id: int) -> Conversation:
@@ -297,61 +201,6 @@ def set_labels(workspace_id: int, conversation_id: int, labels: Sequence[str]) -
 def is_window_open(conversation: Conversation) -> bool:
     """Whether free text may go out: the person wrote to this number within Meta's 24 hours."""
     return conversation.window_expires_at is not None and conversation.window_expires_at > clock.now()
-
-
-def _condition(workspace_id: int, wanted: ConversationFilter, is_tagged: ColumnElement[bool]) -> ColumnElement[bool]:
-    parts: list[ColumnElement[bool]] = [Conversation.workspace_id == workspace_id, is_tagged]
-    if wanted.state is not None:
-        parts.append(Conversation.state == wanted.state)
-    elif wanted.active:
-        parts.append(Conversation.state != ConversationState.CLOSED)
-    if wanted.unassigned:
-        parts.append(Conversation.assignee_id.is_(None))
-    elif wanted.assignee_id is not None:
-        parts.append(Conversation.assignee_id == wanted.assignee_id)
-    if wanted.unread:
-        parts.append(Conversation.unread_count > 0)
-    if wanted.label:
-        parts.append(and_(Conversation.labels != [], Conversation.labels.contains([wanted.label])))
-    if wanted.channel_id is not None:
-        parts.append(Conversation.channel_id == wanted.channel_id)
-    if wanted.search.strip():
-        people = select(Contact.id).where(Contact.workspace_id == workspace_id, search_condition(wanted.search))
-        parts.append(Conversation.contact_id.in_(people))
-    return and_(*parts)
-
-
-def _is_tagged(workspace_id: int, tag: str) -> ColumnElement[bool]:
-    """Whether the person has the tag, if there is one. The threads of few such people are looked up by who they are; of many
-    there are enough among the first that the list walks by. Left to itself, PostgreSQL walks a million threads for the few.
-    """
-    if not tag:
-        return true()
-    tagged = select(ContactTag.contact_id).join(Tag, Tag.id == ContactTag.tag_id)
-    tagged = tagged.where(Tag.workspace_id == workspace_id, func.lower(Tag.name) == tag.lower())
-    people = db.session.scalars(tagged.limit(FEW_PEOPLE + 1)).all()
-    if len(people) <= FEW_PEOPLE:
-        return Conversation.contact_id == any_(literal(list(people), ARRAY(BigInteger)))
-    return tagged.where(ContactTag.contact_id == Conversation.contact_id).correlate(Conversation).exists()
-
-
-def _after(cursor: str | None) -> ColumnElement[bool]:
-    if not cursor:
-        return true()
-    moment, number = decode_cursor(cursor, 2)
-    try:
-        behind = datetime.fromisoformat(moment), int(number)
-    except ValueError as error:
-        raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."}) from error
-    place = tuple_(Conversation.last_message_at, Conversation.id)
-    return or_(place < behind, Conversation.last_message_at.is_(None))
-
-
-def _some(workspace_id: int, wanted: ConversationFilter, is_tagged: ColumnElement[bool]) -> Any:
-    few: Select[Any] = (
-        select(Conversation.id).where(_condition(workspace_id, wanted, is_tagged)).limit(MOST_COUNTED + 1)
-    )
-    return few.subquery()
 
 
 def _locked(workspace_id: int, conversation_id: int) -> Conversation:

@@ -32,8 +32,8 @@ from wotnot.models import (
     Message,
     MessageState,
 )
-from wotnot.services import conversations, presence, replies, thread_search, threads
-from wotnot.services.conversations import ConversationFilter
+from wotnot.services import conversation_lists, conversations, presence, replies, thread_search, threads
+from wotnot.services.conversation_lists import ConversationFilter
 from wotnot.services.template_versions import change_template
 from wotnot.services.transaction import transaction
 
@@ -76,7 +76,7 @@ def test_a_list_goes_by_the_last_message_and_pages_without_gaps(cast: Cast, chan
     ]
     seen, cursor = [], None
     while True:
-        page = conversations.list_conversations(cast.workspace.id, ConversationFilter(), cursor=cursor, limit=3)
+        page = conversation_lists.list_conversations(cast.workspace.id, ConversationFilter(), cursor=cursor, limit=3)
         seen += [one.id for one in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -93,7 +93,7 @@ def test_each_filter_shows_its_own(cast: Cast, channel: Channel, thread: Convers
     conversations.close(cast.workspace.id, thread.id, user_id=cast.bob.id)
 
     def found(**wanted: Any) -> list[int]:
-        page = conversations.list_conversations(cast.workspace.id, ConversationFilter(**wanted))
+        page = conversation_lists.list_conversations(cast.workspace.id, ConversationFilter(**wanted))
         return [one.id for one in page.items]
 
     assert found(assignee_id=carla.id) == [other.id]
@@ -103,14 +103,14 @@ def test_each_filter_shows_its_own(cast: Cast, channel: Channel, thread: Convers
     assert found(label="Urgent") == [other.id]
     assert found(label="urgen") == []
     assert found(search="naledi") == [thread.id]
-    assert conversations.list_labels(cast.workspace.id) == ["Urgent"]
+    assert conversation_lists.list_labels(cast.workspace.id) == ["Urgent"]
     views = {"mine": ConversationFilter(assignee_id=carla.id), "all": ConversationFilter()}
-    assert conversations.count_conversations(cast.workspace.id, views) == {"mine": 1, "all": 2}
+    assert conversation_lists.count_conversations(cast.workspace.id, views) == {"mine": 1, "all": 2}
 
 
 def test_another_workspace_finds_nothing(cast: Cast, thread: Conversation) -> None:
     stranger = cast.other_workspace.id
-    assert conversations.list_conversations(stranger, ConversationFilter()).items == []
+    assert conversation_lists.list_conversations(stranger, ConversationFilter()).items == []
     for call in (
         lambda: conversations.get_conversation(stranger, thread.id),
         lambda: conversations.mark_read(stranger, thread.id),
@@ -196,18 +196,43 @@ def test_a_template_that_has_changed_since_stands_in_the_words_that_were_sent(
 def test_the_threads_of_a_tag_are_found_whether_few_or_many_have_it(
     cast: Cast, channel: Channel, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversations, "FEW_PEOPLE", few)
+    monkeypatch.setattr(conversation_lists, "FEW_PEOPLE", few)
     vip = make_tag(cast.workspace, "VIP")
     tagged = [make_contact(cast.workspace) for _ in range(3)]
     for one in tagged:
         tag_contact(one, vip)
     threads_of = {one.id: make_conversation(channel, one) for one in (*tagged, make_contact(cast.workspace))}
     wanted = ConversationFilter(tag="vip")
-    found = conversations.list_conversations(cast.workspace.id, wanted).items
+    found = conversation_lists.list_conversations(cast.workspace.id, wanted).items
     assert {one.id for one in found} == {threads_of[one.id].id for one in tagged}
-    counts = conversations.count_conversations(cast.workspace.id, {"vip": wanted, "all": ConversationFilter()})
+    counts = conversation_lists.count_conversations(cast.workspace.id, {"vip": wanted, "all": ConversationFilter()})
     assert counts == {"vip": 3, "all": 4}
-    assert conversations.list_conversations(cast.workspace.id, ConversationFilter(tag="nobody's")).items == []
+    assert conversation_lists.list_conversations(cast.workspace.id, ConversationFilter(tag="nobody's")).items == []
+
+
+@pytest.mark.parametrize(
+    ("words", "near", "few"),
+    [("patel", 2_000, 5_000), ("patel", 0, 5_000), ("patel", 0, 0), ("271155500", 0, 5_000)],
+    ids=["near the top", "named", "walked by to the end", "rare by its looks"],
+)
+def test_people_are_found_in_the_list_whichever_way_is_quick(
+    cast: Cast, channel: Channel, words: str, near: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation_lists, "NEAR", near)
+    monkeypatch.setattr(conversation_lists, "FEW_PEOPLE", few)
+    people = [make_contact(cast.workspace, name=f"Aisha Patel {n}", phone=f"2711555000{n}") for n in range(5)]
+    wanted = [make_conversation(channel, one).id for one in people]
+    make_conversation(channel, make_contact(cast.workspace, name="Thabo Dlamini"))
+    seen: list[int] = []
+    cursor = None
+    while cursor or not seen:
+        search = ConversationFilter(search=words)
+        page = conversation_lists.list_conversations(cast.workspace.id, search, cursor=cursor, limit=2)
+        seen += [one.id for one in page.items]
+        cursor = page.next_cursor
+    assert sorted(seen) == sorted(wanted)
+    stranger = conversation_lists.list_conversations(cast.other_workspace.id, ConversationFilter(search=words))
+    assert stranger.items == []
 
 
 def test_older_entries_come_with_the_notes_of_their_time(cast: Cast, channel: Channel, thread: Conversation) -> None:

@@ -19,8 +19,8 @@ from wotnot.blueprints.api.schemas.conversations import (
 from wotnot.blueprints.api.schemas.messages import QueuedMessageSchema, part_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.models import Conversation, Message
-from wotnot.services import conversations, replies, single_messages, threads
-from wotnot.services.conversations import ConversationFilter
+from wotnot.services import conversation_lists, conversations, replies, single_messages, threads
+from wotnot.services.conversation_lists import ConversationFilter
 from wotnot.services.pages import Page
 from wotnot.services.threads import Entry
 
@@ -35,7 +35,7 @@ blueprint = Blueprint(
 def index(query: dict[str, Any]) -> Page[SimpleNamespace]:
     """List conversations, the last moved first."""
     place = {"cursor": query.pop("cursor"), "limit": query.pop("limit")}
-    page = conversations.list_conversations(workspace_id(), ConversationFilter(**query), **place)
+    page = conversation_lists.list_conversations(workspace_id(), ConversationFilter(**query), **place)
     return Page(_shown(page.items), next_cursor=page.next_cursor)
 
 
@@ -114,7 +114,7 @@ def reopen(conversation_id: int) -> SimpleNamespace:
 
 def _shown(found: Sequence[Conversation]) -> list[SimpleNamespace]:
     """Conversations with their last messages, whatever their number in three statements."""
-    last = conversations.list_last_messages(found)
+    last = conversation_lists.list_last_messages(found)
     lines = threads.last_lines(last)
     return [
         SimpleNamespace(
