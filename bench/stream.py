@@ -27,16 +27,17 @@ from bench.world import SECRET, World, execute, running_world, seed_channel, see
 from wotnot.services import accounts, api_keys
 
 EVENT_BAR_MS, API_BAR_MS = 1000, 200
-API_RATE = 20
+API_RATE = 10
 CONVERSATIONS = 20_000
 TOO_MANY = 700
 
 
 @dataclass
 class Watched:
-    """What the open inboxes saw: seconds from post to event, events in all, streams refused, posts by status."""
+    """What the open inboxes saw: seconds from post to event and to answer, events in all, streams refused, posts by status."""
 
     latencies: list[float] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
     events: int = 0
     opened: int = 0
     refused: int = 0
@@ -75,10 +76,11 @@ def main() -> int:
 
 def _report(arguments: argparse.Namespace, watched: Watched, api: Answers, crowd: Watched) -> bool:
     seen = Answers(arguments.seconds, watched.latencies or [float("inf")])
+    taken = Answers(arguments.seconds, watched.answered)
     print(
         f"streams: {watched.opened} open ({watched.refused} refused at first), {arguments.rate}/s posted for "
         f"{arguments.seconds} s, statuses {watched.statuses}; {watched.events:,} events, {watched.missed} without one; "
-        f"webhook to browser p50 {seen.percentile(0.5):.0f} ms, p95 {seen.percentile(0.95):.0f} ms "
+        f"webhook answered p95 {taken.percentile(0.95):.0f} ms, to browser p50 {seen.percentile(0.5):.0f} ms, p95 {seen.percentile(0.95):.0f} ms "
         f"(bar: below {EVENT_BAR_MS} ms)"
     )
     print(
@@ -147,13 +149,13 @@ async def _listen(scene: Scene, contact_id: int, pending: list[float], watched: 
     """One open inbox: its events, and for those about its customer how long the message took."""
     topic = f"contact:{contact_id}"
     reader, writer = await _open(scene, f"conversations,{topic}", watched)
-    wanted = f"event: {topic}".encode()
+    wanted, rest = f"event: {topic}".encode(), b""
     try:
-        while line := await reader.readline():
-            if not line.startswith(b"event: ") or line.strip() == b"event: beat":
-                continue
-            watched.events += 1
-            if line.strip() == wanted and pending:
+        while read := await reader.read(65536):
+            *lines, rest = (rest + read).split(b"\n")
+            events = [line for line in lines if line.startswith(b"event: ") and line != b"event: beat"]
+            watched.events += len(events)
+            if wanted in events and pending:
                 now = time.perf_counter()
                 watched.latencies += [now - at for at in pending]
                 pending.clear()
@@ -182,6 +184,8 @@ async def _open(
 
 
 async def _post_all(scene: Scene, rate: int, seconds: int, pending: list[list[float]], watched: Watched) -> None:
+    # Signed beforehand: Meta does that on machines of its own.
+    deliveries = [_delivery(scene, place % len(scene.people), place) for place in range(rate * seconds)]
     started = time.perf_counter() + 0.5
     places = iter(range(rate * seconds))
 
@@ -192,7 +196,8 @@ async def _post_all(scene: Scene, rate: int, seconds: int, pending: list[list[fl
             await asyncio.sleep(due_at - time.perf_counter())
             person = place % len(scene.people)
             pending[person].append(due_at)
-            status = await connection.fetch(_delivery(scene, person, place))
+            status = await connection.fetch(deliveries[place])
+            watched.answered.append(time.perf_counter() - due_at)
             watched.statuses[status] = watched.statuses.get(status, 0) + 1
         connection.close()
 

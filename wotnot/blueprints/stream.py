@@ -1,6 +1,6 @@
 """Live events to the browser (SSE): "what you show about this topic is old". The page then fetches the part again.
 
-A stream holds a thread and one Redis connection, never a database connection. Streams are capped well below the
+A stream holds a thread, never a connection: one subscription of the process feeds all of them (services/event_hub.py). Streams are capped well below the
 threads of a process (`thread_shares.py`); beyond the cap a polite 503 makes the page poll instead.
 """
 
@@ -48,14 +48,18 @@ def _events(workspace_id: int, user_id: int, topics: frozenset[str]) -> Iterator
         next(heard, None)
         # From here on nothing is missed, so now the page fetches everything once: what happened meanwhile costs nothing.
         yield "retry: 3000\nevent: ready\ndata: \n\n"
-        for topic in heard:
+        for topics_heard in heard:
             # By the clock and not by silence: in a busy workspace there is none.
             if time.monotonic() - noted_at >= HEARTBEAT_SECONDS:
                 presence.note_here(workspace_id, user_id)
                 noted_at = time.monotonic()
-            yield f"event: {topic or BEAT}\ndata: {topic or ''}\n\n"
+            yield "".join(map(_event, topics_heard)) or f"event: {BEAT}\ndata: \n\n"
     except RedisError:
         return
+
+
+def _event(topic: str) -> str:
+    return f"event: {topic}\ndata: {topic}\n\n"
 
 
 BEAT = "beat"

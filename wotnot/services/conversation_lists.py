@@ -50,9 +50,9 @@ def list_conversations(
     """Threads with their contacts, the last moved first. Raises Invalid for a cursor that is not ours."""
     limit = clamp_limit(limit)
     walk = _Walk(_condition(workspace_id, wanted, _is_tagged(workspace_id, wanted.tag)), _after(cursor), limit + 1)
-    found = _search(workspace_id, wanted.search, walk) if wanted.search.strip() else walk.first()
-    query = select(Conversation).options(joinedload(Conversation.contact)).where(Conversation.id.in_(found))
-    rows = list(db.session.scalars(query.order_by(*_newest_first(Conversation))))
+    found = Conversation.id.in_(_search(workspace_id, wanted.search, walk)) if wanted.search.strip() else walk.here
+    query = select(Conversation).options(joinedload(Conversation.contact)).where(found)
+    rows = list(db.session.scalars(query.order_by(*_newest_first(Conversation)).limit(walk.count)))
     more = None
     if len(rows) > limit:
         last = rows[limit - 1]
@@ -123,15 +123,20 @@ class _Walk:
     place: ColumnElement[bool]
     count: int
 
-    def first(self, *more: ColumnElement[bool]) -> Sequence[int]:
+    @property
+    def here(self) -> ColumnElement[bool]:
+        """Those from the place on."""
+        return and_(self.condition, self.place)
+
+    def first(self, more: ColumnElement[bool]) -> Sequence[int]:
         """Their ids; `more` is asked of each besides."""
-        query = select(Conversation.id).where(self.condition, self.place, *more)
+        query = select(Conversation.id).where(self.here, more)
         return db.session.scalars(query.order_by(*_newest_first(Conversation)).limit(self.count)).all()
 
     def named(self, search: str, near: int | None) -> Sequence[int]:
         """Those of whose person the words are true, among the first `near`. LATERAL, since a join may be made from its far end."""
         query = select(Conversation.id, Conversation.contact_id, Conversation.last_message_at)
-        query = query.where(self.condition, self.place).order_by(*_newest_first(Conversation))
+        query = query.where(self.here).order_by(*_newest_first(Conversation))
         walk = query.limit(near).subquery()
         person = select(Contact.phone, Contact.search_text).where(Contact.id == walk.c.contact_id).limit(1).lateral()
         found = select(walk.c.id).join(person, true()).where(search_condition(search, person.c))

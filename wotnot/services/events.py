@@ -5,16 +5,21 @@ old", and the browser fetches the partial again. A lost fact therefore costs not
 """
 
 import logging
+import time
 from collections.abc import Collection, Iterator
 
+from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from wotnot.extensions import redis
+from wotnot.services.event_hub import Box, EventHub
 from wotnot.services.transaction import on_commit
 
 logger = logging.getLogger(__name__)
 
-_CONFIRMATIONS = frozenset({"subscribe", "psubscribe"})
+REST_SECONDS = 0.4
+"""A browser fetches a part anew at most this often, however much happens."""
+CONFIRM_SECONDS = 10
 
 
 def publish(workspace_id: int, *topics: str) -> None:
@@ -35,32 +40,34 @@ def publish_now(workspace_id: int, *topics: str) -> None:
         logger.warning("live event lost: Redis is away")
 
 
-def listen(workspace_id: int, topics: Collection[str] = (), *, heartbeat_seconds: float) -> Iterator[str | None]:
-    """Those of `topics` (all without any) that are published in a workspace; None each `heartbeat_seconds` of silence.
+def listen(
+    workspace_id: int, topics: Collection[str] = (), *, heartbeat_seconds: float, rest_seconds: float = REST_SECONDS
+) -> Iterator[list[str]]:
+    """Those of `topics` (all without any) that are published in a workspace; none after each `heartbeat_seconds` of silence.
 
-    The first is None as soon as nothing is missed any more. Ends, or raises RedisError, when Redis goes away: then something
-    may have been missed. Closing the generator frees the connection.
+    The first time none as soon as nothing is missed any more. What is published during the `rest_seconds` after others comes
+    together, each topic once. Ends, or raises RedisError, when Redis goes away: then something may have been missed.
     """
-    subscription = redis.client.pubsub()
+    everything = () if topics else (_channel(workspace_id, "*"),)
+    box = Box([_channel(workspace_id, topic) for topic in topics], everything)
+    _hub.add(box)
     try:
-        # Redis sorts out what is wanted: with hundreds of open pages each would else wake up for what the others want.
-        if topics:
-            subscription.subscribe(*(_channel(workspace_id, topic) for topic in topics))
-        else:
-            subscription.psubscribe(_channel(workspace_id, "*"))
-        missing = max(1, len(topics))
-        while True:
-            message = subscription.get_message(timeout=heartbeat_seconds)
-            if message and message["type"] in _CONFIRMATIONS:
-                missing -= 1
-                if missing < 0:
-                    return  # subscribed anew behind our back, so something may have been missed
-                if missing == 0:
-                    yield None
-            elif missing <= 0:
-                yield message["data"].decode() if message else None
+        heard: list[str] | None = [] if box.wait_until_open(CONFIRM_SECONDS) else None
+        while heard is not None:
+            yield heard
+            if heard:
+                time.sleep(rest_seconds)
+            heard = box.collect(heartbeat_seconds)
     finally:
-        subscription.close()
+        _hub.remove(box)
+
+
+def _subscription() -> PubSub:
+    subscription: PubSub = redis.client.pubsub()  # bound by the factory, so not before it is wanted
+    return subscription
+
+
+_hub = EventHub(_subscription)
 
 
 def _channel(workspace_id: int, topic: str) -> str:

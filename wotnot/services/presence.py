@@ -20,8 +20,10 @@ ANSWERING_SECONDS = 8
 def note_here(workspace_id: int, user_id: int) -> None:
     """This user has a page of the workspace open."""
     try:
-        redis.client.zadd(_here(workspace_id), {str(user_id): time.time()})
-        redis.client.expire(_here(workspace_id), HERE_SECONDS * 2)
+        with redis.client.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(_here(workspace_id), {str(user_id): time.time()})
+            pipeline.expire(_here(workspace_id), HERE_SECONDS * 2)
+            pipeline.execute()
     except RedisError:
         logger.warning("presence lost: Redis is away")
 

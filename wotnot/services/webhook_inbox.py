@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 LINGER_SECONDS = 2.0
+GATHER_SECONDS = 0.1
 MAX_SECONDS = 5.0
 """A drain ends after this long and queues itself again, so that the sweeps behind it get their turn."""
 
@@ -70,9 +71,11 @@ def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SE
         taken = drain_batch(totals)
         if taken:
             busy_at = time.monotonic()
-            continue
-        queue.clear_once("drain_webhooks")
-        time.sleep(0.1)
+        else:
+            queue.clear_once("drain_webhooks")
+        if taken < BATCH:
+            # A batch costs nearly the same for one and for thirty: let some gather rather than take them one by one.
+            time.sleep(min(GATHER_SECONDS, linger_seconds))
     queue.clear_once("drain_webhooks")
     wake_drain()
     return totals

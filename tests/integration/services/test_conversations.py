@@ -211,15 +211,15 @@ def test_the_threads_of_a_tag_are_found_whether_few_or_many_have_it(
 
 
 @pytest.mark.parametrize(
-    ("words", "near", "few"),
-    [("patel", 2_000, 5_000), ("patel", 0, 5_000), ("patel", 0, 0), ("271155500", 0, 5_000)],
+    ("words", "limits"),
+    [("patel", (2_000, 5_000)), ("patel", (0, 5_000)), ("patel", (0, 0)), ("271155500", (0, 5_000))],
     ids=["near the top", "named", "walked by to the end", "rare by its looks"],
 )
 def test_people_are_found_in_the_list_whichever_way_is_quick(
-    cast: Cast, channel: Channel, words: str, near: int, few: int, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, channel: Channel, words: str, limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation_lists, "NEAR", near)
-    monkeypatch.setattr(conversation_lists, "FEW_PEOPLE", few)
+    monkeypatch.setattr(conversation_lists, "NEAR", limits[0])
+    monkeypatch.setattr(conversation_lists, "FEW_PEOPLE", limits[1])
     people = [make_contact(cast.workspace, name=f"Aisha Patel {n}", phone=f"2711555000{n}") for n in range(5)]
     wanted = [make_conversation(channel, one).id for one in people]
     make_conversation(channel, make_contact(cast.workspace, name="Thabo Dlamini"))

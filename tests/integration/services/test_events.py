@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 from redis import Redis
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from wotnot.services import events
 
-Listen = Callable[..., Iterator[str | None]]
+Listen = Callable[..., Iterator[list[str]]]
 SILENCE = 0.3
 
 
@@ -19,10 +19,10 @@ def listen(redis: "Redis[bytes]") -> Iterator[Listen]:
     """Listen in workspace 1 to the topics that are named, from when nothing is missed; closed when the test ends."""
     opened = []
 
-    def open_one(*topics: str) -> Iterator[str | None]:
+    def open_one(*topics: str) -> Iterator[list[str]]:
         heard = events.listen(1, topics, heartbeat_seconds=SILENCE)
         opened.append(heard)
-        assert next(heard) is None
+        assert next(heard) == []
         return heard
 
     yield open_one
@@ -35,7 +35,9 @@ def test_only_what_is_wanted_arrives_and_silence_is_told(listen: Listen) -> None
     events.publish_now(1, "contact:2", "broadcasts")
     events.publish_now(11, "contact:1")
     events.publish_now(1, "conversations", "contact:1")
-    assert [next(heard) for _ in range(3)] == ["conversations", "contact:1", None]
+    said = [next(heard), next(heard), next(heard)]
+    assert list(chain(*said)) == ["conversations", "contact:1"]
+    assert said[-1] == []
 
 
 def test_without_topics_everything_of_the_workspace_arrives(listen: Listen) -> None:
@@ -43,7 +45,7 @@ def test_without_topics_everything_of_the_workspace_arrives(listen: Listen) -> N
     events.publish_now(11, "contact:1")
     events.publish_now(1, "contact:7")
     events.publish_now(1)
-    assert [next(heard), next(heard)] == ["contact:7", None]
+    assert [next(heard), next(heard)] == [["contact:7"], []]
 
 
 def test_who_lost_redis_for_a_moment_hears_an_end(listen: Listen, redis: "Redis[bytes]") -> None:
@@ -54,3 +56,33 @@ def test_who_lost_redis_for_a_moment_hears_an_end(listen: Listen, redis: "Redis[
     with suppress(RedisError):
         said = list(islice(heard, 20))
     assert len(said) < 20
+
+
+def test_what_is_published_in_a_rush_comes_together_and_once(listen: Listen) -> None:
+    heard = listen("contact:1", "conversations")
+    events.publish_now(1, "contact:1")
+    assert next(heard) == ["contact:1"]
+    for _ in range(50):
+        events.publish_now(1, "conversations", "contact:1")
+    assert next(heard) == ["conversations", "contact:1"]
+    assert next(heard) == []
+
+
+def test_who_wants_the_same_shares_one_subscription(listen: Listen, redis: "Redis[bytes]") -> None:
+    first, second = listen("contact:1", "conversations"), listen("contact:2", "conversations")
+    assert len(redis.client_list(_type="pubsub")) == 1
+    events.publish_now(1, "conversations")
+    assert (next(first), next(second)) == (["conversations"], ["conversations"])
+    first.close()
+    events.publish_now(1, "contact:1", "conversations", "contact:2")
+    assert sorted(chain(*(next(second), next(second)))) == ["contact:2", "conversations"]
+
+
+def test_after_a_loss_the_next_to_come_hears_again(listen: Listen, redis: "Redis[bytes]") -> None:
+    lost = listen("contact:1")
+    redis.client_kill_filter(_type="pubsub")
+    with suppress(RedisError):
+        list(islice(lost, 20))
+    heard = listen("contact:1")
+    events.publish_now(1, "contact:1")
+    assert next(heard) == ["contact:1"]
