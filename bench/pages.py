@@ -13,11 +13,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psutil
 import requests
-from sqlalchemy import event
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
 
 from bench import ledger
 from bench.ledger import Ledger
@@ -77,33 +79,38 @@ def _report(pages: Sequence[Page], answers: Sequence[Answers], few: dict[str, in
 
 def _count_queries(world: World, subject: Ledger) -> dict[str, int]:
     """Statements that each page sends to the database."""
+    asked, key, engine = list_pages(subject), _key(subject), db.engine
+    db.session.remove()
+    # In a thread of its own: inside this one's app context, what is kept for one request would be kept for all.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_ask_all, world.app.test_client(), asked, key, engine).result()
+
+
+def _ask_all(client: FlaskClient, pages: Sequence[Page], key: str, engine: Engine) -> dict[str, int]:
     counts = {}
-    client = world.app.test_client()
     token = _token(client.get("/app/login").get_data(as_text=True))
     client.post("/app/login", data={"csrf_token": token, "email": ledger.EMAIL, "password": ledger.PASSWORD})
-    key = _key(subject)
-    for page in list_pages(subject):
+    for page in pages:
         headers = {"X-API-Key": key} if page.is_api else {"HX-Request": "true"} if page.is_partial else {}
         client.get(page.path, headers=headers)
-        with _counting() as statements:
+        with _counting(engine) as statements:
             answer = client.get(page.path, headers=headers)
         if answer.status_code != 200:
             sys.exit(f"{page.path} answers {answer.status}: {answer.get_data(as_text=True)[:300]}")
         counts[page.name] = len(statements)
-    db.session.remove()
     return counts
 
 
 @contextmanager
-def _counting() -> Iterator[list[str]]:
+def _counting(engine: Engine) -> Iterator[list[str]]:
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    event.listen(db.engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     yield statements
-    event.remove(db.engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def sign_in(port: int) -> str:

@@ -4,7 +4,7 @@ A page is made of all of them; htmx asks for one by its id, at the same address.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import render_template, request
 
@@ -38,6 +38,7 @@ from wotnot.services.threads import Entry, Thread
 PAGE = 30
 HITS = 10
 FILES = 12
+T = TypeVar("T")
 COMPOSERS = ("note", "templates", "template", "media", "choices", "react")
 Errors = Mapping[str, Sequence[str]]
 
@@ -45,6 +46,15 @@ Errors = Mapping[str, Sequence[str]]
 def wanted() -> dict[str, str]:
     """The filters of the address."""
     return views.wanted_of(request.args)
+
+
+def _once(read: Callable[[int], Sequence[T]]) -> Sequence[T]:
+    """What `read` says of the workspace, asked once a request: the list and the card both show it."""
+    kept: dict[Any, Any] = request.environ.setdefault("wotnot.inbox_lists", {})
+    if read not in kept:
+        kept[read] = read(workspace_id())
+    found: Sequence[T] = kept[read]
+    return found
 
 
 # ---------------------------------------------------------------- the list
@@ -72,9 +82,9 @@ def list_part(open_id: int | None) -> dict[str, Any]:
         "wanted": chosen,
         "open_id": open_id,
         "more_url": _more_url(open_id, page.next_cursor, shown),
-        "channels": channels.list_channels(workspace_id()),
-        "labels": conversation_lists.list_labels(workspace_id()),
-        "tags": contacts.list_tags(workspace_id()),
+        "channels": _once(channels.list_channels),
+        "labels": _once(conversation_lists.list_labels),
+        "tags": _once(contacts.list_tags),
         "address": views.address_of,
         "here_url": views.address_of(open_id, chosen, shown=shown if shown > PAGE else "", cursor=cursor),
     }
@@ -275,11 +285,11 @@ def card_part(conversation: Conversation, *, errors: Errors | None = None) -> di
         "moves": identities.list_changes(here, contact.id),
         "broadcasts": contact_history.list_recent_broadcasts(here, contact.id),
         "others": [one for one in conversation_lists.list_of_contact(here, contact.id) if one.id != conversation.id],
-        "numbers": {one.id: one for one in channels.list_channels(here)},
+        "numbers": {one.id: one for one in _once(channels.list_channels)},
         "editing": bool(errors) or request.args.get("card") == "edit",
         "card_errors": errors or {},
-        "all_tags": contacts.list_tags(here),
-        "all_labels": conversation_lists.list_labels(here),
+        "all_tags": _once(contacts.list_tags),
+        "all_labels": _once(conversation_lists.list_labels),
         "wanted": wanted(),
         "address": views.address_of,
     }
