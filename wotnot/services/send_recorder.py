@@ -176,7 +176,7 @@ class Recorder:
                 self._told[broadcast_id] = now
                 events.publish_now(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
         for workspace_id, contact_id in {(c.workspace_id, c.contact_id) for c, _ in judged if not c.broadcast_id}:
-            events.publish_now(workspace_id, f"contact:{contact_id}")
+            events.publish_now(workspace_id, "conversations", f"contact:{contact_id}")
 
 
 def _pause(broadcast_id: int, template_id: int | None, fault: GraphFault) -> None:
