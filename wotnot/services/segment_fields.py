@@ -1,0 +1,174 @@
+"""What a segment can ask about people: the registry of fields and of the operators that each takes. Pure.
+
+A new kind of condition ("bought …") is one entry in FIELDS, and under the same key one in `segment_sql.CONDITIONS`. The form,
+the API's checks and the sentences are all made from these entries.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wotnot.models import Consent
+from wotnot.services.languages import LANGUAGES, language_name, read_language
+from wotnot.services.phone_numbers import country_name, is_country, list_countries
+
+ATTRIBUTE = "attribute:"
+"""Before the name of a custom field, as in the columns of imports."""
+
+TEXT_TYPE, NUMBER_TYPE, DATE_TYPE, YES_NO_TYPE = "text", "number", "date", "yes_no"
+
+
+class Takes(StrEnum):
+    """What an operator compares with."""
+
+    NOTHING = "nothing"
+    TEXT = "text"
+    PHONE = "phone"
+    NUMBER = "number"
+    NUMBERS = "numbers"
+    DATE = "date"
+    DAYS = "days"
+    TAGS = "tags"
+    CHOICE = "choice"
+    BROADCAST = "broadcast"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One way to compare. `words` follow the field's in a sentence; "…" is where the value stands when not at the end."""
+
+    key: str
+    words: str
+    takes: Takes = Takes.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The values a field can have: `read` makes a stored value of what was given, or None; `say` names it."""
+
+    read: Callable[[str], str | None]
+    say: Callable[[str], str]
+    list: Callable[[], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something that is known of people. `group` is the heading it stands under; `is_said` is False where the operator's
+    own words are a whole sentence. `is_fleeting`: the answer changes without a change to the contact.
+    """
+
+    words: str
+    group: str
+    operators: tuple[Operator, ...]
+    choices: Choices | None = None
+    is_said: bool = True
+    is_fleeting: bool = False
+
+    def find(self, key: object) -> Operator | None:
+        """The operator with this key, or None."""
+        return next((one for one in self.operators if one.key == key), None)
+
+
+def _texts(takes: Takes) -> tuple[Operator, ...]:
+    return (
+        Operator("is", "is", takes),
+        Operator("is_not", "is not", takes),
+        Operator("contains", "contains", takes),
+        Operator("starts_with", "starts with", takes),
+        Operator("empty", "is empty"),
+        Operator("not_empty", "is not empty"),
+    )
+
+
+_TEXT = _texts(Takes.TEXT)
+_EMPTY = (Operator("empty", "is not known"), Operator("not_empty", "is known"))
+_CHOICE = (Operator("is", "is", Takes.CHOICE), Operator("is_not", "is not", Takes.CHOICE))
+_NUMBER = (
+    Operator("equals", "is exactly", Takes.NUMBER),
+    Operator("less", "is less than", Takes.NUMBER),
+    Operator("more", "is more than", Takes.NUMBER),
+    Operator("between", "is between", Takes.NUMBERS),
+)
+_PAST = (
+    Operator("on", "is on", Takes.DATE),
+    Operator("before", "is before", Takes.DATE),
+    Operator("after", "is after", Takes.DATE),
+    Operator("last_days", "is in the last … days", Takes.DAYS),
+)
+_DATE = (
+    *_PAST,
+    Operator("next_days", "is in the next … days", Takes.DAYS),
+    Operator("anniversary", "comes round in the next … days", Takes.DAYS),
+)
+_YES_NO = (Operator("yes", "is yes"), Operator("no", "is no"))
+_TAGS = (
+    Operator("any", "is one of", Takes.TAGS),
+    Operator("all", "has all of", Takes.TAGS),
+    Operator("none", "is none of", Takes.TAGS),
+)
+_MESSAGES = (
+    Operator("within", "was in the last … days", Takes.DAYS),
+    Operator("not_within", "was not in the last … days", Takes.DAYS),
+    Operator("ever", "was at any time"),
+    Operator("never", "never was"),
+)
+_BROADCAST = (
+    Operator("sent", "Was sent", Takes.BROADCAST),
+    Operator("delivered", "Received", Takes.BROADCAST),
+    Operator("read", "Read", Takes.BROADCAST),
+    Operator("not_read", "Did not read", Takes.BROADCAST),
+    Operator("replied", "Replied to", Takes.BROADCAST),
+    Operator("not_replied", "Did not reply to", Takes.BROADCAST),
+    Operator("failed", "Could not be reached by", Takes.BROADCAST),
+    Operator("failed_for_now", "Could not be reached for a passing cause by", Takes.BROADCAST),
+    Operator("not_in", "Was not on the list of", Takes.BROADCAST),
+)
+
+_CONSENT_WORDS = {Consent.OPTED_IN: "Opted in", Consent.OPTED_OUT: "Opted out", Consent.UNKNOWN: "Not known"}
+
+
+def _read_country(text: str) -> str | None:
+    code = text.strip().upper()
+    return code if is_country(code) else None
+
+
+_CONSENTS = Choices(
+    lambda text: text if text in set(Consent) else None,
+    lambda value: _CONSENT_WORDS[Consent(value)],
+    lambda: [(consent.value, words) for consent, words in _CONSENT_WORDS.items()],
+)
+_LANGUAGES = Choices(read_language, language_name, lambda: list(LANGUAGES.items()))
+_COUNTRIES = Choices(_read_country, country_name, list_countries)
+
+PERSON, OWN, MESSAGES = "About the person", "Your own fields", "What you wrote to each other"
+
+FIELDS: dict[str, Field] = {
+    "tags": Field("Tag", PERSON, _TAGS),
+    "name": Field("Name", PERSON, _TEXT),
+    "email": Field("E-mail", PERSON, _TEXT),
+    "phone": Field("Phone number", PERSON, _texts(Takes.PHONE)),
+    "country": Field("Country of the number", PERSON, _CHOICE, _COUNTRIES),
+    "language": Field("Language", PERSON, (*_CHOICE, *_EMPTY), _LANGUAGES),
+    "consent": Field("Consent", PERSON, _CHOICE, _CONSENTS),
+    "created": Field("Added to your contacts", PERSON, _PAST),
+    "last_in": Field("Last message from them", MESSAGES, _MESSAGES, is_fleeting=True),
+    "last_out": Field("Last message to them", MESSAGES, _MESSAGES, is_fleeting=True),
+    "broadcast": Field("Broadcast", MESSAGES, _BROADCAST, is_said=False, is_fleeting=True),
+}
+"""By the key that a condition names as its `field`."""
+
+TYPES: dict[str, tuple[str, tuple[Operator, ...]]] = {
+    TEXT_TYPE: ("as text", _TEXT),
+    NUMBER_TYPE: ("as a number", _NUMBER),
+    DATE_TYPE: ("as a date", _DATE),
+    YES_NO_TYPE: ("as yes or no", _YES_NO),
+}
+"""What a custom field, whose values are all texts, can be read as."""
+
+
+def find_field(key: str, kind: str = TEXT_TYPE) -> Field | None:
+    """The field with this key; for a custom one, read as `kind`. None for what there is not."""
+    name = key.removeprefix(ATTRIBUTE)
+    if key.startswith(ATTRIBUTE):
+        return Field(f"“{name}”", OWN, TYPES[kind][1]) if name.strip() and kind in TYPES else None
+    return FIELDS.get(key)
