@@ -16,6 +16,7 @@ from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.segment_audience import say_left_out
 from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
 Line = dict[str, Any]
@@ -43,7 +44,7 @@ def steps_of(
     if broadcast is None:
         return [(title, "", None) for title in ("Audience", "Message", "When", "Check")]
     base = f"/app/broadcasts/{broadcast.id}"
-    people = describe_audience(broadcast.audience)
+    people = describe_audience(broadcast)
     template = broadcast.template
     has_audience, has_message = bool(broadcast.audience), template is not None
     return [
@@ -152,7 +153,7 @@ def _fallback_lines(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
 def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
     found = [
         (count.opted_out, "hand-stop", "opted out", "By STOP, in WhatsApp, or by your team.", "opted_out"),
-        (count.excluded, "tag-off", "left out by tag", ", ".join(broadcast.exclude.get("tags", ())), "excluded"),
+        (count.excluded, "tag-off", "left out by tag or segment", say_left_out(broadcast), "excluded"),
         (
             count.missing,
             "variable",

@@ -102,15 +102,21 @@ _DATE = (
 )
 _YES_NO = (Operator("yes", "is yes"), Operator("no", "is no"))
 _TAGS = (
-    Operator("any", "is one of", Takes.TAGS),
-    Operator("all", "has all of", Takes.TAGS),
-    Operator("none", "is none of", Takes.TAGS),
+    Operator("any", "include one of", Takes.TAGS),
+    Operator("all", "include all of", Takes.TAGS),
+    Operator("none", "include none of", Takes.TAGS),
 )
-_MESSAGES = (
-    Operator("within", "was in the last … days", Takes.DAYS),
-    Operator("not_within", "was not in the last … days", Takes.DAYS),
-    Operator("ever", "was at any time"),
-    Operator("never", "never was"),
+_FROM_THEM = (
+    Operator("within", "Wrote to you in the last … days", Takes.DAYS),
+    Operator("not_within", "Did not write to you in the last … days", Takes.DAYS),
+    Operator("ever", "Ever wrote to you"),
+    Operator("never", "Never wrote to you"),
+)
+_TO_THEM = (
+    Operator("within", "Was sent a message in the last … days", Takes.DAYS),
+    Operator("not_within", "Was sent no message in the last … days", Takes.DAYS),
+    Operator("ever", "Ever was sent a message"),
+    Operator("never", "Never was sent a message"),
 )
 _BROADCAST = (
     Operator("sent", "Was sent", Takes.BROADCAST),
@@ -143,16 +149,16 @@ _COUNTRIES = Choices(_read_country, country_name, list_countries)
 PERSON, OWN, MESSAGES = "About the person", "Your own fields", "What you wrote to each other"
 
 FIELDS: dict[str, Field] = {
-    "tags": Field("Tag", PERSON, _TAGS),
+    "tags": Field("Tags", PERSON, _TAGS),
     "name": Field("Name", PERSON, _TEXT),
     "email": Field("E-mail", PERSON, _TEXT),
     "phone": Field("Phone number", PERSON, _texts(Takes.PHONE)),
     "country": Field("Country of the number", PERSON, _CHOICE, _COUNTRIES),
     "language": Field("Language", PERSON, (*_CHOICE, *_EMPTY), _LANGUAGES),
     "consent": Field("Consent", PERSON, _CHOICE, _CONSENTS),
-    "created": Field("Added to your contacts", PERSON, _PAST),
-    "last_in": Field("Last message from them", MESSAGES, _MESSAGES, is_fleeting=True),
-    "last_out": Field("Last message to them", MESSAGES, _MESSAGES, is_fleeting=True),
+    "created": Field("Day they were added", PERSON, _PAST),
+    "last_in": Field("Messages from them", MESSAGES, _FROM_THEM, is_said=False, is_fleeting=True),
+    "last_out": Field("Messages to them", MESSAGES, _TO_THEM, is_said=False, is_fleeting=True),
     "broadcast": Field("Broadcast", MESSAGES, _BROADCAST, is_said=False, is_fleeting=True),
 }
 """By the key that a condition names as its `field`."""

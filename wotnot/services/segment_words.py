@@ -1,6 +1,7 @@
-"""A segment's definition as a sentence: "Tag is one of VIP, News, and City is “Paarl”". Pure."""
+"""A segment's definition as a sentence: "Tags include one of VIP, News, and City is “Paarl”". Pure."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from wotnot.services.segment_fields import TEXT_TYPE, Field, Operator, Takes, find_field
@@ -51,6 +52,6 @@ _SAYERS: dict[Takes, Callable[[Any], str]] = {
     Takes.NUMBERS: lambda pair: f"{pair[0]:,} and {pair[1]:,}",
     Takes.NUMBER: lambda number: f"{number:,}",
     Takes.DAYS: lambda days: f"{days:,}",
-    Takes.DATE: str,
+    Takes.DATE: lambda day: f"{date.fromisoformat(day):%-d %b %Y}",
     Takes.PHONE: lambda digits: f"+{digits}",
 }
