@@ -170,7 +170,9 @@ def test_conditions_in_words(condition: dict[str, Any], words: str) -> None:
 
 def test_groups_in_words() -> None:
     nested = {"match": "any", "conditions": [VIP, {"match": "all", "conditions": [VIP, VIP]}]}
-    assert say_definition(nested, {}) == "Tags include one of VIP or (Tags include one of VIP and Tags include one of VIP)"
+    assert (
+        say_definition(nested, {}) == "Tags include one of VIP or (Tags include one of VIP and Tags include one of VIP)"
+    )
 
 
 def test_every_operator_has_words_that_fit_its_value() -> None:
