@@ -25,9 +25,9 @@ from wotnot.services.whatsapp.error_codes import PASSING_CODES
 Sql = ColumnElement[bool]
 
 _S = MessageState
-_ARRIVING = (_S.ACCEPTED, _S.SENT, _S.DELIVERED)
-_ARRIVED = (*_ARRIVING, _S.READ)
-_OPEN = (_S.QUEUED, _S.SENDING, _S.UNKNOWN)
+ARRIVING = (_S.ACCEPTED, _S.SENT, _S.DELIVERED)
+ARRIVED = (*ARRIVING, _S.READ)
+OPEN = (_S.QUEUED, _S.SENDING, _S.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +245,12 @@ _FATES: dict[str, Callable[[Callable[..., Sql]], Sql]] = {
     "delivered": lambda has: has(Message.reached >= REACHED_DELIVERED),
     "read": lambda has: has(Message.reached >= REACHED_READ),
     # Who answers has read it, whether or not their phone says so.
-    "not_read": lambda has: and_(
-        has(_in(*_ARRIVING)), not_(has(or_(Message.reached >= REACHED_READ, Message.replied)))
-    ),
+    "not_read": lambda has: and_(has(_in(*ARRIVING)), not_(has(or_(Message.reached >= REACHED_READ, Message.replied)))),
     "replied": lambda has: has(Message.replied),
-    "not_replied": lambda has: and_(has(_in(*_ARRIVED)), not_(has(Message.replied))),
-    "failed": lambda has: and_(has(_in(_S.FAILED)), not_(has(_in(*_ARRIVED, *_OPEN)))),
+    "not_replied": lambda has: and_(has(_in(*ARRIVED)), not_(has(Message.replied))),
+    "failed": lambda has: and_(has(_in(_S.FAILED)), not_(has(_in(*ARRIVED, *OPEN)))),
     "failed_for_now": lambda has: and_(
-        has(_in(_S.FAILED), Message.error_code.in_(PASSING_CODES)), not_(has(_in(*_ARRIVED, *_OPEN)))
+        has(_in(_S.FAILED), Message.error_code.in_(PASSING_CODES)), not_(has(_in(*ARRIVED, *OPEN)))
     ),
     "not_in": lambda has: not_(has()),
 }

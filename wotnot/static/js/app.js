@@ -10,6 +10,7 @@ import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
 import { startPreview } from "./preview.js";
+import { startSegment } from "./segment.js";
 import { startStreams } from "./stream.js";
 import { startToasts } from "./toasts.js";
 
@@ -19,6 +20,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startCharts, startHere, startLive, startStreams, startAssistant]) {
+for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startCharts, startHere, startLive, startStreams, startAssistant]) {
   start();
 }
