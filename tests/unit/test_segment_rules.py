@@ -171,7 +171,7 @@ def test_conditions_in_words(condition: dict[str, Any], words: str) -> None:
 def test_groups_in_words() -> None:
     nested = {"match": "any", "conditions": [VIP, {"match": "all", "conditions": [VIP, VIP]}]}
     assert (
-        say_definition(nested, {}) == "Tags include one of VIP or (Tags include one of VIP and Tags include one of VIP)"
+        say_definition(nested, {}) == "Tags include one of VIP or (tags include one of VIP and tags include one of VIP)"
     )
 
 
@@ -182,3 +182,9 @@ def test_every_operator_has_words_that_fit_its_value() -> None:
         assert field is not None
         for operator in field.operators:
             assert ("…" in operator.words) == (operator.takes is Takes.DAYS), operator
+            assert not operator.said or ("…" in operator.said) == (operator.takes is not Takes.NOTHING), operator
+
+
+def test_a_group_of_one_needs_no_brackets() -> None:
+    nested = {"match": "all", "conditions": [VIP, {"match": "any", "conditions": [{"field": "last_in", "op": "ever"}]}]}
+    assert say_definition(nested, {}) == "Tags include one of VIP and ever wrote to you"

@@ -35,11 +35,14 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One way to compare. `words` follow the field's in a sentence; "…" is where the value stands when not at the end."""
+    """One way to compare. `words` follow the field's; "…" is where the value stands when not at the end. `said` is the whole
+    condition as a sentence, where field and words make none.
+    """
 
     key: str
     words: str
     takes: Takes = Takes.NOTHING
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,12 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something that is known of people. `group` is the heading it stands under; `is_said` is False where the operator's
-    own words are a whole sentence. `is_fleeting`: the answer changes without a change to the contact.
-    """
+    """Something that is known of people. `group` is the heading it stands under; `is_fleeting`: the answer changes without a change to the contact."""
 
     words: str
     group: str
     operators: tuple[Operator, ...]
     choices: Choices | None = None
-    is_said: bool = True
     is_fleeting: bool = False
 
     def find(self, key: object) -> Operator | None:
@@ -107,27 +107,27 @@ _TAGS = (
     Operator("none", "include none of", Takes.TAGS),
 )
 _FROM_THEM = (
-    Operator("within", "Wrote to you in the last … days", Takes.DAYS),
-    Operator("not_within", "Did not write to you in the last … days", Takes.DAYS),
-    Operator("ever", "Ever wrote to you"),
-    Operator("never", "Never wrote to you"),
+    Operator("within", "in the last … days", Takes.DAYS, "wrote to you in the last … days"),
+    Operator("not_within", "none in the last … days", Takes.DAYS, "did not write to you in the last … days"),
+    Operator("ever", "ever", said="ever wrote to you"),
+    Operator("never", "never", said="never wrote to you"),
 )
 _TO_THEM = (
-    Operator("within", "Was sent a message in the last … days", Takes.DAYS),
-    Operator("not_within", "Was sent no message in the last … days", Takes.DAYS),
-    Operator("ever", "Ever was sent a message"),
-    Operator("never", "Never was sent a message"),
+    Operator("within", "in the last … days", Takes.DAYS, "was sent a message in the last … days"),
+    Operator("not_within", "none in the last … days", Takes.DAYS, "was sent no message in the last … days"),
+    Operator("ever", "ever", said="was ever sent a message"),
+    Operator("never", "never", said="was never sent a message"),
 )
 _BROADCAST = (
-    Operator("sent", "Was sent", Takes.BROADCAST),
-    Operator("delivered", "Received", Takes.BROADCAST),
-    Operator("read", "Read", Takes.BROADCAST),
-    Operator("not_read", "Did not read", Takes.BROADCAST),
-    Operator("replied", "Replied to", Takes.BROADCAST),
-    Operator("not_replied", "Did not reply to", Takes.BROADCAST),
-    Operator("failed", "Could not be reached by", Takes.BROADCAST),
-    Operator("failed_for_now", "Could not be reached for a passing cause by", Takes.BROADCAST),
-    Operator("not_in", "Was not on the list of", Takes.BROADCAST),
+    Operator("sent", "was sent", Takes.BROADCAST, "was sent …"),
+    Operator("delivered", "received", Takes.BROADCAST, "received …"),
+    Operator("read", "read", Takes.BROADCAST, "read …"),
+    Operator("not_read", "did not read", Takes.BROADCAST, "did not read …"),
+    Operator("replied", "replied to", Takes.BROADCAST, "replied to …"),
+    Operator("not_replied", "did not reply to", Takes.BROADCAST, "did not reply to …"),
+    Operator("failed", "not reached by", Takes.BROADCAST, "could not be reached by …"),
+    Operator("failed_for_now", "not reached for now by", Takes.BROADCAST, "could not be reached for now by …"),
+    Operator("not_in", "not on the list of", Takes.BROADCAST, "was not on the list of …"),
 )
 
 _CONSENT_WORDS = {Consent.OPTED_IN: "Opted in", Consent.OPTED_OUT: "Opted out", Consent.UNKNOWN: "Not known"}
@@ -157,9 +157,9 @@ FIELDS: dict[str, Field] = {
     "language": Field("Language", PERSON, (*_CHOICE, *_EMPTY), _LANGUAGES),
     "consent": Field("Consent", PERSON, _CHOICE, _CONSENTS),
     "created": Field("Day they were added", PERSON, _PAST),
-    "last_in": Field("Messages from them", MESSAGES, _FROM_THEM, is_said=False, is_fleeting=True),
-    "last_out": Field("Messages to them", MESSAGES, _TO_THEM, is_said=False, is_fleeting=True),
-    "broadcast": Field("Broadcast", MESSAGES, _BROADCAST, is_said=False, is_fleeting=True),
+    "last_in": Field("Messages from them", MESSAGES, _FROM_THEM, is_fleeting=True),
+    "last_out": Field("Messages to them", MESSAGES, _TO_THEM, is_fleeting=True),
+    "broadcast": Field("Broadcast", MESSAGES, _BROADCAST, is_fleeting=True),
 }
 """By the key that a condition names as its `field`."""
 

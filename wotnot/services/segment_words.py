@@ -1,4 +1,4 @@
-"""A segment's definition as a sentence: "Tags include one of VIP, News, and City is “Paarl”". Pure."""
+"""A segment's definition as a sentence: "Tags include one of VIP, News and “City” is “Paarl”". Pure."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -6,6 +6,7 @@ from typing import Any
 
 from wotnot.services.segment_fields import TEXT_TYPE, Field, Operator, Takes, find_field
 from wotnot.services.segment_rules import Condition
+from wotnot.services.zones import begin_sentence
 
 Names = Mapping[int, str]
 _JOINS = {"all": " and ", "any": " or "}
@@ -14,22 +15,30 @@ _SHOWN_TAGS = 5
 
 def say_definition(definition: Mapping[str, Any], broadcasts: Names) -> str:
     """A clean definition in words; `broadcasts` are the names of those it speaks of."""
+    return begin_sentence(_say_group(definition, broadcasts))
+
+
+def _say_group(group: Mapping[str, Any], broadcasts: Names) -> str:
     parts = [
-        f"({say_definition(one, broadcasts)})" if "conditions" in one else say_condition(one, broadcasts)
-        for one in definition.get("conditions", ())
+        _in_brackets(one, broadcasts) if "conditions" in one else _say_condition(one, broadcasts)
+        for one in group.get("conditions", ())
     ]
-    return _JOINS[definition.get("match", "all")].join(parts)
+    return _JOINS[group.get("match", "all")].join(parts)
 
 
-def say_condition(condition: Condition, broadcasts: Names) -> str:
-    """One condition in words."""
+def _in_brackets(group: Mapping[str, Any], broadcasts: Names) -> str:
+    words = _say_group(group, broadcasts)
+    return f"({words})" if len(group["conditions"]) > 1 else words
+
+
+def _say_condition(condition: Condition, broadcasts: Names) -> str:
     field = find_field(condition["field"], condition.get("type", TEXT_TYPE))
     operator = field.find(condition["op"]) if field else None
     if field is None or operator is None:
         return "something that is not known any more"
     value = _say_value(field, operator, condition.get("value"), broadcasts)
-    words = operator.words.replace("…", value) if "…" in operator.words else f"{operator.words} {value}".strip()
-    return f"{field.words} {words}" if field.is_said else words
+    sentence = operator.said or f"{field.words[:1].lower()}{field.words[1:]} {operator.words}"
+    return sentence.replace("…", value) if "…" in sentence else f"{sentence} {value}".strip()
 
 
 def _say_value(field: Field, operator: Operator, value: Any, broadcasts: Names) -> str:
