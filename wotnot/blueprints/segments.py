@@ -218,10 +218,10 @@ def _count(values: SegmentValues) -> dict[str, Any]:
     """The number beside the editor, or what is still missing for one."""
     try:
         definition = segments.check_definition(workspace_id(), values.definition, ROOT)
-    except Invalid as error:
-        return {"count": None, "unfinished": len(error.errors)}
+    except Invalid:
+        return {"count": None, "is_empty": not values.items}
     total = contacts.count_contacts(workspace_id()).total
-    return {"count": segments.count_people(workspace_id(), definition), "unfinished": 0, "all_contacts": total}
+    return {"count": segments.count_people(workspace_id(), definition), "all_contacts": total}
 
 
 def _sayer(found: Sequence[Segment]) -> Any:
