@@ -72,13 +72,11 @@ def chosen_audience(form: MultiDict[str, str], kept: Mapping[str, Any]) -> tuple
     return chosen, {name: values for name, values in left_out.items() if values}
 
 
-def audience_values(
-    broadcast: Broadcast, added_tags: Sequence[str] = (), segment_id: int | None = None
-) -> dict[str, Any]:
-    """What the audience form shows for a draft; `added_tags` are chosen on top, and `segment_id` instead."""
+def audience_values(broadcast: Broadcast, added_tags: Sequence[str] = ()) -> dict[str, Any]:
+    """What the audience form shows for a draft; `added_tags` are chosen on top."""
     chosen = broadcast.audience
     tags = [*chosen.get("tags", ()), *added_tags]
-    segment = segment_id or chosen.get("segment_id", "")
+    segment = chosen.get("segment_id", "")
     kind = "tags" if tags else "segment" if segment else "kept" if is_kept_list(broadcast) else "all"
     return {
         "name": broadcast.name,

@@ -128,6 +128,11 @@ def names_of(broadcast: Broadcast) -> dict[int, str]:
     }
 
 
+def is_named(broadcast: Broadcast) -> bool:
+    """Whether a broadcast goes to a segment or to a filter of its own, which `say_audience` names."""
+    return not broadcast.audience.keys().isdisjoint(("segment_id", "filter"))
+
+
 def say_audience(broadcast: Broadcast) -> str:
     """The segment or filter that a broadcast goes to, in words; "" where it goes to something else."""
     if "segment_id" in broadcast.audience:

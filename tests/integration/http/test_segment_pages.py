@@ -194,6 +194,7 @@ def test_the_wizard_goes_to_a_segment_and_leaves_one_out(alice: Client, cast: Ca
     assert alice.submit("/app/broadcasts/new", **form).status_code == 303
     draft = db.session.query(Broadcast).one()
     assert (draft.audience, draft.exclude) == ({"segment_id": vips.id}, {"segment_ids": [paarl.id]})
+    assert "Our VIPs, 1 contact<" in text_of(alice.get(f"/app/broadcasts/{draft.id}/check"))
     again = text_of(alice.get(f"/app/broadcasts/{draft.id}/audience"))
     assert f'value="{vips.id}" selected' in again
     assert f'name="exclude_segments" value="{paarl.id}" checked' in again
