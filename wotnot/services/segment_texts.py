@@ -14,6 +14,9 @@ SPACES = " \t\n\r"
 YES = ("yes", "y", "true", "1", "on", "ja", "oui", "si", "sí", "sim")
 NO = ("no", "n", "false", "0", "off", "nein", "nee", "non", "não")
 
+NUMBER_LIKE = "^[+-]?[0-9]"
+DAY_LIKE = "^[0-9]"
+
 # 1250.5 · 1,250.50 · 12,5
 PLAIN = r"^[+-]?[0-9]{1,18}(\.[0-9]{1,18})?$"
 GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3}){1,5}(\.[0-9]{1,18})?$"
@@ -36,13 +39,14 @@ def trimmed(column: Sql) -> Sql:
 
 
 def number_of(text: Sql) -> Sql:
-    """The number that a trimmed text holds, or NULL."""
-    return case(
+    """The number that a trimmed text holds, or NULL. Most texts are words, and known to be by one look."""
+    number = case(
         (_fits(text, PLAIN), cast(text, Numeric)),
         (_fits(text, GROUPED), cast(func.replace(text, ",", ""), Numeric)),
         (_fits(text, COMMA), cast(func.replace(text, ",", "."), Numeric)),
         else_=None,
     )
+    return case((_fits(text, NUMBER_LIKE), number), else_=None)
 
 
 def day_of(text: Sql) -> Sql:
@@ -52,7 +56,15 @@ def day_of(text: Sql) -> Sql:
         return func.lpad(func.split_part(text, ".", number), width, "0")
 
     dotted = part(3, 4).op("||")("-").op("||")(part(2, 2)).op("||")("-").op("||")(part(1, 2))
-    written = case((_fits(text, ISO_DAY), func.left(text, 10)), (_fits(text, DOTTED_DAY), dotted), else_="")
+    day = case(
+        (_fits(text, ISO_DAY), _if_in_calendar(func.left(text, 10))),
+        (_fits(text, DOTTED_DAY), _if_in_calendar(dotted)),
+        else_=None,
+    )
+    return case((_fits(text, DAY_LIKE), day), else_=None)
+
+
+def _if_in_calendar(written: Sql) -> Sql:
     return case((_fits(written, CALENDAR), written), else_=None)
 
 
