@@ -17,6 +17,8 @@ def count_shown(page: Page) -> int:
 def test_a_segment_is_built_with_a_live_count_and_sent_to(member: Page) -> None:
     member.goto("/app/contacts")
     member.get_by_role("link", name="Segments").click()
+    rows = member.locator("#segments tbody tr").count()
+    expect(member.locator("#segments .wn-numlink")).to_have_count(rows)
     member.get_by_role("link", name="New segment").first.click()
     member.get_by_label("Name", exact=True).fill("Readers in Cape Town")
     expect(member.locator("#count")).to_contain_text("Finish the conditions")
