@@ -41,8 +41,14 @@ def test_a_segment_is_built_with_a_live_count_and_sent_to(member: Page) -> None:
     member.get_by_role("link", name="Send to this segment").click()
     expect(member.get_by_label("Segment", exact=True)).to_have_value(re.compile(r"\d+"))
     expect(member.locator("#count")).to_contain_text("Get the message")
+    member.get_by_role("radio", name=re.compile("^Everybody")).check()
+    expect(member.get_by_label("Segment", exact=True)).to_have_value("")
+    expect(member.locator("#count .wn-big")).not_to_contain_text(f"{readers:,} of")
+    member.get_by_label("Segment", exact=True).select_option(label="Readers in Cape Town")
+    expect(member.get_by_role("radio", name=re.compile("^A segment"))).to_be_checked()
+    expect(member.locator("#count .wn-big")).to_contain_text(f"{readers:,} of")
     member.get_by_role("button", name="Continue to Message").click()
-    expect(member.locator(".wn-steps")).to_contain_text(f"{readers:,} contacts")
+    expect(member.locator(".wn-steps")).to_contain_text(f"Readers in Cape Town, {readers:,} contacts")
 
 
 def test_what_is_typed_while_the_rows_are_drawn_anew_stays(member: Page) -> None:

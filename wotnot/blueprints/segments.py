@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, flash, render_template, request
@@ -120,11 +121,13 @@ def edit(segment_id: int) -> str:
 @requires(Role.ADMIN)
 def save(segment_id: int) -> Answer:
     """Keep the changes."""
-    segment = segments.get_segment(workspace_id(), segment_id)
     values = read_form(request.form)
     try:
-        segments.update_segment(workspace_id(), segment_id, name=values.name, definition=values.definition)
+        segments.update_segment(
+            workspace_id(), segment_id, name=values.name, definition=values.definition, seen_at=_seen_at()
+        )
     except (Conflict, Invalid) as error:
+        segment = segments.get_segment(workspace_id(), segment_id)
         return _editor(segment, values, _complaints(error)), 422
     flash("Saved.", "success")
     return go_to(f"/app/segments/{segment_id}")
@@ -138,7 +141,7 @@ def edited() -> Answer:
     sent = request.form.get("segment", "")
     segment = segments.get_segment(workspace_id(), int(sent)) if sent.isdecimal() and len(sent) <= 18 else None
     if not is_htmx():
-        return _editor(segment, changed.values, {}, focus=changed.focus)
+        return _editor(segment, changed.values, {}, focus=changed.focus, seen_at=request.form.get("seen_at", ""))
     words = _editor_words(changed.values, {}) | _count(changed.values)
     return render_template("segments/_edited.html", focus=changed.focus, **words)
 
@@ -181,11 +184,15 @@ def _changing(act: str) -> dict[str, str]:
 
 
 def _editor(
-    segment: Segment | None, values: SegmentValues, errors: Mapping[str, Sequence[str]], *, focus: str = ""
+    segment: Segment | None,
+    values: SegmentValues,
+    errors: Mapping[str, Sequence[str]],
+    *,
+    focus: str = "",
+    seen_at: str = "",
 ) -> str:
-    return render_template(
-        "segments/edit.html", segment=segment, focus=focus, **_editor_words(values, errors), **_count(values)
-    )
+    words = _editor_words(values, errors) | _count(values)
+    return render_template("segments/edit.html", segment=segment, focus=focus, seen_at=seen_at, **words)
 
 
 def _editor_words(values: SegmentValues, errors: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -230,7 +237,20 @@ def _sayer(found: Sequence[Segment]) -> Any:
 
 
 def _complaints(error: Conflict | Invalid) -> Mapping[str, Sequence[str]]:
-    return error.errors if isinstance(error, Invalid) else {"name": [error.detail]}
+    if isinstance(error, Invalid):
+        return error.errors
+    if error.code == "changed_meanwhile":
+        # The page has the newer moment now, so the second press is a choice.
+        return {"form": [f"{error.detail} Save again to replace that change with what stands here."]}
+    return {"name": [error.detail]}
+
+
+def _seen_at() -> datetime | None:
+    """As of when the segment stood in the editor that was sent."""
+    try:
+        return datetime.fromisoformat(request.form.get("seen_at", ""))
+    except ValueError:
+        return None
 
 
 def _is_id(text: str) -> bool:

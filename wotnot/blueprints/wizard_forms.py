@@ -53,6 +53,9 @@ def read_audience(form: MultiDict[str, str], kept: Mapping[str, Any] | None = No
     chosen, left_out = chosen_audience(form, kept or {})
     if not chosen and form.get("go") != "csv":
         raise Invalid({"kind": _NOBODY_YET.get(form.get("kind", ""), "Choose who gets the message.")})
+    if form.get("kind") == "all" and form.get("segment"):
+        # Sending to everybody what was meant for some cannot be taken back, so a contradiction is asked about.
+        raise Invalid({"segment": "You chose Everybody, but there is a segment too. Take it off, or choose A segment."})
     return {"name": form.get("name", ""), "audience": chosen, "exclude": left_out}
 
 

@@ -6,6 +6,7 @@ The rules of a definition are in `segment_rules.py`, its SQL in `segment_sql.py`
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
@@ -90,14 +91,22 @@ def create_segment(workspace_id: int, *, name: str, definition: object, user_id:
 
 
 def update_segment(
-    workspace_id: int, segment_id: int, *, name: str | None = None, definition: object | None = None
+    workspace_id: int,
+    segment_id: int,
+    *,
+    name: str | None = None,
+    definition: object | None = None,
+    seen_at: datetime | None = None,
 ) -> Segment:
     """Change name, filter or both. Broadcasts that have started keep the filter they started with.
 
-    Raises Invalid, Conflict, NotFound.
+    `seen_at` is the `updated_at` that the caller began from. Raises Invalid, Conflict for a taken name or when somebody
+    changed it since `seen_at`, NotFound.
     """
     with transaction() as session:
-        segment = get_segment(workspace_id, segment_id)
+        segment = _lock(session, workspace_id, segment_id)
+        if seen_at is not None and segment.updated_at != seen_at:
+            raise Conflict("Somebody changed this segment meanwhile.", code="changed_meanwhile")
         values = _checked(
             workspace_id,
             segment.name if name is None else name,
@@ -254,6 +263,14 @@ def _checked(workspace_id: int, name: str, definition: object) -> tuple[str, Def
     if errors:
         raise Invalid(errors)
     return name, clean
+
+
+def _lock(session: Session, workspace_id: int, segment_id: int) -> Segment:
+    query = select(Segment).where(Segment.workspace_id == workspace_id, Segment.id == segment_id).with_for_update()
+    segment = session.scalar(query, execution_options={"populate_existing": True})
+    if segment is None:
+        raise NotFound("Segment")
+    return segment
 
 
 def _flush(session: Session, name: str) -> None:

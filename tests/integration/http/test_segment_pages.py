@@ -82,6 +82,8 @@ def test_what_is_opened_and_saved_unchanged_stays_what_it_is(alice: Client, cast
     ]
     segment = make.make_segment(cast.workspace, *conditions)
     page = alice.get(f"/app/segments/{segment.id}/edit")
+    # On the way the rows are drawn anew, as without scripts.
+    page = alice.submit("/app/segments/editor", page=EDITOR, **_fields_of(page) | {"act": "show:"})
     assert alice.submit(f"/app/segments/{segment.id}/edit", **_fields_of(page)).status_code == 303
     db.session.refresh(segment)
     assert segment.definition == {"match": "all", "conditions": conditions}
@@ -208,6 +210,28 @@ def test_no_segment_chosen_is_asked_about_and_never_everybody(alice: Client, seg
     assert "Choose one or more tags, or a segment." in text_of(
         alice.fragment(f"/app/broadcasts/_count?kind=segment&segment={segment}")
     )
+
+
+def test_everybody_and_a_segment_at_once_is_asked_about(alice: Client, cast: Cast) -> None:
+    segment = make.make_segment(cast.workspace)
+    page = alice.submit("/app/broadcasts/new", name="News", kind="all", segment=str(segment.id))
+    assert page.status_code == 422
+    assert "You chose Everybody, but there is a segment too." in text_of(page)
+    assert db.session.query(Broadcast).count() == 0
+
+
+def test_two_tabs_do_not_undo_each_other_unnoticed(alice: Client, cast: Cast) -> None:
+    segment = make.make_segment(cast.workspace, name="First")
+    address = f"/app/segments/{segment.id}/edit"
+    first, second = (_fields_of(alice.get(address)) for _ in range(2))
+    assert alice.submit(address, **first | {"name": "From the first tab"}).status_code == 303
+    page = alice.submit(address, **second | {"name": "From the second tab"})
+    assert page.status_code == 422
+    assert "Somebody changed this segment meanwhile. Save again" in text_of(page)
+    assert "From the second tab" in text_of(page)
+    assert alice.submit(address, **_fields_of(page)).status_code == 303
+    db.session.refresh(segment)
+    assert segment.name == "From the second tab"
 
 
 def test_a_report_leads_to_a_draft_for_those_who_did_not_read(alice: Client, cast: Cast) -> None:

@@ -1,6 +1,7 @@
 // Everything a page may need; each module looks for its own attributes and does nothing where there are none.
 import { startAssistant } from "./assistant.js";
 import { startCharts } from "./charts.js";
+import { startChoices } from "./choices.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startEditor } from "./editor.js";
@@ -20,6 +21,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startCharts, startHere, startLive, startStreams, startAssistant]) {
+for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startCharts, startHere, startLive, startStreams, startAssistant]) {
   start();
 }
