@@ -252,6 +252,10 @@ def test_a_report_leads_to_a_draft_for_those_who_did_not_read(alice: Client, cas
     assert draft.audience == {
         "filter": {"match": "all", "conditions": [{"field": "broadcast", "op": "not_read", "value": broadcast.id}]}
     }
+    draft.state = BroadcastState.FINISHED
+    db.session.commit()
+    shown = text_of(alice.get(f"/app/broadcasts/{draft.id}"))
+    assert "audience: did not read “Spring”" in shown
     refused = alice.submit(f"{address}/follow-up", page=address, who="everybody")
     assert refused.location == address
 
