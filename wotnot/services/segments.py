@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -137,8 +136,8 @@ def delete_segment(workspace_id: int, segment_id: int) -> None:
 def list_uses(workspace_id: int, segment_id: int) -> list[Broadcast]:
     """The drafts and scheduled broadcasts that would go to a segment or leave it out, newest first."""
     uses = or_(
-        Broadcast.audience.cast(JSONB).contains({"segment_id": segment_id}),
-        Broadcast.exclude.cast(JSONB).contains({"segment_ids": [segment_id]}),
+        Broadcast.audience.contains({"segment_id": segment_id}),
+        Broadcast.exclude.contains({"segment_ids": [segment_id]}),
     )
     query = select(Broadcast).where(
         Broadcast.workspace_id == workspace_id, Broadcast.state.in_([*_NOT_STARTED, BroadcastState.FAILED]), uses
