@@ -39,6 +39,7 @@ from wotnot.models import (
     MessageState,
     Role,
     RowVerdict,
+    Segment,
     Tag,
     Template,
     TemplateCategory,
@@ -178,6 +179,13 @@ def make_tag(workspace: Workspace, name: str = "") -> Tag:
 def tag_contact(contact: Contact, tag: Tag) -> ContactTag:
     """Put `tag` on `contact`."""
     return save(ContactTag(contact_id=contact.id, tag_id=tag.id, workspace_id=contact.workspace_id))
+
+
+def make_segment(workspace: Workspace, *conditions: dict[str, Any], **fields: Any) -> Segment:
+    """A segment of all who meet the conditions; without any, of those with the tag VIP."""
+    definition = {"match": "all", "conditions": list(conditions) or [{"field": "tags", "op": "any", "value": ["VIP"]}]}
+    defaults = {"name": f"Segment {next(_numbers)}", "definition": definition}
+    return save(Segment(workspace_id=workspace.id, **defaults | fields))
 
 
 def make_consent_event(contact: Contact, **fields: Any) -> ConsentEvent:

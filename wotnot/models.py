@@ -6,7 +6,7 @@ Contents
     3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
-       ContactMerge, IdentityChange
+       ContactMerge, IdentityChange, Segment
     6. Sending: Broadcast, Message, MessageTally
     7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent, InboundMedia
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
@@ -777,14 +777,37 @@ class IdentityChange(Base):
     created_at: Mapped[Created]
 
 
+class Segment(Base):
+    """A saved filter over contacts; one spelling of its name per workspace, whatever the case.
+
+    `definition` is what `services/segment_rules.py` makes of what was asked for.
+    """
+
+    __tablename__ = "segments"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(String(100))
+    definition: Mapped[Json]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("uq_segments_workspace_id_name_lower", "workspace_id", text("lower(name)"), unique=True),
+        Index("ix_segments_workspace_id_id", "workspace_id", "id"),
+    )
+
+
 # ---------------------------------------------------------------- 6. Sending
 
 
 class Broadcast(Base):
     """One template to many people. Its audience is frozen as Message rows while it is `expanding`.
 
-    `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`; `exclude` is
-    `{"tags": […]}`; `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
+    `audience` is `{"all": true}` or one of `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`, `{"segment_id": 7}`,
+    `{"filter": {…}}`; `exclude` is `{"tags": […], "segment_ids": […]}`. Where they name segments or a filter, `frozen` is what
+    these said when it started, and on which day (see `services/segment_audience.py`). `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
     language; people get a translation in their own unless `one_language` says that everybody gets the main one.
     `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
     """
@@ -801,6 +824,7 @@ class Broadcast(Base):
     reason: Mapped[str] = mapped_column(Text, server_default="")
     audience: Mapped[Json]
     exclude: Mapped[Json]
+    frozen: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     variables: Mapped[Json]
     one_language: Mapped[Flag]
     scheduled_at: Mapped[Moment | None]
@@ -908,6 +932,10 @@ class Message(Base):
         Index("ix_messages_contact_id_id", "contact_id", "id"),
         # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
         Index("ix_messages_thread", "contact_id", "created_at", "id"),
+        # Who wrote to us when: few of all messages.
+        Index(
+            "ix_messages_inbound", "workspace_id", "contact_id", "created_at", postgresql_where=text("direction = 'in'")
+        ),
         # Those that failed or were left out for one reason, and those that failed after Meta had taken them.
         Index(
             "ix_messages_causes",

@@ -22,6 +22,9 @@ PAGES = (
     "/app/contacts",
     "/app/contacts?search=nobody-is-called-this",
     "/app/contacts/new",
+    "/app/segments",
+    "/app/segments/new",
+    "/app/segments/new?search=ann&tag=VIP&consent=opted_in",
     "/app/imports/new",
     "/app/templates",
     "/app/templates/new",
@@ -53,6 +56,7 @@ FIRST_OF = (
     ("/app/broadcasts", "How is your plant doing?"),
     ("/app/broadcasts", "Early summer favourites"),
     ("/app/contacts?tag=VIP", ""),
+    ("/app/segments", ""),
     ("/app/templates", "spring_offer"),
     ("/app/templates", "waiting_list"),
     ("/app/channels", ""),
@@ -60,6 +64,7 @@ FIRST_OF = (
 DIALOGS = (
     ("/app/templates", "spring_offer", "Delete"),
     ("/app/channels", "", "Remove this number"),
+    ("/app/segments", "", "Delete"),
     ("/app/broadcasts", "How is your plant doing?", "Retry failed"),
     ("/app/settings/profile", None, "Sign out everywhere"),
 )
@@ -144,6 +149,9 @@ def _walk(page: Page, product: Product) -> Iterator[str]:
     for address, row in FIRST_OF:
         _open_first(page, address, row)
         yield page.url
+    _open_first(page, "/app/segments", "")
+    page.goto(f"{page.url}/edit")
+    yield page.url
     _open_first(page, "/app/templates", "spring_offer")
     template = page.url
     for part in ("edit", "history", "translate"):

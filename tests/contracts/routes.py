@@ -43,6 +43,7 @@ FIELDS = {
     "channels-api.change": {"rate_per_second": 5},
     "templates-api.edit": {"components": [{"type": "BODY", "text": "Mine now"}]},
     "conversations-api.reply": {"type": "text", "text": {"body": "Hello"}},
+    "segments-api.change": {"name": "Mine now"},
     "contacts-api.replace": {"phone": "+27821112222", "name": "Mine now"},
 }
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
@@ -110,6 +111,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
         "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
+        "segment_id": factories.make_segment(workspace).id,
         "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",

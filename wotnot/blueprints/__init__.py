@@ -22,6 +22,7 @@ MODULES = (
     "ai_settings",
     "channels",
     "contacts",
+    "segments",
     "imports",
     "message_templates",
     "template_edits",

@@ -33,6 +33,8 @@ from wotnot.services import (
     broadcasts,
     contacts,
     media_rules,
+    segment_audience,
+    segments,
 )
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.template_families import choice_for, look_at_translations
@@ -68,8 +70,10 @@ def _words() -> dict[str, object]:
 @blueprint.get("/new")
 @requires(Role.ADMIN)
 def new() -> str:
-    """The first page, before there is a draft."""
-    return _audience_page(None, {"name": forms.proposed_name(_today()), "kind": "all"}, {})
+    """The first page, before there is a draft. `?segment=` chooses one, which is how its page leads here."""
+    chosen = request.args.get("segment", type=int)
+    values = {"name": forms.proposed_name(_today()), "kind": "segment" if chosen else "all", "segment": chosen or ""}
+    return _audience_page(None, values, {})
 
 
 @blueprint.post("/new")
@@ -129,6 +133,8 @@ def _audience_page(broadcast: Broadcast | None, values: Mapping[str, Any], error
         values=values,
         errors=errors,
         tags=tags,
+        segment_names=segments.list_names(workspace_id()),
+        gone=segment_audience.is_missing(broadcast) if broadcast else (False, False),
         steps=steps_of(broadcast, None, 1, actor().workspace.timezone),
         **_count_words(chosen, left_out),
     )

@@ -21,11 +21,19 @@ from wotnot.blueprints.broadcast_views import (
     time_words,
     times_of,
 )
-from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
-from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, message_templates, recipients
+from wotnot.services import (
+    broadcast_csv,
+    broadcast_reports,
+    broadcasts,
+    follow_ups,
+    message_templates,
+    recipients,
+    segment_audience,
+)
 from wotnot.services.broadcast_messages import MessageTexts
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
@@ -194,6 +202,20 @@ def retry(broadcast_id: int) -> Answer:
     return _act(broadcast_id, act, "Queued again: {}.")
 
 
+@blueprint.post("/<int:broadcast_id>/follow-up")
+@requires(Role.ADMIN)
+def follow_up(broadcast_id: int) -> Answer:
+    """A draft to some of those whom it went to: `who` did not read it, and so on."""
+    try:
+        draft = follow_ups.start_follow_up(
+            workspace_id(), broadcast_id, request.form.get("who", ""), user_id=actor().user.id
+        )
+    except (Conflict, Invalid) as error:
+        flash(error.detail, "warning")
+        return go_to(f"/app/broadcasts/{broadcast_id}")
+    return go_to(f"/app/broadcasts/{draft.id}/audience")
+
+
 @blueprint.post("/<int:broadcast_id>/delete")
 @requires(Role.ADMIN)
 def delete(broadcast_id: int) -> Answer:
@@ -239,6 +261,9 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "failures": broadcast_reports.cause_lines(counts, "failed"),
         "skips": broadcast_reports.cause_lines(counts, "skipped"),
         "languages": [] if broadcast.one_language else broadcast_reports.list_languages(broadcast),
+        "audience_words": segment_audience.say_audience(broadcast),
+        "has_segment": "segment_id" in broadcast.audience and not segment_audience.is_missing(broadcast)[0],
+        "follow_ups": follow_ups.list_follow_ups(broadcast),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
     }
 

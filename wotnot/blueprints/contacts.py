@@ -27,6 +27,7 @@ from wotnot.services import (
 )
 from wotnot.services.languages import LANGUAGES, language_name
 from wotnot.services.phone_numbers import format_phone
+from wotnot.services.segment_filters import definition_of
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/app/contacts")
 guard_pages(blueprint)
@@ -73,6 +74,8 @@ def index() -> str:
         all_tags=contacts.list_tags(workspace_id()),
         with_filters=lambda **changes: _address("/app/contacts", wanted | changes),
         is_first=not cursor,
+        may_be_segment=definition_of(**wanted) is not None,
+        segment_address=_address("/app/segments/new", wanted),
     )
 
 

@@ -16,6 +16,7 @@ from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.segment_audience import is_named, say_left_out
 from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
 Line = dict[str, Any]
@@ -43,11 +44,16 @@ def steps_of(
     if broadcast is None:
         return [(title, "", None) for title in ("Audience", "Message", "When", "Check")]
     base = f"/app/broadcasts/{broadcast.id}"
-    people = describe_audience(broadcast.audience)
+    people = describe_audience(broadcast)
     template = broadcast.template
     has_audience, has_message = bool(broadcast.audience), template is not None
+    if count:
+        # A segment has a name to be known by; tags and lists are known by their number.
+        named = f"{people}, " if is_named(broadcast) else ""
+        remaining = count.total - count.excluded
+        people = f"{named}{remaining:,} contact{'' if remaining == 1 else 's'}"
     return [
-        ("Audience", f"{count.total - count.excluded:,} contacts" if count else people, f"{base}/audience"),
+        ("Audience", people, f"{base}/audience"),
         ("Message", template.name if template else "", f"{base}/message" if has_audience else None),
         ("When", _when_note(broadcast, timezone), f"{base}/when" if has_audience and has_message else None),
         (
@@ -152,7 +158,7 @@ def _fallback_lines(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
 def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
     found = [
         (count.opted_out, "hand-stop", "opted out", "By STOP, in WhatsApp, or by your team.", "opted_out"),
-        (count.excluded, "tag-off", "left out by tag", ", ".join(broadcast.exclude.get("tags", ())), "excluded"),
+        (count.excluded, "tag-off", "left out by tag or segment", say_left_out(broadcast), "excluded"),
         (
             count.missing,
             "variable",

@@ -40,6 +40,8 @@ class VariableRow:
 
 # ---------------------------------------------------------------- Audience
 
+_NOBODY_YET = {"tags": "Choose at least one tag, or everybody.", "segment": "Choose a segment, or everybody."}
+
 
 def proposed_name(today: date) -> str:
     """A name for a draft that has none yet."""
@@ -50,37 +52,48 @@ def read_audience(form: MultiDict[str, str], kept: Mapping[str, Any] | None = No
     """`name`, `audience` and `exclude` of the form. Raises Invalid when nobody was chosen."""
     chosen, left_out = chosen_audience(form, kept or {})
     if not chosen and form.get("go") != "csv":
-        words = (
-            "Choose at least one tag, or everybody." if form.get("kind") == "tags" else "Choose who gets the message."
-        )
-        raise Invalid({"kind": words})
+        raise Invalid({"kind": _NOBODY_YET.get(form.get("kind", ""), "Choose who gets the message.")})
+    if form.get("kind") == "all" and form.get("segment"):
+        # Sending to everybody what was meant for some cannot be taken back, so a contradiction is asked about.
+        raise Invalid({"segment": "You chose Everybody, but there is a segment too. Take it off, or choose A segment."})
     return {"name": form.get("name", ""), "audience": chosen, "exclude": left_out}
 
 
 def chosen_audience(form: MultiDict[str, str], kept: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(audience, exclude) of the form; `kept` is the list that the draft came with and that no form can show."""
-    kind, tags = form.get("kind"), form.getlist("tags")
+    kind, tags, segment = form.get("kind"), form.getlist("tags"), _ids(form.getlist("segment"))
     chosen: dict[str, Any] = {}
     if kind == "all":
         chosen = {"all": True}
     elif kind == "tags" and tags:
         chosen = {"tags": tags}
+    elif kind == "segment" and segment:
+        chosen = {"segment_id": segment[0]}
     elif kind == "kept":
         chosen = dict(kept)
-    return chosen, ({"tags": form.getlist("exclude")} if form.getlist("exclude") else {})
+    left_out = {"tags": form.getlist("exclude"), "segment_ids": _ids(form.getlist("exclude_segments"))}
+    return chosen, {name: values for name, values in left_out.items() if values}
 
 
 def audience_values(broadcast: Broadcast, added_tags: Sequence[str] = ()) -> dict[str, Any]:
     """What the audience form shows for a draft; `added_tags` are chosen on top."""
     chosen = broadcast.audience
     tags = [*chosen.get("tags", ()), *added_tags]
-    kind = "tags" if tags else "kept" if is_kept_list(broadcast) else "all"
-    return {"name": broadcast.name, "kind": kind, "tags": tags, "exclude": broadcast.exclude.get("tags", [])}
+    segment = chosen.get("segment_id", "")
+    kind = "tags" if tags else "segment" if segment else "kept" if is_kept_list(broadcast) else "all"
+    return {
+        "name": broadcast.name,
+        "kind": kind,
+        "tags": tags,
+        "segment": segment,
+        "exclude": broadcast.exclude.get("tags", []),
+        "exclude_segments": broadcast.exclude.get("segment_ids", []),
+    }
 
 
 def is_kept_list(broadcast: Broadcast | None) -> bool:
-    """Whether the draft came with a list of contacts or numbers."""
-    return broadcast is not None and bool(broadcast.audience.get("contact_ids") or broadcast.audience.get("phones"))
+    """Whether the draft came with a list of contacts or numbers, or with a filter of its own."""
+    return broadcast is not None and not broadcast.audience.keys().isdisjoint(("contact_ids", "phones", "filter"))
 
 
 def typed_audience(form: MultiDict[str, str]) -> dict[str, Any]:
@@ -89,13 +102,20 @@ def typed_audience(form: MultiDict[str, str]) -> dict[str, Any]:
         "name": form.get("name", ""),
         "kind": form.get("kind", ""),
         "tags": form.getlist("tags"),
+        "segment": next(iter(_ids(form.getlist("segment"))), ""),
         "exclude": form.getlist("exclude"),
+        "exclude_segments": _ids(form.getlist("exclude_segments")),
     }
 
 
 def as_form(values: Mapping[str, Any]) -> MultiDict[str, str]:
     """Values as a form would send them."""
     return MultiDict(values)
+
+
+def _ids(sent: Iterable[object]) -> list[int]:
+    texts = [str(one) for one in sent]
+    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18 and int(text)]
 
 
 # ---------------------------------------------------------------- Message

@@ -99,7 +99,7 @@ def draft_broadcast(
         "id": broadcast.id,
         "name": broadcast.name,
         "template": found.name if found else "",
-        "audience": broadcast_choices.describe_audience(broadcast.audience),
+        "audience": broadcast_choices.describe_audience(broadcast),
     }
 
 

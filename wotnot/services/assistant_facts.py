@@ -149,7 +149,7 @@ def _broadcast(summary: BroadcastSummary, timezone: str) -> dict[str, Any]:
             "failed_of_people": _percent(funnel["failed"], funnel["audience"]),
         },
         "template": broadcast.template.name if broadcast.template else None,
-        "audience": describe_audience(broadcast.audience),
+        "audience": describe_audience(broadcast),
         "scheduled": _moment(broadcast.scheduled_at, timezone),
         "started": _moment(broadcast.started_at, timezone),
         "finished": _moment(broadcast.finished_at, timezone),

@@ -29,6 +29,8 @@ from wotnot.models import Consent, Contact, ContactTag, Tag
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.segment_audience import Settled, settle
+from wotnot.services.segment_sql import compile_definition
 
 Variables = Mapping[str, Mapping[str, Any]]
 
@@ -45,28 +47,38 @@ class People:
     phones: tuple[str, ...] = ()
     is_everybody: bool = False
     is_listed: bool = False
+    is_filtered: bool = False
 
     @property
     def included(self) -> ColumnElement[bool]:
-        """In the audience and not left out by tag."""
+        """In the audience and not left out by tag or segment."""
         return self.condition if self.excluded is None else and_(self.condition, ~self.excluded)
 
 
 def resolve(workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any]) -> People:
-    """Turn a clean audience into conditions. Unknown tags match nobody; an empty audience is nobody."""
+    """Turn a clean audience into conditions. Unknown tags match nobody; an empty audience is nobody, and so is one that names
+    a segment which is gone.
+    """
+    return resolve_settled(workspace_id, settle(workspace_id, audience, exclude))
+
+
+def resolve_settled(workspace_id: int, settled: Settled) -> People:
+    """The same for an audience whose segments are spelled out."""
+    audience, exclude = settled.audience, settled.exclude
     tag_ids = _tag_ids(workspace_id, [*audience.get("tags", ()), *exclude.get("tags", ())])
     excluded_ids = [tag_ids[name.casefold()] for name in exclude.get("tags", ()) if name.casefold() in tag_ids]
     chosen_ids = [tag_ids[name.casefold()] for name in audience.get("tags", ()) if name.casefold() in tag_ids]
     mine = Contact.workspace_id == workspace_id
     return People(
         workspace_id=workspace_id,
-        condition=and_(mine, _chosen(audience, chosen_ids)),
-        excluded=_has_tag(excluded_ids) if excluded_ids else None,
+        condition=and_(mine, _chosen(settled, chosen_ids)),
+        excluded=_left_out(settled, excluded_ids),
         tag_ids=tuple(chosen_ids),
         excluded_ids=tuple(excluded_ids),
         phones=tuple(audience.get("phones", ())),
         is_everybody=bool(audience.get("all")),
         is_listed=bool(audience.get("phones") or audience.get("contact_ids")),
+        is_filtered=settled.is_filtered,
     )
 
 
@@ -127,7 +139,10 @@ def _tag_ids(workspace_id: int, names: Sequence[str]) -> dict[str, int]:
     return {name.casefold(): tag_id for name, tag_id in rows}
 
 
-def _chosen(audience: Mapping[str, Any], tag_ids: Sequence[int]) -> ColumnElement[bool]:
+def _chosen(settled: Settled, tag_ids: Sequence[int]) -> ColumnElement[bool]:
+    audience = settled.audience
+    if settled.filter and settled.context:
+        return compile_definition(settled.filter, settled.context)
     if audience.get("all"):
         return true()
     if audience.get("tags"):
@@ -137,6 +152,14 @@ def _chosen(audience: Mapping[str, Any], tag_ids: Sequence[int]) -> ColumnElemen
     if audience.get("phones"):
         return Contact.phone == any_(literal(list(audience["phones"]), ARRAY(Text)))
     return false()
+
+
+def _left_out(settled: Settled, tag_ids: Sequence[int]) -> ColumnElement[bool] | None:
+    """Who is in the audience and gets nothing all the same; None where nobody can be."""
+    ways = [_has_tag(tag_ids)] if tag_ids else []
+    if settled.context:
+        ways += [compile_definition(definition, settled.context) for definition in settled.filters]
+    return or_(*ways) if ways else None
 
 
 def _tagged(tag_ids: Sequence[int]) -> ColumnElement[bool]:

@@ -1,9 +1,10 @@
 """How many people an audience has, why some of them get no message, and who stands where in the order of sending.
 
 Looking at a million people takes most of a second, so what was found is remembered until the workspace's contacts change.
+What a segment asks about messages is the exception: these change all the time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func,
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactTag
 from wotnot.services import contact_answers, contacts
-from wotnot.services.audience import People, Variables, is_blank, resolve, skip_reason
+from wotnot.services.audience import People, Variables, is_blank, resolve_settled, skip_reason
+from wotnot.services.segment_audience import Settled, settle
 
 MILE = 5_000
 
@@ -56,13 +58,14 @@ def count_audience(
 ) -> AudienceCount:
     """How many people an audience has, how many of them get a message, and why the others do not."""
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
+    settled = settle(workspace_id, audience, exclude or {})
 
     def count() -> dict[str, Any]:
-        return asdict(_count(resolve(workspace_id, audience, exclude or {}), fields, needs_phone=needs_phone))
+        return asdict(_count(resolve_settled(workspace_id, settled), fields, needs_phone=needs_phone))
 
-    question = ["audience", audience, exclude or {}, fields, needs_phone]
+    question = ["audience", *settled.question, fields, needs_phone]
     as_of = contact_answers.count_changes(workspace_id)
-    answer = contact_answers.remember(workspace_id, question, count, changes=as_of)
+    answer = _remember(workspace_id, settled, question, count, changes=as_of)
     return AudienceCount(**{**answer, "as_of": as_of})
 
 
@@ -77,14 +80,16 @@ def count_languages(
     """How many of those who get a message read which language, by code; those whose language is not known are not in it."""
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
 
+    settled = settle(workspace_id, audience, exclude or {})
+
     def count() -> dict[str, int]:
-        people = resolve(workspace_id, audience, exclude or {})
+        people = resolve_settled(workspace_id, settled)
         gets_it = and_(people.included, skip_reason(fields, needs_phone=needs_phone).is_(None))
         statement = select(Contact.language, func.count()).where(gets_it, Contact.language.is_not(None))
         return {str(code): people for code, people in db.session.execute(statement.group_by(Contact.language))}
 
-    question = ["languages", audience, exclude or {}, fields, needs_phone]
-    found: dict[str, int] = contact_answers.remember(workspace_id, question, count)
+    question = ["languages", *settled.question, fields, needs_phone]
+    found: dict[str, int] = _remember(workspace_id, settled, question, count)
     return found
 
 
@@ -100,17 +105,32 @@ def person_at(
 
     `as_of` is that of the AudienceCount the position lies in, when it was counted just now.
     """
-    people = resolve(workspace_id, audience, exclude)
+    settled = settle(workspace_id, audience, exclude)
+    people = resolve_settled(workspace_id, settled)
     mile, steps = divmod(max(position, 1) - 1, MILE)
     start = true()
     if mile:
-        question = ["milestones", audience, exclude]
-        stones = contact_answers.remember(workspace_id, question, lambda: _milestones(people), changes=as_of)
+        question = ["milestones", *settled.question]
+        stones = _remember(workspace_id, settled, question, lambda: _milestones(people), changes=as_of)
         if mile >= len(stones):
             return None
         start = Contact.id >= stones[mile]
     statement = select(Contact).where(_may_get_it(people), start)
     return db.session.scalar(statement.order_by(Contact.id).offset(steps).limit(1))
+
+
+def _remember(
+    workspace_id: int,
+    settled: Settled,
+    question: Sequence[Any],
+    work_out: Callable[[], Any],
+    *,
+    changes: int | None = None,
+) -> Any:
+    """The answer from memory, where only contacts decide; what also depends on messages is worked out each time."""
+    if settled.is_fleeting:
+        return work_out()
+    return contact_answers.remember(workspace_id, question, work_out, changes=changes)
 
 
 def _milestones(people: People) -> list[int]:
@@ -126,7 +146,7 @@ def _may_get_it(people: People) -> ColumnElement[bool]:
 
 
 def _count(people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
-    if not people.is_listed:
+    if not people.is_listed and not people.is_filtered:
         counted = _count_by_indexes(people, needs_phone=needs_phone)
         return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
     row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()

@@ -7,12 +7,14 @@ from typing import Any
 from wotnot.errors import Invalid
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import PhoneError, parse_phone
+from wotnot.services.segment_rules import clean_definition
 from wotnot.services.whatsapp.payloads import is_fitting
 
 MAX_LISTED = 100_000
 MAX_TAGS = 200
 MAX_VALUE_LENGTH = 1024
-_KINDS = ("all", "tags", "contact_ids", "phones")
+_KINDS = ("all", "tags", "contact_ids", "phones", "segment_id", "filter")
+MAX_LEFT_OUT_SEGMENTS = 50
 _SHOWN_ERRORS = 20
 
 MEDIA_KEY = re.compile(r"(card\.\d+\.)?header\.(image|video|document)")
@@ -26,17 +28,28 @@ _MEDIA_SOURCE = re.compile(r"https?://[^\s]+|[0-9A-Za-z_-]{6,}")
 
 
 def clean_audience(audience: Mapping[str, Any], default_country: str) -> dict[str, Any]:
-    """One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": [digits]}`, without repeats.
+    """One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": [digits]}`, `{"segment_id": 7}`,
+    `{"filter": definition}`, without repeats.
 
-    Phones are parsed with `default_country`. Raises Invalid on the field `audience` saying what to change.
+    Phones are parsed with `default_country`. Raises Invalid on the field `audience` saying what to change; within a filter on
+    the path of what is wrong, such as `audience.filter.conditions.0.value`.
     """
     kinds = [kind for kind in _KINDS if audience.get(kind)]
     if len(kinds) != 1 or set(audience) - set(_KINDS):
-        raise _invalid("Choose one audience: all, tags, contact_ids or phones, with at least one entry.")
+        raise _invalid(
+            "Choose one audience: all, tags, contact_ids, phones, segment_id or filter, with at least one entry."
+        )
     kind = kinds[0]
     if kind == "all":
         return _clean_all(audience["all"])
-    values = audience[kind]
+    if kind == "segment_id":
+        return {"segment_id": _clean_segment(audience[kind], "audience")}
+    if kind == "filter":
+        return {"filter": clean_definition(audience[kind], "audience.filter")}
+    return _clean_list(kind, audience[kind], default_country)
+
+
+def _clean_list(kind: str, values: object, default_country: str) -> dict[str, Any]:
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise _invalid(f"{kind} must be a list.")
     if len(values) > MAX_LISTED:
@@ -49,13 +62,19 @@ def clean_audience(audience: Mapping[str, Any], default_country: str) -> dict[st
 
 
 def clean_exclude(exclude: Mapping[str, Any]) -> dict[str, Any]:
-    """`{}` or `{"tags": […]}`. Raises Invalid on the field `exclude`."""
-    if set(exclude) - {"tags"}:
-        raise Invalid({"exclude": 'People can be left out by tag only: {"tags": ["…"]}.'})
-    tags = exclude.get("tags") or []
-    if not isinstance(tags, Sequence) or isinstance(tags, str):
-        raise Invalid({"exclude": "tags must be a list."})
-    return {"tags": clean_tags(tags, "exclude")} if tags else {}
+    """`{}`, or `{"tags": […], "segment_ids": […]}` with one of the two or both. Raises Invalid on the field `exclude`."""
+    if set(exclude) - {"tags", "segment_ids"}:
+        raise Invalid({"exclude": 'People can be left out by tag or segment: {"tags": ["…"], "segment_ids": [7]}.'})
+    for name in ("tags", "segment_ids"):
+        if not isinstance(exclude.get(name) or [], Sequence) or isinstance(exclude.get(name), str):
+            raise Invalid({"exclude": f"{name} must be a list."})
+    tags, ids = exclude.get("tags") or [], exclude.get("segment_ids") or []
+    if len(ids) > MAX_LEFT_OUT_SEGMENTS:
+        raise Invalid({"exclude": f"Leave out at most {MAX_LEFT_OUT_SEGMENTS} segments."})
+    clean: dict[str, Any] = {"tags": clean_tags(tags, "exclude")} if tags else {}
+    if ids:
+        clean["segment_ids"] = list(dict.fromkeys(_clean_segment(one, "exclude") for one in ids))
+    return clean
 
 
 def clean_tags(names: Sequence[Any], field: str) -> list[str]:
@@ -136,6 +155,12 @@ def _check_media(source: Mapping[str, str]) -> None:
     for value in (source.get("text"), source.get("fallback")):
         if value and not _MEDIA_SOURCE.fullmatch(value):
             raise ValueError("Give the full address of the file, such as https://shop.example/spring.jpg.")
+
+
+def _clean_segment(value: object, field: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**63:
+        raise Invalid({field: "A segment is given by its id, as the segments list answers it."})
+    return value
 
 
 def _clean_all(value: object) -> dict[str, Any]:

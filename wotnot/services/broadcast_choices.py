@@ -19,6 +19,7 @@ from wotnot.models import (
     TemplateCategory,
     TemplateStatus,
 )
+from wotnot.services import segment_audience
 from wotnot.services.audience_counts import AudienceCount, count_languages, person_at
 from wotnot.services.personalise import FilledValues, fill_values
 from wotnot.services.template_families import Family, FamilyFilter, list_families
@@ -165,8 +166,9 @@ def is_busy(channel: Channel) -> bool:
     return db.session.scalar(statement.limit(1)) is not None
 
 
-def describe_audience(chosen: Mapping[str, Any]) -> str:
-    """An audience in few words, for a person: "Everybody", "VIP, Newsletter", "120 numbers"."""
+def describe_audience(broadcast: Broadcast) -> str:
+    """A broadcast's audience in few words, for a person: "Everybody", "VIP, Newsletter", "120 numbers"."""
+    chosen = broadcast.audience
     if chosen.get("all"):
         return "Everybody"
     if chosen.get("tags"):
@@ -175,4 +177,4 @@ def describe_audience(chosen: Mapping[str, Any]) -> str:
         return f"{len(chosen['contact_ids']):,} chosen contacts"
     if chosen.get("phones"):
         return f"{len(chosen['phones']):,} numbers"
-    return "Nobody yet"
+    return segment_audience.say_audience(broadcast) or "Nobody yet"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.models import Broadcast, Channel, ChannelState, Template
-from wotnot.services import broadcast_files
+from wotnot.services import broadcast_files, segment_audience
 from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
@@ -27,6 +27,7 @@ def list_blockers(broadcast: Broadcast) -> list[Blocker]:
     found: list[Blocker] = []
     if not broadcast.audience:
         found.append(Blocker("audience", "audience", "Choose who gets the message."))
+    found += _segment_blockers(broadcast)
     found += _channel_blockers(broadcast.channel)
     found += _template_blockers(broadcast.template, broadcast.channel, broadcast.variables)
     return found
@@ -54,6 +55,19 @@ def variables_of(template: Template) -> list[TemplateVariable]:
 
 def _stand(keys: Sequence[str]) -> str:
     return "stands" if len(keys) == 1 else "stand"
+
+
+def _segment_blockers(broadcast: Broadcast) -> list[Blocker]:
+    is_gone, is_left_out_gone = segment_audience.is_missing(broadcast)
+    found = []
+    if is_gone:
+        found.append(
+            Blocker("audience", "audience", "The segment it goes to was deleted. Choose who gets the message.")
+        )
+    if is_left_out_gone:
+        words = "A segment that it leaves out was deleted. Choose whom to leave out."
+        found.append(Blocker("audience", "exclude", words))
+    return found
 
 
 def _channel_blockers(channel: Channel | None) -> list[Blocker]:

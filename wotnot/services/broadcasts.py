@@ -1,6 +1,6 @@
 """Broadcasts: drafts, and every move of the state machine as one conditional UPDATE whose row count is the lock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Template, Workspace
-from wotnot.services import broadcast_files, broadcast_rows, events, messages, queue
+from wotnot.services import broadcast_files, broadcast_rows, events, messages, queue, segment_audience
 from wotnot.services import broadcast_states as states
 from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
 from wotnot.services.broadcast_readiness import list_blockers, say_blockers
@@ -281,6 +281,7 @@ def note_waiting(broadcast_id: int, reason: str) -> None:
 
 
 def _set_going(broadcast: Broadcast) -> None:
+    segment_audience.freeze(broadcast)
     queue.enqueue("expand_broadcast", broadcast.id)
     broadcast_files.want_upload(broadcast.id, broadcast.variables)
 
@@ -351,8 +352,8 @@ def _clean_fields(session: Session, workspace_id: int, fields: Mapping[str, Any]
 def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> Any:
     if value is None:
         return {} if name in {"audience", "exclude", "variables"} else None
-    if name == "audience":
-        return clean_audience(value, _default_country(session, workspace_id)) if value else {}
+    if name in {"audience", "exclude"}:
+        return _clean_people(session, workspace_id, name, value)
     if name == "channel_id":
         return _own_channel(session, workspace_id, value)
     if name == "template_id":
@@ -361,8 +362,17 @@ def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> 
         variables = clean_variables(value)
         broadcast_files.check_files(session, workspace_id, variables)
         return variables
-    tidy: dict[str, Callable[[Any], Any]] = {"name": _clean_name, "exclude": clean_exclude}
-    return tidy[name](value) if name in tidy else value
+    return _clean_name(value) if name == "name" else value
+
+
+def _clean_people(session: Session, workspace_id: int, name: str, value: Any) -> dict[str, Any]:
+    if name == "exclude":
+        left_out = clean_exclude(value)
+        segment_audience.check_audience(workspace_id, {}, left_out)
+        return left_out
+    chosen = clean_audience(value, _default_country(session, workspace_id)) if value else {}
+    segment_audience.check_audience(workspace_id, chosen, {})
+    return chosen
 
 
 def _clean_name(name: str) -> str:

@@ -23,7 +23,7 @@ from wotnot.models import (
     TemplateCategory,
     Workspace,
 )
-from wotnot.services import audience, contacts, events, messages
+from wotnot.services import audience, contacts, events, messages, segment_audience
 from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
 
@@ -90,7 +90,7 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
 def _plan(session: Session, broadcast: Broadcast) -> _Plan:
     timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id)) or "UTC"
     template = session.get(Template, broadcast.template_id) if broadcast.template_id else None
-    people = audience.resolve(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
+    people = audience.resolve_settled(broadcast.workspace_id, segment_audience.settle_frozen(broadcast))
     if people.phones and not broadcast.expanded_through:
         # Numbers that were typed and are nobody's yet become contacts, so that everybody has a ledger and a history.
         contacts.ensure_contacts(broadcast.workspace_id, people.phones)
@@ -105,7 +105,7 @@ def _plan(session: Session, broadcast: Broadcast) -> _Plan:
 def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.People, batch: int) -> int | None:
     """The id of the last contact of the next batch; None behind the last one.
 
-    For tags it walks every contact of the workspace, not only the audience: each batch is then a narrow range of ids,
+    For tags and segments it walks every contact of the workspace, not only the audience: each batch is then a narrow range of ids,
     which stays cheap whatever the tags; a sparse tag costs 100 small range scans in a million contacts, not 100 sorts.
     A list of ids or numbers is walked itself.
     """

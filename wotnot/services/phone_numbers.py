@@ -101,6 +101,40 @@ def list_countries() -> list[tuple[str, str]]:
     return sorted(names, key=lambda pair: pair[1])
 
 
+@dataclass(frozen=True, slots=True)
+class CountryPattern:
+    """How E.164 digits of one country look: their `prefix`; where countries share it also the pattern they match
+    (`includes`, empty for none) and those of the countries that come first (`excludes`). The patterns are plain enough for
+    PostgreSQL too.
+    """
+
+    prefix: str
+    includes: str = ""
+    excludes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=512)
+def country_pattern(country: str) -> CountryPattern:
+    """How the numbers of an ISO country that has some are told from all others."""
+    code = phonenumbers.country_code_for_region(country)
+    regions = COUNTRY_CODE_TO_REGION_CODE[code]
+    if len(regions) == 1:
+        return CountryPattern(str(code))
+    patterns = [_shared_pattern(str(code), region) for region in regions]
+    at = regions.index(country)
+    return CountryPattern(str(code), patterns[at], tuple(patterns[:at]))
+
+
+def _shared_pattern(code: str, region: str) -> str:
+    """As the library decides: by the leading digits where a region has some, else by all numbers that it may have."""
+    metadata: Any = PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
+    if metadata.leading_digits:
+        return f"^{code}(?:{metadata.leading_digits})"
+    kinds = [getattr(metadata, name) for name in _TYPES]
+    found = [kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern]
+    return f"^{code}(?:{'|'.join(dict.fromkeys(found))})$"
+
+
 # ---------------------------------------------------------------- the plain way
 
 

@@ -27,7 +27,7 @@ from wotnot.models import (
     User,
     Workspace,
 )
-from wotnot.services import accounts, message_templates, tallies, workspaces
+from wotnot.services import accounts, message_templates, segments, tallies, workspaces
 from wotnot.services.demo import workspace as demo
 from wotnot.services.demo.people import make_people
 from wotnot.services.phone_numbers import parse_phone
@@ -54,6 +54,9 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert (member.role, member.workspace.name, member.workspace.is_demo) == (Role.OWNER, "Casa Verde", True)
     here = member.workspace.id
     assert count(empty, Contact) == 2000
+    shown = segments.list_segments(here).items
+    assert len(shown) == 2
+    assert all(0 < segments.count_people(here, one.definition).people < 2000 for one in shown)
     assert count(empty, Template, Template.name == "waiting_list", Template.status == "pending") == 1
     assert count(empty, Template, Template.name == "spring_offer") == 2, "a family in two languages"
     assert count(empty, Contact, Contact.language == "de") > 50

@@ -18,6 +18,7 @@ MODULES = (
     "templates",
     "media",
     "contacts",
+    "segments",
     "imports",
     "broadcasts",
     "messages",

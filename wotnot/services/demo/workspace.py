@@ -39,6 +39,7 @@ from wotnot.services import (
     inbound,
     message_templates,
     sandbox_number,
+    segments,
     workspaces,
 )
 from wotnot.services.demo import talks
@@ -98,6 +99,7 @@ def make_demo(password: str) -> None:
     _add_order_updates(made, [recipient for recipient, _ in people])
     _fill_in_names(made)
     _add_replies(made)
+    _add_segments(made)
     _plan_next(made)
     told = talks.add_talks(Shop(made.workspace_id, made.channel_id, made.phone_number_id, ZONE))
     sandbox_number.tell_who_wrote(made.phone_number_id, talks.list_writers(made.workspace_id))
@@ -250,6 +252,20 @@ def _reply(made: _Made, message: Message, at: datetime) -> Inbound:
         phone=message.phone,
         context_wamid=message.wamid,
     )
+
+
+def _add_segments(made: _Made) -> None:
+    """Two filters that a shop would keep: regulars who have gone quiet, and whom the last newsletter passed by."""
+    newest = select(Broadcast.id).where(Broadcast.workspace_id == made.workspace_id, Broadcast.name == _OLD["name"])
+    filters: dict[str, list[dict[str, Any]]] = {
+        "VIPs who have gone quiet": [
+            {"field": "tags", "op": "any", "value": ["VIP"]},
+            {"field": "last_in", "op": "not_within", "value": 30},
+        ],
+        "Newsletter not read": [{"field": "broadcast", "op": "not_read", "value": db.session.scalar(newest)}],
+    }
+    for name, conditions in filters.items():
+        segments.create_segment(made.workspace_id, name=name, definition={"match": "all", "conditions": conditions})
 
 
 def _plan_next(made: _Made) -> None:

@@ -232,6 +232,10 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
 
 TABLE: dict[int, CodeEntry] = {code: CodeEntry(kind, Words(title, advice)) for code, kind, title, advice in _ROWS}
 
+PASSING_KINDS = frozenset({K.THROTTLED, K.TRANSIENT, K.DEFERRED})
+"""What can succeed later without anybody changing anything."""
+PASSING_CODES = frozenset(code for code, entry in TABLE.items() if entry.kind in PASSING_KINDS)
+
 # Each of 200–299 is one missing permission.
 PERMISSION_CODES = range(200, 300)
 

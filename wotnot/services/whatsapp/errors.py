@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from wotnot.services.whatsapp.error_codes import PERMISSION_CODES, TABLE, ErrorKind, Words, plain_words
+from wotnot.services.whatsapp.error_codes import (
+    PASSING_KINDS,
+    PERMISSION_CODES,
+    TABLE,
+    ErrorKind,
+    Words,
+    plain_words,
+)
 
 __all__ = ["ErrorKind", "GraphError", "GraphFault", "Words", "fault_of_status", "kind_of", "parse_fault", "plain_words"]
 
@@ -45,7 +52,7 @@ class GraphFault:
     @property
     def may_retry(self) -> bool:
         """Whether the same request can succeed later without anybody changing anything."""
-        return self.kind in {ErrorKind.THROTTLED, ErrorKind.TRANSIENT, ErrorKind.DEFERRED}
+        return self.kind in PASSING_KINDS
 
 
 class GraphError(Exception):

@@ -1,6 +1,7 @@
 // Everything a page may need; each module looks for its own attributes and does nothing where there are none.
 import { startAssistant } from "./assistant.js";
 import { startCharts } from "./charts.js";
+import { startChoices } from "./choices.js";
 import { startCopy } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
 import { startEditor } from "./editor.js";
@@ -10,6 +11,7 @@ import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
 import { startPreview } from "./preview.js";
+import { startSegment } from "./segment.js";
 import { startStreams } from "./stream.js";
 import { startToasts } from "./toasts.js";
 
@@ -19,6 +21,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startCharts, startHere, startLive, startStreams, startAssistant]) {
+for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startCharts, startHere, startLive, startStreams, startAssistant]) {
   start();
 }

@@ -59,7 +59,8 @@ function onLanguage(event) {
 
 const CONTROLS = 'input:not([type="hidden"]), select, textarea, button:not([disabled])';
 
-function focusOn(part) {
+/** Put the focus where a part that was drawn anew says that it belongs. */
+export function focusOn(part) {
   const marked = part?.matches?.("[data-focus]") ? part : part?.querySelector?.("[data-focus]");
   const wanted = marked && byId(marked.dataset.focus);
   if (!wanted) return;

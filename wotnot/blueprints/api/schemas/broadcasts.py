@@ -12,10 +12,12 @@ from wotnot.services.tallies import OUTBOUND_STATES
 
 _AUDIENCE = {
     "example": {"tags": ["VIP"]},
-    "description": 'One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`. '
-    "Numbers that are nobody's yet become contacts.",
+    "description": 'One of `{"all": true}`, `{"tags": […]}`, `{"contact_ids": […]}`, `{"phones": […]}`, '
+    '`{"segment_id": …}`, or `{"filter": …}` with the `definition` of a segment. '
+    "Numbers that are nobody's yet become contacts. What a segment stands for is settled when the broadcast starts.",
 }
-_NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids or phones.")
+_NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids, phones, segment_id or filter.")
+_EXCLUDE = {"example": {"tags": ["Staff"]}, "description": 'Who gets nothing: `{"tags": […], "segment_ids": […]}`.'}
 _VARIABLES = {
     "example": {"1": {"field": "name", "fallback": "there"}, "header.image": {"file_id": 12}},
     "description": 'Template variable → `{"text": "…"}`, or `{"field": "…", "fallback": "…"}` where the field is name, '
@@ -38,7 +40,7 @@ class CreateBroadcastSchema(RequestSchema):
     template_id = fields.Integer(required=True)
     audience = fields.Dict(required=True, keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(  # type: ignore[assignment]  # marshmallow takes fields off the class, so nothing is shadowed
-        load_default=dict, keys=fields.String(), metadata={"example": {"tags": ["Staff"]}}
+        load_default=dict, keys=fields.String(), metadata=_EXCLUDE
     )
     variables = fields.Dict(load_default=dict, keys=fields.String(), metadata=_VARIABLES)
     one_language = fields.Boolean(load_default=False, metadata=_ONE_LANGUAGE)
@@ -52,7 +54,7 @@ class ChangeBroadcastSchema(RequestSchema):
     channel_id = fields.Integer()
     template_id = fields.Integer()
     audience = fields.Dict(keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
-    exclude = fields.Dict(keys=fields.String())  # type: ignore[assignment]  # as above
+    exclude = fields.Dict(keys=fields.String(), metadata=_EXCLUDE)  # type: ignore[assignment]  # as above
     variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
     one_language = fields.Boolean(metadata=_ONE_LANGUAGE)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)

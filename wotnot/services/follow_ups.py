@@ -1,0 +1,81 @@
+"""Writing again to some of those whom a broadcast went to: who did not read, did not answer, could not be reached for now.
+
+A follow-up is a draft whose audience is a filter of its own about that broadcast, not a saved segment: it belongs to this one
+draft, would only fill the list of segments, and cannot be deleted under its feet. Who fits is looked up when it starts, so
+whoever reads the first message meanwhile gets no second.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import aliased
+
+from wotnot.errors import Conflict, Invalid
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, ChannelState, Message, MessageState
+from wotnot.services import broadcasts, tallies
+from wotnot.services.segment_sql import ARRIVED, OPEN
+from wotnot.services.whatsapp.error_codes import PASSING_CODES
+
+DONE = frozenset({BroadcastState.FINISHED, BroadcastState.CANCELLED, BroadcastState.PAUSED})
+"""States in which the numbers stand still enough to act on."""
+
+WHO: dict[str, str] = {
+    "not_read": "did not read it",
+    "not_replied": "did not reply",
+    "failed_for_now": "could not be reached for now",
+}
+"""The operators over broadcasts that make a follow-up, and what they say after "those who"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """`count` people whom one could write to again, and who they are."""
+
+    who: str
+    count: int
+    words: str
+
+
+def list_follow_ups(broadcast: Broadcast) -> list[FollowUp]:
+    """What is worth offering on the page of a broadcast that is done; empty while it is under way."""
+    if broadcast.state not in DONE:
+        return []
+    unread, unanswered = tallies.count_silent(broadcast.id)
+    counts = {"not_read": unread, "not_replied": unanswered, "failed_for_now": _count_failed_for_now(broadcast.id)}
+    return [FollowUp(who, counts[who], words) for who, words in WHO.items() if counts[who]]
+
+
+def start_follow_up(workspace_id: int, broadcast_id: int, who: str, *, user_id: int | None = None) -> Broadcast:
+    """Make a draft to those of a broadcast who … (a key of WHO), from the same number while it is connected.
+
+    Raises Invalid for another `who`, Conflict while the broadcast is under way, NotFound.
+    """
+    first = broadcasts.get_broadcast(workspace_id, broadcast_id)
+    if who not in WHO:
+        raise Invalid({"who": f"Choose one of {', '.join(WHO)}."})
+    if first.state not in DONE:
+        raise Conflict("Wait until it has finished, or pause it first.", code="wrong_state", state=first.state.value)
+    words = f": those who {WHO[who]}"
+    is_connected = first.channel is not None and first.channel.state is ChannelState.CONNECTED
+    return broadcasts.create_broadcast(
+        workspace_id,
+        user_id=user_id,
+        name=first.name[: broadcasts.MAX_NAME - len(words)] + words,
+        channel_id=first.channel_id if is_connected else None,
+        audience={"filter": {"match": "all", "conditions": [{"field": "broadcast", "op": who, "value": first.id}]}},
+    )
+
+
+def _count_failed_for_now(broadcast_id: int) -> int:
+    """People, and not messages: an attempt that failed may have been followed by one that arrived."""
+    other = aliased(Message)
+    was_reached = exists().where(
+        other.broadcast_id == broadcast_id, other.contact_id == Message.contact_id, other.state.in_((*ARRIVED, *OPEN))
+    )
+    failed = (
+        Message.broadcast_id == broadcast_id,
+        Message.state == MessageState.FAILED,
+        Message.error_code.in_(PASSING_CODES),
+    )
+    return db.session.scalar(select(func.count(Message.contact_id.distinct())).where(*failed, ~was_reached)) or 0
