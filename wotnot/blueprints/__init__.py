@@ -32,6 +32,7 @@ MODULES = (
     "assistant",
     "template_translations",
     "broadcasts",
+    "costs",
     "conversations",
     "conversation_acts",
     "conversation_card",

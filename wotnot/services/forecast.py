@@ -117,7 +117,7 @@ def note_forecast(session: Session, broadcast: Broadcast) -> None:
     """Keep what the frozen list of a broadcast is estimated to cost, for its report. Joins the caller's transaction."""
     if broadcast.template is None:
         return
-    rows = session.execute(text(_QUEUED), {"broadcast": broadcast.id, "length": PREFIX_LENGTH})
+    rows = session.execute(text(_LISTED), {"broadcast": broadcast.id, "length": PREFIX_LENGTH})
     places = {str(prefix): int(count) for prefix, count in rows}
     found = price_places(broadcast.workspace_id, places, broadcast.template.category.value, _local_day(broadcast))
     session.execute(update(Broadcast).where(Broadcast.id == broadcast.id).values(forecast=_as_json(found)))
@@ -190,9 +190,9 @@ def _charged_before(
     return {str(market): int(count) for market, count in db.session.execute(text(_CHARGED), asked)}
 
 
-_QUEUED = """
+_LISTED = """
 SELECT left(coalesce(phone, wa_user_id, ''), :length), count(*) FROM messages
-WHERE broadcast_id = :broadcast AND state = 'queued' GROUP BY 1
+WHERE broadcast_id = :broadcast AND state NOT IN ('skipped', 'cancelled') AND attempt = 1 GROUP BY 1
 """
 
 _CHARGED = """

@@ -86,4 +86,4 @@ def _with_point(digits: str) -> str:
 
 def _sign(currency: str) -> str:
     sign = _SIGNS.get(currency, currency)
-    return f"{sign} " if sign[-1:].isalpha() or sign == "US$" else sign
+    return f"{sign}\u00a0" if sign[-1:].isalpha() or sign == "US$" else sign  # no line ends behind the sign
