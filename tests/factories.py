@@ -36,6 +36,7 @@ from wotnot.models import (
     MediaFile,
     Member,
     Message,
+    MessageCost,
     MessageState,
     Purchase,
     RateCard,
@@ -286,6 +287,22 @@ def make_rate_card(workspace: Workspace, **fields: Any) -> Card:
     defaults = {"currency": "USD", "valid_from": date(2026, 11, 1), "filename": "card.csv", "rates": rates}
     row = save(RateCard(workspace_id=workspace.id, **defaults | fields))
     return rate_cards.get_card(workspace.id, f"own-{row.id}")
+
+
+def make_cost(
+    channel: Channel, micros: int | None = 100_000, broadcast: Broadcast | None = None, **fields: Any
+) -> MessageCost:
+    """What a delivered marketing message to South Africa cost, and the message."""
+    message = make_message(channel, make_contact_of(channel), broadcast, state=MessageState.DELIVERED, reached=4)
+    defaults = {"day": date(2026, 11, 20), "category": "marketing", "type": "regular", "country": "ZA", "market": "ZA"}
+    ids = {"message_id": message.id, "workspace_id": channel.workspace_id, "channel_id": channel.id}
+    place = {"broadcast_id": broadcast.id if broadcast else 0, "currency": "USD", "micros": micros}
+    return save(MessageCost(**ids | place | defaults | fields))
+
+
+def make_contact_of(channel: Channel) -> Contact:
+    """A contact in the workspace of `channel`."""
+    return save(Contact(workspace_id=channel.workspace_id, phone=phone(next(_numbers)), name="Somebody"))
 
 
 def make_purchase(workspace: Workspace, **fields: Any) -> Purchase:

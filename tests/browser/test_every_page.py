@@ -29,6 +29,12 @@ PAGES = (
     "/app/templates/library",
     "/app/templates/library?search=nothing-is-about-this",
     "/app/templates/ai",
+    "/app/cost",
+    "/app/cost?country=DE",
+    "/app/cost/budget",
+    "/app/cost/purchases",
+    "/app/cost/cards",
+    "/app/cost/cards/usd-2026-10-01",
     "/app/media",
     "/app/media?kind=video",
     "/app/media?origin=inbound",
@@ -62,6 +68,7 @@ DIALOGS = (
     ("/app/channels", "", "Remove this number"),
     ("/app/broadcasts", "How is your plant doing?", "Retry failed"),
     ("/app/settings/profile", None, "Sign out everywhere"),
+    ("/app/cost/purchases", None, "Delete"),
 )
 
 

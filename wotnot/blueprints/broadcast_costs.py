@@ -6,8 +6,9 @@ from typing import Any
 from wotnot.blueprints.cost_views import rate_of
 from wotnot.models import Broadcast
 from wotnot.services import budgets, cost_reports, forecast
+from wotnot.services.budgets import BudgetState
 from wotnot.services.cost_reports import NOTHING, Amount
-from wotnot.services.forecast import Line
+from wotnot.services.forecast import Forecast, Line
 from wotnot.services.pricing.markets import market_name
 from wotnot.services.pricing.money import say_money
 
@@ -22,17 +23,24 @@ class MarketRow:
 
 
 def cost_of_draft(broadcast: Broadcast) -> dict[str, Any]:
-    """What the check page shows: the forecast, its markets, and the budget that it counts towards."""
+    """What the check page shows: the forecast, its markets, and this month's budget if it counts towards that."""
     cost = forecast.forecast_broadcast(broadcast)
     markets = sorted(cost.by_market.values(), key=lambda line: (-(line.micros or 0), -line.count)) if cost else []
     return {
         "cost": cost,
         "cost_markets": markets,
-        "budget": budgets.find_state(broadcast.workspace_id),
+        "budget": _budget_of(cost, broadcast),
         "market_name": market_name,
         "money": say_money,
         "rate_of": rate_of,
     }
+
+
+def _budget_of(cost: Forecast | None, broadcast: Broadcast) -> BudgetState | None:
+    state = budgets.find_state(broadcast.workspace_id)
+    if cost is None or state is None or state.currency != cost.currency:
+        return None
+    return state if cost.day.replace(day=1) == state.month else None
 
 
 def cost_of_report(broadcast: Broadcast) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,8 +19,8 @@ def uploaded_file(name: str, max_bytes: int) -> Iterator[tuple[Path, str]]:
         raise Invalid({name: "Choose a file first."})
     with TemporaryDirectory() as folder:
         path = Path(folder, "upload.csv")
-        with path.open("wb") as kept:
-            shutil.copyfileobj(file.stream, kept)
+        with closing(file.stream) as stream, path.open("wb") as kept:
+            shutil.copyfileobj(stream, kept)
         if path.stat().st_size > max_bytes:
             raise TooLarge(f"The file is larger than {max_bytes >> 20} MB.")
         yield path, file.filename

@@ -110,9 +110,11 @@ def report(workspace_id: int, period: Period, narrowing: Narrowing = EVERYTHING)
     return found
 
 
-def month_figures(workspace: Workspace, narrowing: Narrowing = EVERYTHING) -> MonthFigures:
-    """Where this month stands and leads to, in one query."""
-    today = today_in(workspace)
+def month_figures(
+    workspace: Workspace, narrowing: Narrowing = EVERYTHING, *, today: date | None = None
+) -> MonthFigures:
+    """Where this month stands and leads to, as of `today` if not now, in one query."""
+    today = today or today_in(workspace)
     first = today.replace(day=1)
     last_month_end = first - timedelta(days=1)
     last_month = last_month_end.replace(day=1)
@@ -126,7 +128,7 @@ def month_figures(workspace: Workspace, narrowing: Narrowing = EVERYTHING) -> Mo
             "first": first,
             "last_month": last_month,
             "last_month_end": last_month_end,
-            "same_day": min(last_month.replace(day=1) + timedelta(days=today.day - 1), last_month_end),
+            "same_day": min(last_month + timedelta(days=today.day - 1), last_month_end),
             "average_from": average_from,
         },
     ).one()
@@ -138,9 +140,11 @@ def month_figures(workspace: Workspace, narrowing: Narrowing = EVERYTHING) -> Mo
     return MonthFigures(today, int(row.spent), int(row.same_days), int(row.last_total), daily, expected)
 
 
-def list_months(workspace: Workspace, narrowing: Narrowing = EVERYTHING) -> list[MonthOfCategories]:
-    """The last MONTHS months up to this one, also the empty ones, the oldest first, in one query."""
-    this_month = today_in(workspace).replace(day=1)
+def list_months(
+    workspace: Workspace, narrowing: Narrowing = EVERYTHING, *, today: date | None = None
+) -> list[MonthOfCategories]:
+    """The last MONTHS months up to `today`'s, also the empty ones, the oldest first, in one query."""
+    this_month = (today or today_in(workspace)).replace(day=1)
     months = [_months_before(this_month, n) for n in range(MONTHS - 1, -1, -1)]
     found: dict[date, dict[str, Amount]] = {month: {} for month in months}
     currency = rate_cards.get_setup(workspace.id).currency

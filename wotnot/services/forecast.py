@@ -35,13 +35,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What `count` messages of a category cost, in millionths of `currency`: `lines`, the dearest first.
+    """What `count` messages of a category cost on `day`, in millionths of `currency`: `lines`, the dearest first.
 
     `card_date` is that of the rate card, None when there is none in the currency: then nothing has a price.
     """
 
     category: str
     currency: str
+    day: date
     card_date: date | None
     lines: Sequence[Line] = field(default=())
 
@@ -110,7 +111,7 @@ def price_places(workspace_id: int, places: Mapping[str, int], category: str, on
         before[market] = before.get(market, 0) + count
         lines.append(Line(country, market, count, micros))
     lines.sort(key=lambda line: (-(line.micros or 0), -line.count, line.country))
-    return Forecast(category, currency, card.valid_from if card else None, lines)
+    return Forecast(category, currency, on_day, card.valid_from if card else None, lines)
 
 
 def note_forecast(session: Session, broadcast: Broadcast) -> None:
@@ -128,14 +129,16 @@ def read_forecast(broadcast: Broadcast) -> Forecast | None:
     kept = broadcast.forecast
     if not kept:
         return None
-    day = date.fromisoformat(kept["card_date"]) if kept["card_date"] else None
-    return Forecast(kept["category"], kept["currency"], day, [Line(**line) for line in kept["lines"]])
+    card_date = date.fromisoformat(kept["card_date"]) if kept["card_date"] else None
+    lines = [Line(**line) for line in kept["lines"]]
+    return Forecast(kept["category"], kept["currency"], date.fromisoformat(kept["day"]), card_date, lines)
 
 
 def _as_json(found: Forecast) -> dict[str, Any]:
     return {
         "category": found.category,
         "currency": found.currency,
+        "day": found.day.isoformat(),
         "card_date": found.card_date.isoformat() if found.card_date else None,
         "lines": [asdict(line) for line in found.lines],
     }
