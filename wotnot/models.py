@@ -1310,14 +1310,13 @@ class MessageCost(Base):
     """What a delivered message cost, written once: the row is the proof that it was counted.
 
     `day` is that of its delivery in the workspace's time zone. `micros` is NULL when no card had a rate for it. `country` is
-    empty when it is not known. No column changes afterwards but `micros`, once, from NULL.
+    empty when it is not known. No column changes afterwards but `micros`, once, from NULL, with the market that it is of.
+    There is no foreign key, which would cost as much as the rest of the row: a trigger deletes it with its message.
     """
 
     __tablename__ = "message_costs"
 
-    message_id: Mapped[int] = mapped_column(
-        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     workspace_id: Mapped[int] = mapped_column(BigInteger)
     channel_id: Mapped[int] = mapped_column(BigInteger)
     broadcast_id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

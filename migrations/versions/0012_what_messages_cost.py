@@ -19,11 +19,14 @@ def upgrade() -> None:
     _create_message_costs()
     _create_cost_tallies()
     _count_costs()
+    _delete_costs_with_messages()
     _create_budget_alerts()
     _create_purchases()
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER message_costs_on_delete ON messages")
+    op.execute("DROP FUNCTION message_costs_on_delete()")
     for table in _TABLES:
         op.drop_table(table)
     for event in _EVENTS:
@@ -103,7 +106,6 @@ def _create_message_costs() -> None:
         _word("market"),
         _word("currency", 3),
         _number("micros", nullable=True),
-        _key("message_costs", "message_id", "messages"),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_message_costs")),
     )
     op.create_index(
@@ -170,6 +172,21 @@ def _count_costs() -> None:
             CREATE TRIGGER cost_tallies_on_{event} AFTER {event} ON message_costs REFERENCING {tables}
             FOR EACH STATEMENT EXECUTE FUNCTION cost_tallies_on_{event}()
         """)
+
+
+def _delete_costs_with_messages() -> None:
+    """What a foreign key would do, without its check of every row that is written."""
+    op.execute("""
+        CREATE FUNCTION message_costs_on_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            DELETE FROM message_costs c USING old_rows o WHERE c.message_id = o.id;
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER message_costs_on_delete AFTER DELETE ON messages REFERENCING OLD TABLE AS old_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION message_costs_on_delete()
+    """)
 
 
 def _create_budget_alerts() -> None:

@@ -8,9 +8,11 @@ Volume tiers go by how many were charged in the month before. Two batches of rec
 not see each other's, so around a threshold a batch may be priced one tier too high; nothing is ever counted twice.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import text
@@ -26,21 +28,29 @@ _Key = tuple[int, date, str, str]
 
 
 @dataclass(slots=True)
-class _Charge:
-    """A delivered message with what decides its price, and the price."""
+class _Group:
+    """Delivered messages with the same of everything that decides their price, and that price once it is known.
 
-    message_id: int
+    A batch of receipts has few groups, so what is done for each of them costs little.
+    """
+
+    ids: list[int]
     workspace_id: int
     channel_id: int
     broadcast_id: int
     day: date
     category: str
     type: str
-    country: str
     currency: str
     prefix: str
+    country: str = ""
     market: str = OTHER
     micros: int | None = None
+
+
+_FIELDS = (
+    "workspace_id", "channel_id", "broadcast_id", "day", "category", "type", "country", "market", "currency", "micros",
+)  # fmt: skip
 
 
 def bill_messages(message_ids: Sequence[int]) -> int:
@@ -51,12 +61,11 @@ def bill_messages(message_ids: Sequence[int]) -> int:
     if not message_ids:
         return 0
     with transaction() as session:
-        charges = [_charge(row) for row in session.execute(text(_BILLABLE), {"ids": list(message_ids)})]
-        if not charges:
+        groups = [_group(row) for row in session.execute(text(_BILLABLE), {"ids": list(message_ids)})]
+        if not groups:
             return 0
-        _price(session, charges)
-        session.execute(text(_WRITE), _columns(charges))
-        return len(charges)
+        session.execute(text(_WRITE), _columns(_price(session, groups)))
+        return sum(len(group.ids) for group in groups)
 
 
 def bill_workspace(workspace_id: int) -> int:
@@ -77,15 +86,14 @@ def price_missing(workspace_id: int) -> int:
     while True:
         with transaction() as session:
             asked = {"workspace": workspace_id, "after": last, "batch": BATCH}
-            charges = [_charge(row) for row in session.execute(text(_UNPRICED), asked)]
-            if not charges:
+            groups = [_group(row) for row in session.execute(text(_UNPRICED), asked)]
+            if not groups:
                 return total
-            _price(session, charges)
-            priced = [charge for charge in charges if charge.micros is not None]
+            last = max(group.ids[-1] for group in groups)
+            priced = [group for group in _price(session, groups) if group.micros is not None]
             if priced:
                 session.execute(text(_REPRICE), _columns(priced))
-            total += len(priced)
-            last = charges[-1].message_id
+            total += sum(len(group.ids) for group in priced)
 
 
 def recount(workspace_id: int) -> list[str]:
@@ -108,95 +116,96 @@ def _scalar(statement: str, asked: dict[str, int]) -> Any:
         return session.scalar(text(statement), asked) or 0
 
 
-def _charge(row: Any) -> _Charge:
-    return _Charge(
-        row.id,
+def _group(row: Any) -> _Group:
+    fields = (
+        row.ids,
         row.workspace_id,
         row.channel_id,
         row.broadcast_id,
         row.day,
         tidy_category(row.category),
         row.type,
-        country_of(row.prefix),
-        row.currency,
-        row.prefix,
     )
+    return _Group(*fields, row.currency, row.prefix, country_of(row.prefix))
 
 
 # ---------------------------------------------------------------- prices
 
 
-@dataclass(slots=True)
-class _Month:
-    """How many charged messages of a month there were, by (workspace, first of the month, market, category)."""
-
-    counts: dict[_Key, int] = field(default_factory=dict)
-
-    def take(self, key: _Key) -> int:
-        """The place of the next one."""
-        place = self.counts.get(key, 0)
-        self.counts[key] = place + 1
-        return place
-
-
-def _price(session: Any, charges: Iterable[_Charge]) -> None:
-    """Set the market and price of each."""
-    charges = list(charges)
-    cards = _cards_of_days(charges)
-    tiered = []
-    for charge in charges:
-        card = cards[charge.workspace_id, charge.currency, charge.day]
-        charge.market = card.market_of(charge.prefix) if card else market_of(charge.prefix, ())
-        if charge.type != REGULAR:
-            charge.micros = 0
-        elif card and card.has_tiers(charge.market, charge.category):
-            tiered.append((charge, card))
+def _price(session: Any, groups: Sequence[_Group]) -> list[_Group]:
+    """The groups with market and price; one that lies in several volume tiers becomes a group for each."""
+    cards = _cards_of_days(groups)
+    priced: list[_Group] = []
+    tiered: list[tuple[_Group, Card]] = []
+    for group in groups:
+        card = cards[group.workspace_id, group.currency, group.day]
+        group.market = card.market_of(group.prefix) if card else market_of(group.prefix, ())
+        if group.type == REGULAR and card and card.has_tiers(group.market, group.category):
+            tiered.append((group, card))
+            continue
+        if group.type != REGULAR:
+            group.micros = 0
         elif card:
-            charge.micros = card.price(charge.market, charge.category)
-    if tiered:
-        _price_by_volume(session, tiered)
+            group.micros = card.price(group.market, group.category)
+        priced.append(group)
+    return priced + _price_by_volume(session, tiered) if tiered else priced
 
 
-def _cards_of_days(charges: Sequence[_Charge]) -> dict[tuple[int, str, date], Card | None]:
-    cards = rate_cards.cards_of(sorted({charge.workspace_id for charge in charges}))
-    wanted = {(charge.workspace_id, charge.currency, charge.day) for charge in charges}
+def _cards_of_days(groups: Sequence[_Group]) -> dict[tuple[int, str, date], Card | None]:
+    cards = rate_cards.cards_of(sorted({group.workspace_id for group in groups}))
+    wanted = {(group.workspace_id, group.currency, group.day) for group in groups}
     return {key: card_for(cards[key[0]], key[1], key[2]) for key in wanted}
 
 
-def _price_by_volume(session: Any, tiered: Sequence[tuple[_Charge, Card]]) -> None:
-    keys = [_month_key(charge) for charge, _ in tiered]
+def _price_by_volume(session: Any, tiered: Sequence[tuple[_Group, Card]]) -> list[_Group]:
+    keys = [_month_key(group) for group, _ in tiered]
     asked = {
         "workspaces": sorted({key[0] for key in keys}),
         "first": min(key[1] for key in keys),
-        "last": max(charge.day for charge, _ in tiered),
+        "last": max(group.day for group, _ in tiered),
     }
-    month = _Month()
+    before: dict[_Key, int] = {}
     for row in session.execute(text(_CHARGED_BEFORE), asked):
-        month.counts[row.workspace_id, row.month, row.market, row.category] = int(row.count)
-    for (charge, card), key in zip(tiered, keys, strict=True):
-        charge.micros = card.price(charge.market, charge.category, month.take(key))
+        before[row.workspace_id, row.month, row.market, row.category] = int(row.count)
+    priced: list[_Group] = []
+    for (group, card), key in zip(tiered, keys, strict=True):
+        place = before.get(key, 0)
+        before[key] = place + len(group.ids)
+        prices = [card.price(group.market, group.category, place + n) for n in range(len(group.ids))]
+        for micros, ids in groupby(zip(prices, group.ids, strict=True), key=itemgetter(0)):
+            priced.append(replace(group, micros=micros, ids=[message_id for _, message_id in ids]))
+    return priced
 
 
-def _month_key(charge: _Charge) -> _Key:
-    return charge.workspace_id, charge.day.replace(day=1), charge.market, charge.category
+def _month_key(group: _Group) -> _Key:
+    return group.workspace_id, group.day.replace(day=1), group.market, group.category
 
 
-def _columns(charges: Sequence[_Charge]) -> dict[str, list[Any]]:
-    return {name: [getattr(charge, name) for charge in charges] for name in _Charge.__slots__ if name != "prefix"}
+def _columns(groups: Sequence[_Group]) -> dict[str, list[Any]]:
+    """Each message with the place of its group, and the groups."""
+    return {
+        "message_id": [message_id for group in groups for message_id in group.ids],
+        "place": [place for place, group in enumerate(groups, start=1) for _ in group.ids],
+        **{name: [getattr(group, name) for group in groups] for name in _FIELDS},
+    }
 
 
 # A user id carries its country in front, for those who have no number: "DE.1".
-_FACTS = """m.id, m.workspace_id, m.channel_id, coalesce(m.broadcast_id, 0) AS broadcast_id,
-    left(coalesce(m.phone, m.wa_user_id, ''), 4) AS prefix"""
+_PREFIX = "left(coalesce(m.phone, m.wa_user_id, ''), 4)"
 
 _BILLABLE = f"""
-SELECT {_FACTS}, m.pricing_category AS category, m.pricing_type AS type, coalesce(s.currency, 'USD') AS currency,
-       (coalesce(least(m.delivered_at, m.read_at), m.changed_at) AT TIME ZONE w.timezone)::date AS day
-FROM messages m JOIN workspaces w ON w.id = m.workspace_id LEFT JOIN cost_settings s ON s.workspace_id = m.workspace_id
-WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.direction = 'out' AND m.reached >= 4
-  AND m.pricing_category IS NOT NULL AND m.pricing_type IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM message_costs c WHERE c.message_id = m.id)
-ORDER BY m.id
+WITH grouped AS (
+    SELECT array_agg(m.id ORDER BY m.id) AS ids, m.workspace_id, m.channel_id, coalesce(m.broadcast_id, 0) AS broadcast_id,
+           (coalesce(least(m.delivered_at, m.read_at), m.changed_at) AT TIME ZONE w.timezone)::date AS day,
+           m.pricing_category AS category, m.pricing_type AS type, {_PREFIX} AS prefix
+    FROM messages m JOIN workspaces w ON w.id = m.workspace_id
+    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.direction = 'out' AND m.reached >= 4
+      AND m.pricing_category IS NOT NULL AND m.pricing_type IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM message_costs c WHERE c.message_id = m.id)
+    GROUP BY 2, 3, 4, 5, 6, 7, 8
+)
+SELECT g.*, coalesce(s.currency, 'USD') AS currency
+FROM grouped g LEFT JOIN cost_settings s ON s.workspace_id = g.workspace_id ORDER BY g.ids[1]
 """  # noqa: S608 — every value is bound
 
 _UNBILLED = """
@@ -208,26 +217,36 @@ ORDER BY m.id LIMIT :batch
 """
 
 _UNPRICED = f"""
-SELECT {_FACTS}, c.category, c.type, c.currency, c.day
-FROM message_costs c JOIN messages m ON m.id = c.message_id
-WHERE c.workspace_id = :workspace AND c.micros IS NULL AND c.message_id > :after
-ORDER BY c.message_id LIMIT :batch FOR UPDATE OF c
+SELECT array_agg(c.message_id ORDER BY c.message_id) AS ids, c.workspace_id, c.channel_id, c.broadcast_id, c.day, c.category,
+       c.type, c.currency, c.prefix
+FROM (
+    SELECT c.*, {_PREFIX} AS prefix FROM message_costs c JOIN messages m ON m.id = c.message_id
+    WHERE c.workspace_id = :workspace AND c.micros IS NULL AND c.message_id > :after
+    ORDER BY c.message_id LIMIT :batch FOR UPDATE OF c
+) c
+GROUP BY 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY min(c.message_id)
 """  # noqa: S608 — every value is bound
 
 _WRITE = """
 INSERT INTO message_costs (message_id, workspace_id, channel_id, broadcast_id, day, category, type, country, market,
                            currency, micros)
-SELECT * FROM unnest(
-    CAST(:message_id AS bigint[]), CAST(:workspace_id AS bigint[]), CAST(:channel_id AS bigint[]),
-    CAST(:broadcast_id AS bigint[]), CAST(:day AS date[]), CAST(:category AS text[]), CAST(:type AS text[]),
-    CAST(:country AS text[]), CAST(:market AS text[]), CAST(:currency AS text[]), CAST(:micros AS bigint[]))
+SELECT i.message_id, g.workspace_id, g.channel_id, g.broadcast_id, g.day, g.category, g.type, g.country, g.market,
+       g.currency, g.micros
+FROM unnest(CAST(:message_id AS bigint[]), CAST(:place AS int[])) AS i (message_id, place)
+JOIN unnest(
+    CAST(:workspace_id AS bigint[]), CAST(:channel_id AS bigint[]), CAST(:broadcast_id AS bigint[]),
+    CAST(:day AS date[]), CAST(:category AS text[]), CAST(:type AS text[]), CAST(:country AS text[]),
+    CAST(:market AS text[]), CAST(:currency AS text[]), CAST(:micros AS bigint[])) WITH ORDINALITY
+    AS g (workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency, micros, place)
+    USING (place)
 ON CONFLICT (message_id) DO NOTHING
 """
 
 _REPRICE = """
 UPDATE message_costs c SET micros = g.micros, market = g.market
-FROM unnest(CAST(:message_id AS bigint[]), CAST(:market AS text[]), CAST(:micros AS bigint[])) AS g (id, market, micros)
-WHERE c.message_id = g.id AND c.micros IS NULL
+FROM unnest(CAST(:message_id AS bigint[]), CAST(:place AS int[])) AS i (message_id, place)
+JOIN unnest(CAST(:market AS text[]), CAST(:micros AS bigint[])) WITH ORDINALITY AS g (market, micros, place) USING (place)
+WHERE c.message_id = i.message_id AND c.micros IS NULL
 """
 
 _CHARGED_BEFORE = """

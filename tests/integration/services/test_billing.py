@@ -233,6 +233,16 @@ def test_a_large_batch_of_receipts_takes_no_more_statements_than_a_small_one(
     assert total(channel)[0] == len(messages)
 
 
+def test_a_message_that_is_deleted_takes_its_cost_along(channel: Channel) -> None:
+    messages = [send(channel, "4915112345678") for _ in range(2)]
+    for message in messages:
+        apply_receipts([receipt(channel, message, "delivered")])
+    db.session.delete(messages[0])
+    db.session.commit()
+    assert [cost.message_id for cost in costs(channel)] == [messages[1].id]
+    assert total(channel) == (1, 136_500)
+
+
 # ---------------------------------------------------------------- forecast and actual
 
 
