@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from wotnot.extensions import db
-from wotnot.models import Workspace
+from wotnot.models import MessageCost, Workspace
 from wotnot.services import channels, rate_cards
 from wotnot.services.reports import Period, today_in
 
@@ -168,6 +168,11 @@ def broadcast_cost(broadcast_id: int) -> dict[str, dict[str, Amount]]:
     for row in db.session.execute(text(_BROADCAST), {"broadcast": broadcast_id}):
         found.setdefault(row.currency, {})[row.market] = _amount(row)
     return found
+
+
+def find_message_cost(message_id: int) -> MessageCost | None:
+    """What one message cost; None until it is delivered. The caller checked the tenant."""
+    return db.session.get(MessageCost, message_id)
 
 
 def has_costs(workspace_id: int) -> bool:

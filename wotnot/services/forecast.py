@@ -165,7 +165,7 @@ def _unknown_phones(people: People, variables: audience.Variables) -> list[str]:
     )
     if not people.phones or needs_more:
         return []
-    typed = func.unnest(literal(list(people.phones), ARRAY(Text))).table_valued("phone")
+    typed = select(func.unnest(literal(list(people.phones), ARRAY(Text))).label("phone")).subquery()
     known = select(1).where(Contact.workspace_id == people.workspace_id, Contact.phone == typed.c.phone).exists()
     return list(db.session.scalars(select(typed.c.phone).where(~known)))
 

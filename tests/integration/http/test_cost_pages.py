@@ -10,7 +10,7 @@ from tests.cast import Cast
 from tests.client import Client
 from tests.factories import make_broadcast, make_channel, make_contact, make_cost, make_tag, make_template, tag_contact
 from wotnot.extensions import db
-from wotnot.models import Broadcast, Channel, Contact, Purchase, RateCard
+from wotnot.models import Broadcast, Channel, Contact, Message, Purchase, RateCard
 from wotnot.services import expansion, rate_cards, reports
 
 CARD = b"Market,Marketing,Utility\nGermany,0.1131,0.0456\nOther,0.05,0.01\n"
@@ -271,3 +271,13 @@ def test_the_api_tells_the_cost_of_a_period(cast: Cast, client: Client, channel:
     assert cost["by_category"][0] == {"category": "marketing", "count": 1, "micros": 136_500, "free": 0}
     assert cost["by_country"][0] == {"country": "DE", "name": "Germany", "count": 1, "micros": 136_500, "free": 0}
     assert client.api(cast.charlie).get("/analytics").json["cost"]["total"] == 0
+
+
+def test_the_api_tells_what_one_message_cost(cast: Cast, client: Client, channel: Channel) -> None:
+    cost = make_cost(channel, 37_900)
+    message = db.session.get(Message, cost.message_id)
+    assert message is not None
+    message.pricing_category, message.pricing_type = "marketing", "regular"
+    db.session.commit()
+    price = client.api(cast.alice).get(f"/messages/{message.id}").json["price"]
+    assert price == {"category": "marketing", "type": "regular", "micros": 37_900, "currency": "USD"}
