@@ -248,6 +248,26 @@ def test_the_check_page_says_what_it_will_cost(member: Client, draft: Broadcast)
         assert words in page
 
 
+@pytest.mark.parametrize(("budget", "is_over"), [("0.30", True), ("5.00", False)])
+def test_the_check_page_counts_it_towards_the_budget(
+    cast: Cast, member: Client, draft: Broadcast, budget: str, is_over: bool
+) -> None:
+    rate_cards.save_setup(cast.workspace.id, currency="USD", budget=budget, stops=False)
+    page = text_of(member, f"/app/broadcasts/{draft.id}/check")
+    assert f"after this: US${NBSP}0.31 of US${NBSP}{budget}" in page
+    assert ("More than the budget." in page) == is_over
+
+
+def test_a_used_up_budget_is_said_before_the_button(
+    cast: Cast, member: Client, channel: Channel, draft: Broadcast
+) -> None:
+    rate_cards.save_setup(cast.workspace.id, currency="USD", budget="1", stops=True)
+    make_cost(channel, 1_000_000, day=reports.today_in(cast.workspace))
+    page = text_of(member, f"/app/broadcasts/{draft.id}/check")
+    assert f"This month’s budget of US${NBSP}1.00 is used up" in page
+    assert 'href="/app/cost/budget"' in page
+
+
 def test_the_report_holds_the_forecast_against_the_receipts(
     cast: Cast, member: Client, channel: Channel, draft: Broadcast
 ) -> None:
