@@ -207,6 +207,11 @@ def test_a_card_that_was_written_is_read_as_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
+        ("Market,Marketing,Utility\nOther,100001,1\n", ["Row 2: This price per message is too large."]),
+        ("Market,Marketing,Utility\n" + "x" * 200_000 + ",1,1\n", ["The file cannot be read as a table. Export it as CSV again."]),
+        ("Market,Marketing,Utility\n" + "Atlantis,1,1\n" * 52,
+         [f"Row {n}: “Atlantis” is no market. Use a country's name or code, or one of Meta's regions." for n in range(2, 52)]
+         + ["And 2 more rows."]),
         ("", ["The file has no rates: put the column names in the first row and one market in each row below."]),
         ("Name,Phone\nAnn,1\n", ["The first row has no column called “Market” and “Marketing” and “Utility”. "
                                  "Download the card in use to see how it looks."]),

@@ -51,7 +51,10 @@ class CardFile:
 
 def read_card(text: str, delimiter: str = ",") -> CardFile:
     """Read a card, every row checked. Raises BadCardError with all that is wrong."""
-    rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter))
+    try:
+        rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter))
+    except csv.Error:
+        raise BadCardError(["The file cannot be read as a table. Export it as CSV again."]) from None
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
     if len(filled) < 2 or len(filled) > MAX_ROWS:
         raise BadCardError(
@@ -66,7 +69,8 @@ def read_card(text: str, delimiter: str = ",") -> CardFile:
             card.problems.append(f"Row {number}: {error}")
     _check_whole(card)
     if card.problems:
-        raise BadCardError(card.problems[:MOST_PROBLEMS])
+        more = len(card.problems) - MOST_PROBLEMS
+        raise BadCardError(card.problems[:MOST_PROBLEMS] + ([f"And {more:,} more rows."] if more > 0 else []))
     for categories in card.rates.values():
         for tiers in categories.values():
             tiers.sort()

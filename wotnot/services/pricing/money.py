@@ -7,6 +7,9 @@ MILLION = 1_000_000
 LARGEST = 1_000_000_000
 """Nobody pays more than this at a time; a larger number is a typing mistake."""
 
+LARGEST_RATE = 100_000
+"""Nor this for one message, in any of the currencies; so sums of costs stay within what the database can hold."""
+
 # The currencies that Meta bills in. Source: Meta's pricing page, rate cards.
 CURRENCIES = {
     "USD": "US dollar", "AED": "UAE dirham", "ARS": "Argentine peso", "AUD": "Australian dollar", "BRL": "Brazilian real",
@@ -52,7 +55,10 @@ def read_rate(text: str) -> int:
     plain = re.sub(r"[^\d.,-]", "", text).replace(",", ".")
     if not _PLAIN.fullmatch(plain):
         raise ValueError("Give a price per message, such as 0.0625.")
-    return _to_micros(plain)
+    micros = _to_micros(plain)
+    if micros > LARGEST_RATE * MILLION:
+        raise ValueError("This price per message is too large.")
+    return micros
 
 
 def _to_micros(plain: str) -> int:
