@@ -255,5 +255,5 @@ def test_what_is_no_amount(text: str) -> None:
 def test_money_in_words() -> None:
     assert say_money(211_400_000, "USD") == "US$\u00a0211.40"
     assert say_money(3_400, "EUR", exactly=True) == "€0.0034"
-    assert say_money(250_000, "USD", exactly=True) == "US$\u00a00.25"
+    assert say_money(250_000, "USD", exactly=True) == "US$\u00a00.2500"
     assert say_money(1_234_567_891_000, "AED") == "AED\u00a01,234,567.89"

@@ -22,12 +22,12 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 
 
 def say_money(micros: int, currency: str, *, exactly: bool = False) -> str:
-    """ "US$ 211.40"; with `exactly` as many decimals as there are, for rates: "US$ 0.0034"."""
+    """ "US$ 211.40"; with `exactly` four decimals, or as many as there are, for rates: "US$ 0.0034"."""
     amount = Decimal(micros) / MILLION
     if exactly:
         shown = f"{amount:,.6f}".rstrip("0")
         whole, _, part = shown.partition(".")
-        return f"{_sign(currency)}{whole}.{part.ljust(2, '0')}"
+        return f"{_sign(currency)}{whole}.{part.ljust(4, '0')}"
     return f"{_sign(currency)}{amount:,.2f}"
 
 
