@@ -115,7 +115,12 @@ def add_card(
         errors["currency"] = f"The file is in {card.currency}. Choose that, or upload the card in {currency}."
     if errors or card is None or day is None:
         raise Invalid(errors)
-    values = {"currency": currency, "valid_from": day, "filename": filename.replace("\x00", "")[:200], "rates": card.rates}
+    values = {
+        "currency": currency,
+        "valid_from": day,
+        "filename": filename.replace("\x00", "")[:200],
+        "rates": card.rates,
+    }
     with transaction() as session:
         statement = insert(RateCard).values(workspace_id=workspace_id, user_id=user_id, **values)
         row_id = session.scalar(statement.on_conflict_do_nothing().returning(RateCard.id))
