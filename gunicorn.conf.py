@@ -44,4 +44,4 @@ def when_ready(server: Any) -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     # A page that has the interpreter is nearly done: let it finish rather than have all of them wait for each other.
-    sys.setswitchinterval(0.005)
+    sys.setswitchinterval(0.02)

@@ -6,11 +6,12 @@ import random
 import time
 from dataclasses import dataclass
 
+from sandbox.billing import pricing_of
 from sandbox.errors import status_error
 from sandbox.fates import NAMELESS_ENDING, Fate, decide
 from sandbox.jsonio import Json
 from sandbox.model import Chat, Customer, Message, Number
-from sandbox.state import World
+from sandbox.state import World, window_open
 from sandbox.timeline import Timeline
 from sandbox.webhooks import Outbox, Update
 
@@ -134,18 +135,20 @@ class Lifecycle:
         )
 
     def _price(self, journey: Journey) -> Json | None:
-        """The pricing block: per message, service messages free up to the monthly allowance of the number."""
-        message, number = journey.message, journey.number
+        """The pricing block; a reaction has none. Only a service message that is not free anyway takes of the allowance."""
+        message = journey.message
         if message.type == "reaction":
             return None
-        kind = "free_entry_point" if time.time() < journey.chat.free_until else "regular"
-        if message.template is not None:
-            category = message.template.category.lower()
-        else:
-            category = "service"
-            if kind == "regular" and self._take_free_service(number):
-                kind = "free_customer_service"
-        return {"billable": kind == "regular", "pricing_model": "PMP", "type": kind, "category": category}
+        now = time.time()
+        in_free_entry = now < journey.chat.free_until
+        category = message.template.category.lower() if message.template is not None else "service"
+        return pricing_of(
+            category,
+            now,
+            in_window=window_open(journey.chat, now),
+            in_free_entry=in_free_entry,
+            has_allowance=category == "service" and not in_free_entry and self._take_free_service(journey.number),
+        )
 
     def _take_free_service(self, number: Number) -> bool:
         month = time.strftime("%Y-%m", time.gmtime())

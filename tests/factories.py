@@ -8,7 +8,7 @@ import io
 import itertools
 import struct
 import zlib
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 import bcrypt
@@ -36,7 +36,10 @@ from wotnot.models import (
     MediaFile,
     Member,
     Message,
+    MessageCost,
     MessageState,
+    Purchase,
+    RateCard,
     Role,
     RowVerdict,
     Segment,
@@ -49,8 +52,9 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import contact_merges, crypto, media, template_versions
+from wotnot.services import contact_merges, crypto, media, rate_cards, template_versions
 from wotnot.services.contact_merges import Pair
+from wotnot.services.pricing.cards import CATEGORIES, Card
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -283,6 +287,36 @@ def make_ai_turn(workspace: Workspace, user: User, **fields: Any) -> AiTurn:
         fields["conversation_id"] = talk.id
     defaults = {"question": "How did it go?", "answer": "It went **well**.", "state": AiTurnState.DONE}
     return save(AiTurn(workspace_id=workspace.id, **defaults | fields))
+
+
+def make_rate_card(workspace: Workspace, **fields: Any) -> Card:
+    """A card of the workspace's own, with one rate for everything everywhere."""
+    rates = {"other": {category: [[0, 50_000]] for category in CATEGORIES}}
+    defaults = {"currency": "USD", "valid_from": date(2026, 11, 1), "filename": "card.csv", "rates": rates}
+    row = save(RateCard(workspace_id=workspace.id, **defaults | fields))
+    return rate_cards.get_card(workspace.id, f"own-{row.id}")
+
+
+def make_cost(
+    channel: Channel, micros: int | None = 100_000, broadcast: Broadcast | None = None, **fields: Any
+) -> MessageCost:
+    """What a delivered marketing message to South Africa cost, and the message."""
+    message = make_message(channel, make_contact_of(channel), broadcast, state=MessageState.DELIVERED, reached=4)
+    defaults = {"day": date(2026, 11, 20), "category": "marketing", "type": "regular", "country": "ZA", "market": "ZA"}
+    ids = {"message_id": message.id, "workspace_id": channel.workspace_id, "channel_id": channel.id}
+    place = {"broadcast_id": broadcast.id if broadcast else 0, "currency": "USD", "micros": micros}
+    return save(MessageCost(**ids | place | defaults | fields))
+
+
+def make_contact_of(channel: Channel) -> Contact:
+    """A contact in the workspace of `channel`."""
+    return save(Contact(workspace_id=channel.workspace_id, phone=phone(next(_numbers)), name="Somebody"))
+
+
+def make_purchase(workspace: Workspace, **fields: Any) -> Purchase:
+    """A top-up of US$ 100."""
+    defaults = {"kind": "top_up", "paid_on": date(2026, 11, 2), "amount_micros": 100_000_000, "currency": "USD"}
+    return save(Purchase(workspace_id=workspace.id, row_key=f"key {next(_numbers)}", **defaults | fields))
 
 
 def _take(count: int) -> list[int]:

@@ -11,9 +11,10 @@ Contents
     7. Talking: Conversation, ConversationEvent, MessageText, CannedReply, WebhookEvent, InboundMedia
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
+   10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
-text with a CHECK. The two `*_tallies` tables are append-only deltas written by statement triggers (see the first
+text with a CHECK. The three `*_tallies` tables are append-only deltas written by statement triggers (see the first
 migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
 """
 
@@ -289,6 +290,13 @@ class WebhookState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     POISON = "poison"
+
+
+class PurchaseKind(StrEnum):
+    """What was paid: credit in advance, or a bill afterwards."""
+
+    TOP_UP = "top_up"
+    INVOICE = "invoice"
 
 
 # ---------------------------------------------------------------- 3. Accounts
@@ -809,7 +817,8 @@ class Broadcast(Base):
     `{"filter": {…}}`; `exclude` is `{"tags": […], "segment_ids": […]}`. Where they name segments or a filter, `frozen` is what
     these said when it started, and on which day (see `services/segment_audience.py`). `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
     language; people get a translation in their own unless `one_language` says that everybody gets the main one.
-    `expanded_through` is the last contact id whose row is committed, so a crash resumes there.
+    `expanded_through` is the last contact id whose row is committed, so a crash resumes there. `forecast` is what it was
+    estimated to cost when its list was complete (see `services/forecast.py`).
     """
 
     __tablename__ = "broadcasts"
@@ -829,6 +838,7 @@ class Broadcast(Base):
     one_language: Mapped[Flag]
     scheduled_at: Mapped[Moment | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     started_at: Mapped[Moment | None]
@@ -1289,4 +1299,124 @@ class AiTurn(Base):
         Index(
             "uq_ai_turns_conversation_id", "conversation_id", unique=True, postgresql_where=text("state = 'writing'")
         ),
+    )
+
+
+# ---------------------------------------------------------------- 10. Cost
+
+
+class CostSetting(Base):
+    """In which currency Meta bills a workspace, and what it may cost in a month, in millionths."""
+
+    __tablename__ = "cost_settings"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), server_default="USD")
+    monthly_budget_micros: Mapped[int | None] = mapped_column(BigInteger)
+    stops_at_budget: Mapped[Flag]
+    updated_at: Mapped[Created]
+
+
+class RateCard(Base):
+    """A card of a workspace's own. `rates` is `{market: {category: [[from the n-th message, millionths], …]}}`."""
+
+    __tablename__ = "rate_cards"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    currency: Mapped[str] = mapped_column(String(3))
+    valid_from: Mapped[date] = mapped_column(Date)
+    filename: Mapped[Name]
+    rates: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("workspace_id", "currency", "valid_from"),)
+
+
+class MessageCost(Base):
+    """What a delivered message cost, written once: the row is the proof that it was counted.
+
+    `day` is that of its delivery in the workspace's time zone. `micros` is NULL when no card had a rate for it. `country` is
+    empty when it is not known. No column changes afterwards but `micros`, once, from NULL, with the market that it is of.
+    There is no foreign key, which would cost as much as the rest of the row: a trigger deletes it with its message.
+    """
+
+    __tablename__ = "message_costs"
+
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    broadcast_id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    day: Mapped[date] = mapped_column(Date)
+    category: Mapped[Short]
+    type: Mapped[Short]
+    country: Mapped[str] = mapped_column(String(2), server_default="")
+    market: Mapped[Short]
+    currency: Mapped[str] = mapped_column(String(3))
+    micros: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        # What waits for a card.
+        Index("ix_message_costs_unpriced", "workspace_id", "day", postgresql_where=text("micros IS NULL")),
+    )
+
+
+class CostTally(Base):
+    """A change in the number and cost of messages that look alike; `unpriced` of them have no price yet."""
+
+    __tablename__ = "cost_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    broadcast_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    category: Mapped[Short]
+    type: Mapped[Short]
+    country: Mapped[str] = mapped_column(String(2))
+    market: Mapped[Short]
+    currency: Mapped[str] = mapped_column(String(3))
+    delta: Mapped[int] = mapped_column(BigInteger)
+    micros: Mapped[int] = mapped_column(BigInteger)
+    unpriced: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    __table_args__ = (
+        Index("ix_cost_tallies_fresh", "workspace_id", "day", "broadcast_id", postgresql_where=text("is_fresh")),
+        Index("ix_cost_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
+        Index("ix_cost_tallies_workspace_id_day", "workspace_id", "day"),
+    )
+
+
+class BudgetAlert(Base):
+    """That a share of the month's budget was reached and told: the row is what makes it once."""
+
+    __tablename__ = "budget_alerts"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    month: Mapped[date] = mapped_column(Date, primary_key=True)
+    percent: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[Created]
+
+
+class Purchase(Base):
+    """Money that went to Meta, as somebody noted it. The same line of a file, or the same form, is noted once (`row_key`)."""
+
+    __tablename__ = "purchases"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    kind: Mapped[PurchaseKind] = mapped_column(_enum(PurchaseKind, "kind"))
+    paid_on: Mapped[date] = mapped_column(Date)
+    amount_micros: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    note: Mapped[str] = mapped_column(String(200), server_default="")
+    row_key: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "row_key"),
+        Index("ix_purchases_workspace_id_paid_on_id", "workspace_id", "paid_on", "id"),
     )

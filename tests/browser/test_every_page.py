@@ -32,6 +32,12 @@ PAGES = (
     "/app/templates/library",
     "/app/templates/library?search=nothing-is-about-this",
     "/app/templates/ai",
+    "/app/cost",
+    "/app/cost?country=DE",
+    "/app/cost/budget",
+    "/app/cost/purchases",
+    "/app/cost/cards",
+    "/app/cost/cards/usd-2026-10-01",
     "/app/media",
     "/app/media?kind=video",
     "/app/media?origin=inbound",
@@ -67,6 +73,7 @@ DIALOGS = (
     ("/app/segments", "", "Delete"),
     ("/app/broadcasts", "How is your plant doing?", "Retry failed"),
     ("/app/settings/profile", None, "Sign out everywhere"),
+    ("/app/cost/purchases", None, "Delete"),
 )
 
 

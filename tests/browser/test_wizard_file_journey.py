@@ -52,7 +52,7 @@ def test_from_the_computer_to_the_customers_phone(
     member.get_by_role("button", name="Continue to When").last.click()
     member.get_by_role("button", name="Continue to Check").click()
     expect(preview).to_have_js_property("naturalWidth", 1)
-    member.get_by_role("button", name=re.compile("^Send to [0-9,]+ (people|person)$")).click()
+    member.get_by_role("button", name=re.compile("^Send to [0-9,]+ (people|person) for about ")).click()
     expect(member.locator("#progress .wn-title")).to_contain_text("Finished", timeout=LONG)
     member.get_by_role("link", name=re.compile("^Delivered")).click()
     _answer_with_a_picture(member, open_context().new_page(), product, tmp_path / "summer.png")

@@ -103,6 +103,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     return {
         "automation_id": factories.make_automation(workspace).id,
         "broadcast_id": broadcast.id,
+        "card_key": factories.make_rate_card(workspace).key,
         "channel_id": channel.id,
         "contact_id": contact.id,
         "conversation_id": factories.make_conversation(channel, contact).id,
@@ -115,6 +116,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",
+        "purchase_id": factories.make_purchase(workspace).id,
         "name": template.name,
         "tag_id": tag.id,
         "talk_id": turn.conversation_id,

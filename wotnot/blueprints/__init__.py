@@ -33,6 +33,7 @@ MODULES = (
     "assistant",
     "template_translations",
     "broadcasts",
+    "costs",
     "conversations",
     "conversation_acts",
     "conversation_card",

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from wotnot.blueprints import wizard_files
 from wotnot.blueprints import wizard_forms as forms
+from wotnot.blueprints.broadcast_costs import cost_of_draft
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx
@@ -342,6 +343,7 @@ def _check_page(broadcast: Broadcast) -> str:
         languages = Languages(broadcast_choices.count_readers(broadcast, choice, counted), left_out)
         context = preview_of(broadcast, choice, MultiDict(), counted)
     groups = check_groups(broadcast, counted, actor().workspace, languages)
+    context |= cost_of_draft(broadcast)
     return render_template(
         "broadcasts/check.html",
         broadcast=broadcast,

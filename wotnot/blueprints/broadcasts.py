@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, abort, flash, render_template, req
 from werkzeug.wrappers import Response as BaseResponse
 
 from wotnot.blueprints import broadcast_wizard
+from wotnot.blueprints.broadcast_costs import cost_of_report
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
@@ -265,6 +266,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "has_segment": "segment_id" in broadcast.audience and not segment_audience.is_missing(broadcast)[0],
         "follow_ups": follow_ups.list_follow_ups(broadcast),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
+        **cost_of_report(broadcast),
     }
 
 

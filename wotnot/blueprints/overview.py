@@ -9,7 +9,7 @@ from wotnot import clock
 from wotnot.blueprints import overview_views as views
 from wotnot.blueprints.guards import actor, guard_pages, workspace_id
 from wotnot.models import BroadcastState, TemplateStatus
-from wotnot.services import broadcast_reports, channels, contact_lists, reports, template_families
+from wotnot.services import broadcast_reports, budgets, channels, contact_lists, reports, template_families
 from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.channel_words import limit_words
 from wotnot.services.reports import Period
@@ -55,6 +55,7 @@ def index() -> str:
         next_broadcasts=reports.list_next_broadcasts(workspace_id()),
         channels=channels.list_channels(workspace_id()),
         templates=template_families.count_families(workspace_id()),
+        budget=budgets.find_state(workspace_id()),
     )
 
 

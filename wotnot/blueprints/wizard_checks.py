@@ -79,7 +79,7 @@ def check_groups(
 def _blocking(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
     base = f"/app/broadcasts/{broadcast.id}"
     lines = [
-        {"family": "bad", "title": blocker.words, "url": f"{base}/{blocker.step}", "link": "Change it"}
+        {"family": "bad", "title": blocker.words, "url": _place_of(base, blocker.step), "link": "Change it"}
         for blocker in list_blockers(broadcast)
     ]
     if broadcast.audience and not count.to_send:
@@ -106,6 +106,10 @@ def _blocking(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
             }
         )
     return lines
+
+
+def _place_of(base: str, step: str) -> str:
+    return step if step.startswith("/") else f"{base}/{step}"
 
 
 def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:

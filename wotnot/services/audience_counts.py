@@ -65,7 +65,7 @@ def count_audience(
 
     question = ["audience", *settled.question, fields, needs_phone]
     as_of = contact_answers.count_changes(workspace_id)
-    answer = _remember(workspace_id, settled, question, count, changes=as_of)
+    answer = remember(workspace_id, settled, question, count, changes=as_of)
     return AudienceCount(**{**answer, "as_of": as_of})
 
 
@@ -89,7 +89,7 @@ def count_languages(
         return {str(code): people for code, people in db.session.execute(statement.group_by(Contact.language))}
 
     question = ["languages", *settled.question, fields, needs_phone]
-    found: dict[str, int] = _remember(workspace_id, settled, question, count)
+    found: dict[str, int] = remember(workspace_id, settled, question, count)
     return found
 
 
@@ -111,7 +111,7 @@ def person_at(
     start = true()
     if mile:
         question = ["milestones", *settled.question]
-        stones = _remember(workspace_id, settled, question, lambda: _milestones(people), changes=as_of)
+        stones = remember(workspace_id, settled, question, lambda: _milestones(people), changes=as_of)
         if mile >= len(stones):
             return None
         start = Contact.id >= stones[mile]
@@ -119,7 +119,7 @@ def person_at(
     return db.session.scalar(statement.order_by(Contact.id).offset(steps).limit(1))
 
 
-def _remember(
+def remember(
     workspace_id: int,
     settled: Settled,
     question: Sequence[Any],

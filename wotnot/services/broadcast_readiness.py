@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.models import Broadcast, Channel, ChannelState, Template
-from wotnot.services import broadcast_files, segment_audience
+from wotnot.services import broadcast_files, budgets, segment_audience
 from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
@@ -15,7 +15,7 @@ _VARIABLE = "variables."
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """Something to do before sending: on which `step` of the wizard, and what, in `words`. `field` is the API's name."""
+    """Something to do before sending, in `words`: on which `step` of the wizard, or at which path. `field` is the API's name."""
 
     step: str
     field: str
@@ -30,6 +30,8 @@ def list_blockers(broadcast: Broadcast) -> list[Blocker]:
     found += _segment_blockers(broadcast)
     found += _channel_blockers(broadcast.channel)
     found += _template_blockers(broadcast.template, broadcast.channel, broadcast.variables)
+    if words := budgets.why_stopped(broadcast.workspace_id):
+        found.append(Blocker("/app/cost/budget", "budget", words))
     return found
 
 

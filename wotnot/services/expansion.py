@@ -23,7 +23,7 @@ from wotnot.models import (
     TemplateCategory,
     Workspace,
 )
-from wotnot.services import audience, contacts, events, messages, segment_audience
+from wotnot.services import audience, contacts, events, forecast, messages, segment_audience
 from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
 
@@ -165,6 +165,7 @@ def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int)
 
 
 def _begin_sending(session: Session, broadcast: Broadcast) -> None:
+    forecast.note_forecast(session, broadcast)
     session.execute(
         update(Broadcast)
         .where(Broadcast.id == broadcast.id, Broadcast.state == BroadcastState.EXPANDING)

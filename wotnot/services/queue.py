@@ -36,12 +36,14 @@ JOBS: dict[str, Job] = {
     "tell_read": Job("events", "wotnot.tasks.webhooks.tell_read", 60),
     "tell_typing": Job("events", "wotnot.tasks.webhooks.tell_typing", 60),
     "start_broadcast": Job("events", "wotnot.tasks.broadcasts.start_broadcast", 60),
+    "check_budgets": Job("events", "wotnot.tasks.costs.check_budgets", 60),
     "send_mail": Job("default", "wotnot.tasks.mail.send_mail", 60),
     # default: may take minutes
     "expand_broadcast": Job("default", "wotnot.tasks.broadcasts.expand_broadcast", 3600),
     "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),
+    "price_missing": Job("default", "wotnot.tasks.costs.price_missing", 3600),
     "purge_expired": Job("default", "wotnot.tasks.housekeeping.purge_expired", 600),
     # media: files from and to Meta, which take as long as the network does
     "fetch_inbound_media": Job("media", "wotnot.tasks.media.fetch_inbound_media", 600),

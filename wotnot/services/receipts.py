@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import events
+from wotnot.services import billing, events
 from wotnot.services.messages import RANKED_STATES, id_from_callback, rank_sql
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.errors import ErrorKind, fault_of_status
@@ -59,6 +59,7 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
     with transaction() as session:
         rows = session.execute(text(_APPLY), _columns(folds)).all()
         changed = [row for row in rows if row.changed]
+        billing.bill_messages([row.id for row in changed])
         for workspace_id, broadcast_id in {(row.workspace_id, row.broadcast_id) for row in changed if row.broadcast_id}:
             events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
         for workspace_id, contact_id in {(row.workspace_id, row.contact_id) for row in changed if not row.broadcast_id}:
@@ -162,7 +163,7 @@ WITH given AS (
         OR (m.pricing_type IS NULL AND g.pricing_type IS NOT NULL))
     RETURNING m.id
 )
-SELECT f.workspace_id, f.broadcast_id, f.contact_id, f.wamid AS given_wamid, f.error_code AS given_code,
+SELECT f.id, f.workspace_id, f.broadcast_id, f.contact_id, f.wamid AS given_wamid, f.error_code AS given_code,
        f.id IN (SELECT id FROM changed) AS changed
 FROM found f
 """  # noqa: S608 — rank_sql is ours, every value is bound

@@ -1,4 +1,4 @@
-"""Counts of messages and contacts: sums over append-only deltas that statement triggers write.
+"""Counts of messages, contacts and costs: sums over append-only deltas that statement triggers write.
 
 A writer only ever appends, so counting never makes two senders wait for each other; `compact` folds what has piled up.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select, text, tuple_
 
 from wotnot.extensions import db
-from wotnot.models import ContactTally, MessageState, MessageTally
+from wotnot.models import ContactTally, CostTally, MessageState, MessageTally
 from wotnot.services.transaction import transaction
 
 # How far a message ever got; `Message.reached`.
@@ -140,25 +140,37 @@ def compact() -> dict[str, int]:
     that it deleted itself, in one statement, so a reader sees either the parts or the sum.
     """
     with transaction() as session:
-        folded = {}
-        for table, group, key in (
-            (MessageTally.__tablename__, "workspace_id, day, broadcast_id", _MESSAGE_KEY),
-            (ContactTally.__tablename__, "workspace_id, tag_id", "workspace_id, tag_id"),
-        ):
-            folded[table] = int(session.scalar(text(_COMPACT.format(table=table, group=group, key=key))) or 0)
-    return folded
+        return {table: int(session.scalar(text(statement)) or 0) for table, statement in _COMPACTIONS.items()}
+
+
+def _compaction(table: str, group: str, key: str, *amounts: str) -> str:
+    sums = [f"sum({amount})" for amount in amounts]
+    is_something = " OR ".join(f"{one} <> 0" for one in sums)
+    return f"""
+WITH stale AS (SELECT DISTINCT {group} FROM {table} WHERE is_fresh),
+gone AS (DELETE FROM {table} WHERE ({group}) IN (SELECT {group} FROM stale) RETURNING *),
+folded AS (
+    INSERT INTO {table} ({key}, {", ".join(amounts)}, is_fresh)
+    SELECT {key}, {", ".join(sums)}, false FROM gone GROUP BY {key} HAVING {is_something}
+)
+SELECT count(*) FROM gone
+"""  # noqa: S608 — names of ours
 
 
 _MESSAGE_KEY = (
     "workspace_id, channel_id, broadcast_id, template_id, day, direction, state, reached, first_attempt, replied, cause"
 )
 
-_COMPACT = """
-WITH stale AS (SELECT DISTINCT {group} FROM {table} WHERE is_fresh),
-gone AS (DELETE FROM {table} WHERE ({group}) IN (SELECT {group} FROM stale) RETURNING *),
-folded AS (
-    INSERT INTO {table} ({key}, delta, is_fresh)
-    SELECT {key}, sum(delta), false FROM gone GROUP BY {key} HAVING sum(delta) <> 0
-)
-SELECT count(*) FROM gone
-"""
+_COST_KEY = "workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency"
+
+_COMPACTIONS = {
+    MessageTally.__tablename__: _compaction(
+        MessageTally.__tablename__, "workspace_id, day, broadcast_id", _MESSAGE_KEY, "delta"
+    ),
+    ContactTally.__tablename__: _compaction(
+        ContactTally.__tablename__, "workspace_id, tag_id", "workspace_id, tag_id", "delta"
+    ),
+    CostTally.__tablename__: _compaction(
+        CostTally.__tablename__, "workspace_id, day, broadcast_id", _COST_KEY, "delta", "micros", "unpriced"
+    ),
+}

@@ -108,7 +108,7 @@ def test_analytics_over_the_api(cast: Cast, client: Client, sent):
     assert body["by_day"][-1]["failed"] == 2
     assert body["by_template"][0]["template_id"] == sent.template_id
     assert body["errors"] == [{"code": 131026, "title": "Not reachable on WhatsApp", "count": 2}]
-    assert set(body["cost"]) == {"currency", "total", "by_category", "by_country"}
+    assert set(body["cost"]) == {"currency", "total", "unpriced", "by_category", "by_country"}
     assert client.api(cast.charlie).get("/analytics").json["messages"]["delivered"] == 0
     assert client.api(cast.charlie).get(f"/analytics?channel_id={sent.channel_id}").status_code == 404
 

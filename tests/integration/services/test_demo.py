@@ -22,12 +22,14 @@ from wotnot.models import (
     Conversation,
     ConversationEvent,
     Message,
+    MessageCost,
+    Purchase,
     Role,
     Template,
     User,
     Workspace,
 )
-from wotnot.services import accounts, message_templates, segments, tallies, workspaces
+from wotnot.services import accounts, billing, message_templates, segments, tallies, workspaces
 from wotnot.services.demo import workspace as demo
 from wotnot.services.demo.people import make_people
 from wotnot.services.phone_numbers import parse_phone
@@ -61,6 +63,10 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert count(empty, Template, Template.name == "spring_offer") == 2, "a family in two languages"
     assert count(empty, Contact, Contact.language == "de") > 50
     assert count(empty, Contact, Contact.consent == "opted_out") > 20
+    assert billing.recount(here) == []
+    assert count(empty, MessageCost, MessageCost.micros.is_(None)) == 0
+    assert count(empty, Broadcast, Broadcast.state == "finished", Broadcast.forecast.is_(None)) == 0
+    assert count(empty, Purchase) == 3
     assert empty.scalar(select(Channel.display_phone_number)) == "+27 21 555 0140"
     states = {t.status.value for t in message_templates.list_templates(here).items}
     assert {"approved", "pending", "rejected"} <= states

@@ -6,7 +6,8 @@ from flask_smorest import Blueprint
 
 from wotnot.blueprints.api.schemas.analytics import AnalyticsArgs, AnalyticsSchema, dump_analytics
 from wotnot.blueprints.guards import actor, workspace_id
-from wotnot.services import reports
+from wotnot.services import cost_reports, reports
+from wotnot.services.cost_reports import Narrowing
 
 blueprint = Blueprint("analytics", __name__, url_prefix="/api/v1/analytics", description="Numbers over time.")
 
@@ -15,6 +16,7 @@ blueprint = Blueprint("analytics", __name__, url_prefix="/api/v1/analytics", des
 @blueprint.arguments(AnalyticsArgs, location="query")
 @blueprint.response(200, AnalyticsSchema)
 def show(args: dict[str, Any]) -> dict[str, Any]:
-    """What became of the messages of a period: in all, by day, by template, and why some failed."""
+    """What became of the messages of a period: in all, by day, by template, why some failed, and what they cost."""
     period = reports.period_of(actor().workspace, args["first"], args["last"])
-    return dump_analytics(reports.analyse(workspace_id(), period, channel_id=args["channel_id"]))
+    cost = cost_reports.report(workspace_id(), period, Narrowing(channel_id=args["channel_id"]))
+    return dump_analytics(reports.analyse(workspace_id(), period, channel_id=args["channel_id"]), cost)

@@ -10,7 +10,7 @@ from wotnot.blueprints.api.idempotency import idempotent
 from wotnot.blueprints.api.schemas.messages import MessageSchema, QueuedMessageSchema, SendMessageSchema, part_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.models import Message
-from wotnot.services import inbound_media, messages, single_messages
+from wotnot.services import cost_reports, inbound_media, messages, single_messages
 
 blueprint = Blueprint(
     "messages-api", __name__, url_prefix="/api/v1/messages", description="One message to one person, and the ledger."
@@ -56,8 +56,9 @@ def send(body: dict[str, Any]) -> Message:
 @blueprint.get("/<int:message_id>")
 @blueprint.response(200, MessageSchema)
 def show(message_id: int) -> SimpleNamespace:
-    """Get a ledger entry: its state and times, every attempt, the error in plain words, its file and Meta's pricing."""
+    """Get a ledger entry: its state and times, every attempt, the error in plain words, its file and its price."""
     message = messages.get_message(workspace_id(), message_id)
     columns = {column.key: getattr(message, column.key) for column in Message.__table__.columns}
     media = inbound_media.list_for_messages(workspace_id(), [message.id]).get(message.id)
-    return SimpleNamespace(**columns, attempts=messages.list_attempts(message), media=media)
+    cost = cost_reports.find_message_cost(message.id)
+    return SimpleNamespace(**columns, attempts=messages.list_attempts(message), media=media, cost=cost)

@@ -42,7 +42,7 @@ from wotnot.services import (
     segments,
     workspaces,
 )
-from wotnot.services.demo import talks
+from wotnot.services.demo import costs, talks
 from wotnot.services.demo.ledger import Recipient, Sending, past_messages
 from wotnot.services.demo.people import SEED, Person, make_people
 from wotnot.services.demo.talks import Shop, Talk
@@ -101,6 +101,7 @@ def make_demo(password: str) -> None:
     _add_replies(made)
     _add_segments(made)
     _plan_next(made)
+    costs.add_costs(made.workspace_id)
     told = talks.add_talks(Shop(made.workspace_id, made.channel_id, made.phone_number_id, ZONE))
     sandbox_number.tell_who_wrote(made.phone_number_id, talks.list_writers(made.workspace_id))
     _add_team(made.workspace_id, password, told)

@@ -1,7 +1,7 @@
 // Charts: numbers from the JSON beside the canvas, colours from the custom properties, drawn again when the theme changes.
 
 const LIBRARY = "../vendor/chart/chart.umd.min.js";
-const COLOURS = { k1: "--wn-chart-1", k2: "--wn-chart-2", k3: "--wn-chart-3", k4: "--wn-chart-4" };
+const COLOURS = { k1: "--wn-chart-1", k2: "--wn-chart-2", k3: "--wn-chart-3", k4: "--wn-chart-4", k5: "--wn-ok" };
 const NARROW_PX = 480;
 const drawn = new Map(); // canvas → Chart
 let loading = null;
@@ -18,6 +18,11 @@ function loadLibrary() {
 }
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function say(spec, value) {
+  const digits = { minimumFractionDigits: spec.decimals, maximumFractionDigits: spec.decimals };
+  return spec.prefix + value.toLocaleString("en", spec.decimals ? digits : undefined) + spec.unit;
+}
 
 function dataset(one, kind) {
   const paint = colour(COLOURS[one.colour]);
@@ -41,7 +46,7 @@ function axes(spec, width) {
       beginAtZero: true,
       border: { display: false },
       grid: { color: colour("--wn-chart-grid") },
-      ticks: { maxTicksLimit: 5, padding: 8, precision: 0, callback: (value) => value.toLocaleString("en") + spec.unit },
+      ticks: { maxTicksLimit: 5, padding: 8, precision: spec.decimals ? undefined : 0, callback: (value) => say(spec, value) },
     },
   };
 }
@@ -58,8 +63,8 @@ function tooltip(spec) {
     cornerRadius: 6,
     callbacks: {
       title: (items) => spec.titles[items[0].dataIndex],
-      label: (item) => ` ${item.dataset.label}: ${item.parsed.y.toLocaleString("en")}${spec.unit}`,
-      footer: (items) => (spec.kind === "stacked" ? `Total: ${items.reduce((sum, item) => sum + item.parsed.y, 0).toLocaleString("en")}` : ""),
+      label: (item) => ` ${item.dataset.label}: ${say(spec, item.parsed.y)}`,
+      footer: (items) => (spec.kind === "stacked" ? `Total: ${say({ ...spec, unit: "" }, items.reduce((sum, item) => sum + item.parsed.y, 0))}` : ""),
     },
   };
 }

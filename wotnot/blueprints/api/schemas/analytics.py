@@ -6,6 +6,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.services.cost_reports import Amount, CostReport
+from wotnot.services.pricing.markets import country_name
 from wotnot.services.reports import Analytics
 from wotnot.services.tallies import BroadcastCounts
 
@@ -55,13 +57,37 @@ class FailureSchema(Schema):
     count = fields.Integer()
 
 
+class CostPartSchema(Schema):
+    """One part of the cost."""
+
+    count = fields.Integer(metadata={"description": "Delivered messages."})
+    micros = fields.Integer(metadata={"description": "Millionths of the currency."})
+    free = fields.Integer(metadata={"description": "Those of them that cost nothing."})
+
+
+class CategoryCostSchema(CostPartSchema):
+    """One category."""
+
+    category = fields.String(metadata={"example": "marketing"})
+
+
+class CountryCostSchema(CostPartSchema):
+    """One country; the code is empty for people whose country is not known."""
+
+    country = fields.String(metadata={"example": "DE"})
+    name = fields.String(metadata={"example": "Germany"})
+
+
 class CostSchema(Schema):
-    """What the messages cost. `total` is null while no prices are known."""
+    """What the messages that were delivered in the period cost by Meta's list rates, before tax and partner fees."""
 
     currency = fields.String(metadata={"example": "USD"})
-    total = fields.Integer(allow_none=True, metadata={"description": "Millionths of the currency."})
-    by_category = fields.List(fields.Dict())
-    by_country = fields.List(fields.Dict())
+    total = fields.Integer(
+        allow_none=True, metadata={"description": "Millionths of the currency. Null while nothing has a price."}
+    )
+    unpriced = fields.Integer(metadata={"description": "Delivered messages that no rate card has a price for."})
+    by_category = fields.List(fields.Nested(CategoryCostSchema))
+    by_country = fields.List(fields.Nested(CountryCostSchema))
 
 
 class AnalyticsSchema(Schema):
@@ -74,8 +100,8 @@ class AnalyticsSchema(Schema):
     cost = fields.Nested(CostSchema)
 
 
-def dump_analytics(report: Analytics) -> dict[str, Any]:
-    """`report` in the shape of AnalyticsSchema."""
+def dump_analytics(report: Analytics, cost: CostReport) -> dict[str, Any]:
+    """`report` and `cost` in the shape of AnalyticsSchema."""
     return {
         "messages": report.total.funnel,
         "by_day": [_day(day, counts) for day, counts in report.by_day.items()],
@@ -84,8 +110,25 @@ def dump_analytics(report: Analytics) -> dict[str, Any]:
             for one in report.by_template
         ],
         "errors": report.failures,
-        "cost": {"currency": "USD", "total": None, "by_category": [], "by_country": []},
+        "cost": _cost(cost),
     }
+
+
+def _cost(cost: CostReport) -> dict[str, Any]:
+    is_known = cost.total.count > cost.total.unpriced or not cost.total.count
+    return {
+        "currency": cost.currency,
+        "total": cost.total.micros if is_known else None,
+        "unpriced": cost.total.unpriced,
+        "by_category": [{"category": key, **_part(amount)} for key, amount in cost.by_category.items()],
+        "by_country": [
+            {"country": key, "name": country_name(key), **_part(amount)} for key, amount in cost.by_country.items()
+        ],
+    }
+
+
+def _part(amount: Amount) -> dict[str, int]:
+    return {"count": amount.count, "micros": amount.micros, "free": amount.free}
 
 
 def _day(day: date, counts: BroadcastCounts) -> dict[str, Any]:

@@ -119,7 +119,13 @@ class MessageSchema(AttemptSchema):
             "description": "The file of an inbound message: `state` waiting, kept or gone, `reason`, `file_id`; else null."
         },
     )
-    price = fields.Method("get_price", metadata={"description": "Meta's pricing category and type once it told them."})
+    price = fields.Method(
+        "get_price",
+        metadata={
+            "description": "Meta's pricing `category` and `type` once it told them; after delivery `micros`, millionths of "
+            "`currency` by the rate card of the day, null without a rate."
+        },
+    )
     attempts = fields.List(
         fields.Nested(AttemptSchema), metadata={"description": "In the same broadcast, first to last."}
     )
@@ -132,10 +138,14 @@ class MessageSchema(AttemptSchema):
         return {"state": entry.media.state.value, "reason": entry.media.reason, "file_id": file_id}
 
     def get_price(self, entry: Any) -> dict[str, Any] | None:
-        """What Meta said about billing."""
+        """What Meta said about billing, and what it comes to."""
         if entry.pricing_category is None:
             return None
-        return {"category": entry.pricing_category, "type": entry.pricing_type}
+        told = {"category": entry.pricing_category, "type": entry.pricing_type}
+        return told | {
+            "micros": entry.cost.micros if entry.cost else None,
+            "currency": entry.cost.currency if entry.cost else None,
+        }
 
 
 def part_of(message_type: str) -> str:

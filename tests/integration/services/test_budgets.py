@@ -1,0 +1,142 @@
+"""Budgets: told at each share once a month, and broadcasts stopped at the end of it where that is wanted."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from rq import Queue
+from sqlalchemy import delete, select
+
+from tests.cast import Cast
+from tests.factories import make_broadcast, make_channel, make_cost, make_member, make_user
+from wotnot.errors import Conflict, Invalid
+from wotnot.extensions import db
+from wotnot.models import Broadcast, BroadcastState, BudgetAlert, MessageCost, Role
+from wotnot.services import broadcasts, budget_checks, budgets, rate_cards, reports
+from wotnot.services.broadcast_readiness import list_blockers
+
+
+def set_budget(cast: Cast, amount: str, *, stops: bool = False) -> None:
+    rate_cards.save_setup(cast.workspace.id, currency="USD", budget=amount, stops=stops)
+
+
+def spend(cast: Cast, micros: int, day: date | None = None, currency: str = "USD") -> None:
+    make_cost(make_channel(cast.workspace), micros, day=day or reports.today_in(cast.workspace), currency=currency)
+
+
+def mails(redis: Any) -> list[tuple[str, str]]:
+    """To whom and about what, in the order they were queued."""
+    jobs = [job for job in Queue("default", connection=redis).jobs if job.description == "send_mail"]
+    return [(job.args[0], job.args[1]) for job in jobs]
+
+
+def told(cast: Cast) -> list[int]:
+    rows = select(BudgetAlert.percent).where(BudgetAlert.workspace_id == cast.workspace.id)
+    return list(db.session.scalars(rows.order_by(BudgetAlert.percent)))
+
+
+def test_each_share_is_told_once(cast: Cast, redis: Any) -> None:
+    set_budget(cast, "1.00")
+    for micros, shares in ((490_000, []), (10_000, [50]), (0, [50]), (320_000, [50, 80]), (300_000, [50, 80, 100])):
+        if micros:
+            spend(cast, micros)
+        for _ in range(2):
+            budget_checks.check_budgets()
+        assert told(cast) == shares
+    assert mails(redis) == [
+        ("alice@example.com", "Casa Verde: 50% of this month’s WhatsApp budget is used"),
+        ("alice@example.com", "Casa Verde: 80% of this month’s WhatsApp budget is used"),
+        ("alice@example.com", "Casa Verde: this month’s WhatsApp budget is used up"),
+    ]
+
+
+def test_a_jump_over_several_shares_is_one_mail_to_each_manager(cast: Cast, redis: Any) -> None:
+    make_member(cast.workspace, make_user(email="admin@example.com"), Role.ADMIN)
+    set_budget(cast, "1.00")
+    spend(cast, 2_000_000)
+    assert budget_checks.check_budgets() == {"told": 3, "paused": 0}
+    assert [to for to, _ in mails(redis)] == ["alice@example.com", "admin@example.com"]
+
+
+def test_what_last_month_or_another_currency_cost_does_not_count(cast: Cast) -> None:
+    set_budget(cast, "1.00")
+    spend(cast, 5_000_000, reports.today_in(cast.workspace).replace(day=1) - timedelta(days=1))
+    spend(cast, 5_000_000, currency="EUR")
+    state = budgets.find_state(cast.workspace.id)
+    assert state is not None
+    assert (state.spent, state.percent, state.alert) == (0, 0, 0)
+
+
+def test_a_budget_that_was_raised_can_be_reached_again(cast: Cast, redis: Any) -> None:
+    set_budget(cast, "1.00")
+    spend(cast, 1_000_000)
+    budget_checks.check_budgets()
+    set_budget(cast, "10.00")
+    budget_checks.check_budgets()
+    assert told(cast) == []
+    spend(cast, 4_000_000)
+    budget_checks.check_budgets()
+    assert told(cast) == [50]
+    assert len(mails(redis)) == 2
+
+
+@pytest.fixture
+def sending(cast: Cast) -> Broadcast:
+    return make_broadcast(cast.workspace, state="sending")
+
+
+def test_a_used_up_budget_pauses_what_is_sent_and_lets_nothing_start(cast: Cast, sending: Broadcast) -> None:
+    set_budget(cast, "1.00", stops=True)
+    spend(cast, 1_000_000)
+    assert budget_checks.check_budgets()["paused"] == 1
+    assert budget_checks.check_budgets()["paused"] == 0
+    db.session.refresh(sending)
+    assert sending.state is BroadcastState.PAUSED
+    assert sending.reason == (
+        "This month’s budget of US$\u00a01.00 is used up, and broadcasts stop at it. Raise it under Cost, Budget."
+    )
+    with pytest.raises(Conflict, match="budget"):
+        broadcasts.resume_broadcast(cast.workspace.id, sending.id)
+    with pytest.raises(Invalid, match="budget"):
+        broadcasts.start_broadcast(cast.workspace.id, make_broadcast(cast.workspace).id)
+    set_budget(cast, "2.00", stops=True)
+    assert broadcasts.resume_broadcast(cast.workspace.id, sending.id).state is BroadcastState.SENDING
+
+
+def test_a_budget_that_only_tells_stops_nothing(cast: Cast, sending: Broadcast) -> None:
+    set_budget(cast, "1.00")
+    spend(cast, 1_000_000)
+    assert budget_checks.check_budgets()["paused"] == 0
+    assert [blocker.field for blocker in list_blockers(sending)] == []
+
+
+def test_without_a_budget_there_is_nothing_to_check(cast: Cast) -> None:
+    spend(cast, 1_000_000)
+    assert budget_checks.check_budgets() == {"told": 0, "paused": 0}
+    set_budget(cast, "1.00", stops=True)
+    set_budget(cast, "", stops=True)
+    assert rate_cards.get_setup(cast.workspace.id) == rate_cards.CostSetup("USD", None, stops=False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"currency": "XXX", "budget": ""}, {"currency"}),
+        ({"currency": "USD", "budget": "much"}, {"budget"}),
+        ({"currency": "USD", "budget": "0"}, {"budget"}),
+        ({"currency": "", "budget": "-5"}, {"currency", "budget"}),
+    ],
+)
+def test_a_wrong_budget_is_refused_by_field(cast: Cast, fields: dict[str, str], wrong: set[str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        rate_cards.save_setup(cast.workspace.id, stops=False, **fields)
+    assert set(refused.value.errors) == wrong
+
+
+def test_deleting_what_was_counted_takes_it_off_the_budget(cast: Cast) -> None:
+    set_budget(cast, "1.00")
+    spend(cast, 700_000)
+    db.session.execute(delete(MessageCost).where(MessageCost.workspace_id == cast.workspace.id))
+    state = budgets.find_state(cast.workspace.id)
+    assert state is not None
+    assert state.spent == 0

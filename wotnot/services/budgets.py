@@ -1,0 +1,86 @@
+"""How much of a workspace's monthly budget is used. Reads only; `budget_checks.py` acts on it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+
+from wotnot.extensions import db
+from wotnot.services.pricing.money import say_money
+
+ALERTS = (50, 80, 100)
+"""The shares of a budget, in percent, at which owners and admins are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What a month may cost and has cost, in millionths of `currency`; `stops` pauses broadcasts when it is used up."""
+
+    workspace_id: int
+    workspace_name: str
+    month: date
+    currency: str
+    budget: int
+    spent: int
+    stops: bool
+
+    @property
+    def percent(self) -> int:
+        """How much is used, in whole percent, rounded down."""
+        return self.spent * 100 // self.budget
+
+    @property
+    def alert(self) -> int:
+        """The highest of ALERTS that is reached; 0 below the first."""
+        return max((share for share in ALERTS if self.percent >= share), default=0)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left."""
+        return self.spent >= self.budget
+
+    @property
+    def words(self) -> str:
+        """US$ 412.00 of US$ 500.00."""
+        return f"{say_money(self.spent, self.currency)} of {say_money(self.budget, self.currency)}"
+
+
+def find_state(workspace_id: int) -> BudgetState | None:
+    """The state of the running month; None without a budget."""
+    found = _states(workspace_id)
+    return found[0] if found else None
+
+
+def list_states() -> list[BudgetState]:
+    """The state of every workspace that has a budget."""
+    return _states(None)
+
+
+def stop_words(state: BudgetState) -> str:
+    """Why broadcasts do not go on, and what to do."""
+    budget = say_money(state.budget, state.currency)
+    return f"This month’s budget of {budget} is used up, and broadcasts stop at it. Raise it under Cost, Budget."
+
+
+def why_stopped(workspace_id: int) -> str:
+    """The sentence that keeps broadcasts from starting; empty while the budget, if there is one, allows it."""
+    state = find_state(workspace_id)
+    return stop_words(state) if state and state.stops and state.is_used_up else ""
+
+
+def _states(workspace_id: int | None) -> list[BudgetState]:
+    rows: Any = db.session.execute(text(_STATES), {"workspace": workspace_id})
+    return [BudgetState(*row) for row in rows]
+
+
+_STATES = """
+SELECT s.workspace_id, w.name, m.month, s.currency, s.monthly_budget_micros,
+       (SELECT coalesce(sum(t.micros), 0)::bigint FROM cost_tallies t
+        WHERE t.workspace_id = s.workspace_id AND t.day >= m.month AND t.currency = s.currency) AS spent,
+       s.stops_at_budget AS stops
+FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
+CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m
+WHERE s.monthly_budget_micros IS NOT NULL
+  AND (CAST(:workspace AS bigint) IS NULL OR s.workspace_id = CAST(:workspace AS bigint))
+"""
