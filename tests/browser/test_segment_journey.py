@@ -67,7 +67,7 @@ def test_what_is_typed_while_the_rows_are_drawn_anew_stays(member: Page) -> None
 def test_a_report_is_followed_up_on_a_phone(open_context: Callable[..., BrowserContext], product: Product) -> None:
     page = sign_in(open_context(viewport=PHONE).new_page(), product)
     page.goto("/app/broadcasts")
-    page.locator("main tbody a.wn-plain", has_text="How is your plant doing?").first.click()
+    page.locator("main tbody a.wn-plain", has_text="Repotting workshop").first.click()
     button = page.get_by_role("button", name=re.compile("^Write to the [0-9,]+ who did not read it$"))
     offered = int(re.sub(r"\D", "", button.inner_text()))
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
