@@ -41,6 +41,7 @@ class Ledger:
     done_import_id: int
     checked_import_id: int
     busy_thread_id: int
+    segment_id: int
 
 
 def fill(scale: float) -> Ledger:
@@ -66,6 +67,8 @@ def fill(scale: float) -> Ledger:
     execute(_ANSWERS, count=big, **broadcast)
     execute(_CONVERSATIONS)
     execute(_TEXTS)
+    execute(_COSTS)
+    segment_id = int(execute(_SEGMENT, workspace=workspace_id)[0][0])
     live_id = _live(broadcast, first, big)
     done_import_id, checked_import_id = _imports(workspace_id, max(int(100_000 * scale), 100))
     ledger = Ledger(
@@ -84,6 +87,7 @@ def fill(scale: float) -> Ledger:
         done_import_id=done_import_id,
         checked_import_id=checked_import_id,
         busy_thread_id=int(execute(_BUSY_THREAD)[0][0]),
+        segment_id=segment_id,
     )
     vacuum()
     return ledger
@@ -340,4 +344,20 @@ INSERT INTO import_rows (import_id, row_number, verdict, column_name, reason, ce
 SELECT :id, n + 1, CASE WHEN n % 3 = 0 THEN 'duplicate' ELSE 'invalid' END, 'phone', 'This number is too short.',
        '["0825", "Naledi", "Paarl"]'
 FROM generate_series(1, :refused) AS n
+"""
+
+# Triggers count them as they come from receipts.
+_COSTS = """
+INSERT INTO message_costs (message_id, workspace_id, channel_id, broadcast_id, day, category, type, country, market,
+                           currency, micros)
+SELECT id, workspace_id, channel_id, coalesce(broadcast_id, 0), day, (ARRAY['marketing', 'utility'])[1 + id % 2], 'regular',
+       (ARRAY['ZA', 'NL', 'KE'])[1 + id % 3], (ARRAY['ZA', 'NL', 'rest_of_africa'])[1 + id % 3], 'USD', 37900
+FROM messages WHERE direction = 'out' AND reached >= 4
+"""
+
+_SEGMENT = """
+INSERT INTO segments (workspace_id, name, definition)
+VALUES (:workspace, 'Patels with the newsletter', '{"match": "all", "conditions": [
+    {"field": "tags", "op": "any", "value": ["newsletter"]}, {"field": "name", "op": "contains", "value": "patel"}]}')
+RETURNING id
 """

@@ -152,6 +152,10 @@ def _reports() -> list[Page]:
         Page("overview, numbers", "/app/_numbers?days=90", is_partial=True),
         Page("overview, recent", "/app/_recent", is_partial=True),
         Page("overview, sending", "/app/_sending", is_partial=True),
+        Page("cost", "/app/cost"),
+        Page("budget", "/app/cost/budget"),
+        Page("purchases", "/app/cost/purchases"),
+        Page("rate cards", "/app/cost/cards"),
     ]
 
 
@@ -166,6 +170,9 @@ def _small_lists(ledger: Ledger) -> list[Page]:
         Page("an import", f"/app/imports/{ledger.done_import_id}"),
         Page("an import's check", f"/app/imports/{ledger.checked_import_id}/check"),
         Page("an import's doubles, later", f"/app/imports/{ledger.checked_import_id}/check?show=duplicate&after=600"),
+        Page("segments", "/app/segments"),
+        Page("a segment", f"/app/segments/{ledger.segment_id}"),
+        Page("a new segment", "/app/segments/new"),
         Page("members", "/app/settings/members"),
         Page("keys", "/app/settings/keys"),
         Page("settings", "/app/settings"),
@@ -188,6 +195,8 @@ def _api(ledger: Ledger) -> list[Page]:
         "conversations, unread": "conversations?unread=true",
         "conversations, search": "conversations?search=patel",
         "a busy thread": f"conversations/{ledger.busy_thread_id}/messages",
+        "segments": "segments",
+        "a segment's people": f"segments/{ledger.segment_id}/people",
         "templates": "templates",
         "channels": "channels",
         "analytics": "analytics",
