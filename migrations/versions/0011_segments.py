@@ -9,10 +9,13 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
+    # What is there already is left by a run that ended between these and the index.
     _create_segments()
-    op.add_column("broadcasts", sa.Column("frozen", postgresql.JSONB(), nullable=True))
-    # The ledger is large and in use: its index is built beside the writers.
+    op.add_column("broadcasts", sa.Column("frozen", postgresql.JSONB(), nullable=True), if_not_exists=True)
+    # The ledger is large and in use: its index is built beside the writers, and waits for whoever reads a long time.
     with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        _drop_unfinished_index()
         op.create_index(
             "ix_messages_inbound",
             "messages",
@@ -21,6 +24,14 @@ def upgrade() -> None:
             postgresql_concurrently=True,
             if_not_exists=True,
         )
+        op.execute("SET lock_timeout = '5s'")
+
+
+def _drop_unfinished_index() -> None:
+    """A build that was cut off leaves an index that is kept up and never used."""
+    is_invalid = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('ix_messages_inbound') AND NOT indisvalid"
+    if op.get_bind().scalar(sa.text(is_invalid)):
+        op.execute("DROP INDEX CONCURRENTLY ix_messages_inbound")
 
 
 def downgrade() -> None:
@@ -44,8 +55,13 @@ def _create_segments() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_segments_user_id_users"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
+        if_not_exists=True,
     )
     op.create_index(
-        "uq_segments_workspace_id_name_lower", "segments", ["workspace_id", sa.text("lower(name)")], unique=True
+        "uq_segments_workspace_id_name_lower",
+        "segments",
+        ["workspace_id", sa.text("lower(name)")],
+        unique=True,
+        if_not_exists=True,
     )
-    op.create_index("ix_segments_workspace_id_id", "segments", ["workspace_id", "id"])
+    op.create_index("ix_segments_workspace_id_id", "segments", ["workspace_id", "id"], if_not_exists=True)

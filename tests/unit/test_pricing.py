@@ -199,6 +199,18 @@ def test_a_card_of_ones_own() -> None:
     }  # fmt: skip
 
 
+def test_notes_around_the_table_are_passed_over() -> None:
+    notes = "Cost per message in US dollars,,,\nNote: list rates,,,\n"
+    card = read_card(f"{notes}Market,Currency,Marketing,Utility\nOther,$US,0.06,0.01\n,,,\nSource: Meta")
+    assert (card.currency, card.rates["other"]["marketing"]) == ("USD", [(0, 60_000)])
+
+
+def test_a_row_that_ends_early_is_named() -> None:
+    with pytest.raises(BadCardError) as refusal:
+        read_card("Marketing,Utility,Market\n0.06,0.01,Other\n0.05,0.01")
+    assert refusal.value.problems[0].startswith("Row 3: “” is no market.")
+
+
 def test_a_card_that_was_written_is_read_as_the_same() -> None:
     rows = write_card(OCTOBER.rates)
     assert read_card("\n".join(",".join(row) for row in rows)).rates == OCTOBER.rates

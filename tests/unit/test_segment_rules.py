@@ -108,6 +108,10 @@ def test_a_definition_that_cannot_be_is_named_by_its_path(definition: object, pa
     assert list(refused(definition)) == [path]
 
 
+def test_a_day_without_a_day_after_it_is_refused() -> None:
+    assert set(refused(alone(field="created", op="before", value="9999-12-31"))) == {"conditions.0.value"}
+
+
 def test_all_complaints_come_together_below_a_root() -> None:
     with pytest.raises(Invalid) as refusal:
         clean_definition({"match": "x", "conditions": [{"field": "name", "op": "is"}, 5]}, "definition")

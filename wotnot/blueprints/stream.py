@@ -45,7 +45,8 @@ def _events(workspace_id: int, user_id: int, topics: frozenset[str]) -> Iterator
     noted_at = time.monotonic()
     heard = events.listen(workspace_id, topics, heartbeat_seconds=HEARTBEAT_SECONDS)
     try:
-        next(heard, None)
+        if next(heard, None) is None:
+            return
         # From here on nothing is missed, so now the page fetches everything once: what happened meanwhile costs nothing.
         yield "retry: 3000\nevent: ready\ndata: \n\n"
         for topics_heard in heard:

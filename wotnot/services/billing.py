@@ -239,6 +239,7 @@ JOIN unnest(
     CAST(:market AS text[]), CAST(:currency AS text[]), CAST(:micros AS bigint[])) WITH ORDINALITY
     AS g (workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency, micros, place)
     USING (place)
+ORDER BY i.message_id -- two that write the same must not wait for each other
 ON CONFLICT (message_id) DO NOTHING
 """
 

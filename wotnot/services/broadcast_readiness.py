@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.models import Broadcast, Channel, ChannelState, Template
-from wotnot.services import broadcast_files, budgets, segment_audience
+from wotnot.services import broadcast_files, budgets, forecast, segment_audience
 from wotnot.services.channel_words import show_number
 from wotnot.services.message_templates import why_not_sendable
 from wotnot.services.whatsapp.payloads import TemplateVariable, UnsupportedTemplate, compile_template, list_variables
@@ -30,9 +30,14 @@ def list_blockers(broadcast: Broadcast) -> list[Blocker]:
     found += _segment_blockers(broadcast)
     found += _channel_blockers(broadcast.channel)
     found += _template_blockers(broadcast.template, broadcast.channel, broadcast.variables)
-    if words := budgets.why_stopped(broadcast.workspace_id):
+    if words := budgets.why_stopped(broadcast.workspace_id, forecast.day_of(broadcast)):
         found.append(Blocker("/app/cost/budget", "budget", words))
     return found
+
+
+def list_obstacles(broadcast: Broadcast) -> list[Blocker]:
+    """What keeps a broadcast that has started from going on. Its people are rows by then, whatever became of a segment."""
+    return [blocker for blocker in list_blockers(broadcast) if blocker.step != "audience"]
 
 
 def say_blockers(blockers: Sequence[Blocker]) -> str:

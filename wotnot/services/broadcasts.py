@@ -14,7 +14,7 @@ from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Temp
 from wotnot.services import broadcast_files, broadcast_rows, events, messages, queue, segment_audience
 from wotnot.services import broadcast_states as states
 from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
-from wotnot.services.broadcast_readiness import list_blockers, say_blockers
+from wotnot.services.broadcast_readiness import list_blockers, list_obstacles, say_blockers
 from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
@@ -190,7 +190,7 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     """
     with transaction() as session:
         broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
-        if blockers := list_blockers(broadcast):
+        if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         broadcast_rows.use_main_language(session, broadcast)
         broadcast_files.want_upload(broadcast_id, broadcast.variables)
@@ -224,7 +224,7 @@ def retry_broadcast(workspace_id: int, broadcast_id: int, scope: str) -> int:
         broadcast = _move(session, workspace_id, broadcast_id, states.RETRY, finished_at=None)
         if before is BroadcastState.PAUSED:
             broadcast.state = BroadcastState.PAUSED
-        elif blockers := list_blockers(broadcast):
+        elif blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot send now. {blockers[0].words}", code="not_ready")
         timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == workspace_id)) or "UTC"
         count = broadcast_rows.add_attempts(session, broadcast_id, scope, timezone)

@@ -63,10 +63,14 @@ def stop_words(state: BudgetState) -> str:
     return f"This month’s budget of {budget} is used up, and broadcasts stop at it. Raise it under Cost, Budget."
 
 
-def why_stopped(workspace_id: int) -> str:
-    """The sentence that keeps broadcasts from starting; empty while the budget, if there is one, allows it."""
+def why_stopped(workspace_id: int, day: date) -> str:
+    """The sentence that keeps broadcasts from going out on `day`; empty while the budget, if there is one, allows it.
+
+    Another month has a budget of its own.
+    """
     state = find_state(workspace_id)
-    return stop_words(state) if state and state.stops and state.is_used_up else ""
+    stops = state is not None and state.stops and state.is_used_up and state.month == day.replace(day=1)
+    return stop_words(state) if state and stops else ""
 
 
 def _states(workspace_id: int | None) -> list[BudgetState]:

@@ -13,6 +13,8 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 _READ_SECONDS = 5.0
+_MOST_UNANSWERED = 2
+"""More pings than that without an answer, and the line is dead although nobody said so."""
 
 
 class Box:
@@ -101,10 +103,21 @@ class EventHub:
                 except RedisError:
                     self._drop(self._subscription)
 
+    def give_up(self, box: Box) -> None:
+        """What feeds `box` says nothing: start anew for everybody."""
+        with self._guard:
+            if self._subscription is not None and any(box in boxes for boxes in self._boxes.values()):
+                self._drop(self._subscription)
+
     def _start(self) -> PubSub:
-        self._subscription = self._open_subscription()
-        threading.Thread(target=self._read, args=(self._subscription,), name="event-hub", daemon=True).start()
-        return self._subscription
+        subscription = self._open_subscription()
+        self._subscription = subscription
+        try:
+            threading.Thread(target=self._read, args=(subscription,), name="event-hub", daemon=True).start()
+        except RuntimeError:
+            self._subscription = None  # no thread to be had: without a reader it would be deaf
+            raise
+        return subscription
 
     def _tell(self, subscription: PubSub, names: Collection[tuple[str, bytes]], prefix: str = "") -> None:
         for verb in ("subscribe", "psubscribe"):
@@ -117,6 +130,8 @@ class EventHub:
             while self._subscription is subscription:
                 if message := subscription.get_message(timeout=_READ_SECONDS):
                     self._take(subscription, message)
+                if subscription.health_check_response_counter > _MOST_UNANSWERED:
+                    break
         except (RedisError, OSError, ValueError, AttributeError):
             pass  # closed behind our back, or Redis is away: the boxes are closed below
         finally:
@@ -126,6 +141,8 @@ class EventHub:
 
     def _take(self, subscription: PubSub, message: dict[str, Any]) -> None:
         with self._guard:
+            if self._subscription is not subscription:
+                return
             if message["type"] in {"subscribe", "psubscribe"}:
                 self._confirm(subscription, (message["type"], message["channel"]))
                 return

@@ -53,6 +53,8 @@ def listen(
     _hub.add(box)
     try:
         heard: list[str] | None = [] if box.wait_until_open(CONFIRM_SECONDS) else None
+        if heard is None:
+            _hub.give_up(box)
         while heard is not None:
             yield heard
             if heard:

@@ -94,7 +94,7 @@ def forecast_broadcast(broadcast: Broadcast) -> Forecast | None:
 
     question = ["places", *settled.question, broadcast.variables, needs_phone]
     places = remember(broadcast.workspace_id, settled, question, count)
-    day = _local_day(broadcast)
+    day = day_of(broadcast)
     return price_places(broadcast.workspace_id, places, template.category.value, day)
 
 
@@ -123,7 +123,7 @@ def note_forecast(session: Session, broadcast: Broadcast) -> None:
         return
     rows = session.execute(text(_LISTED), {"broadcast": broadcast.id, "length": PREFIX_LENGTH})
     places = {str(prefix): int(count) for prefix, count in rows}
-    found = price_places(broadcast.workspace_id, places, broadcast.template.category.value, _local_day(broadcast))
+    found = price_places(broadcast.workspace_id, places, broadcast.template.category.value, day_of(broadcast))
     session.execute(update(Broadcast).where(Broadcast.id == broadcast.id).values(forecast=_as_json(found)))
 
 
@@ -147,7 +147,8 @@ def _as_json(found: Forecast) -> dict[str, Any]:
     }
 
 
-def _local_day(broadcast: Broadcast) -> date:
+def day_of(broadcast: Broadcast) -> date:
+    """The day on which a broadcast goes out, or goes on, on the workspace's calendar."""
     zone = db.session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id)) or "UTC"
     return in_zone(max(broadcast.scheduled_at or clock.now(), clock.now()), zone).date()
 

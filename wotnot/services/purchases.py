@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,8 @@ def _read_day(text: str) -> date:
             day = datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 — a calendar day has no zone
         except ValueError:
             continue
-        if day > clock.now().date() or day.year < 2016:
+        # Today is a day further on east of here.
+        if day > clock.now().date() + timedelta(days=1) or day.year < 2016:
             raise ValueError("Give a day in the past, since 2016.")
         return day
     raise ValueError("Give the day as year-month-day, such as 2026-11-26.")

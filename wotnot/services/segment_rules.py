@@ -20,7 +20,8 @@ MAX_FIELD = 60 + len(ATTRIBUTE)
 MAX_DAYS = 3650
 MAX_ANNIVERSARY_DAYS = 366
 _LARGEST = 10**15
-_DAY = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
+# The last thousand years of the calendar are left out: the day after must be one, too.
+_DAY = re.compile(r"[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,9})?")
 _MATCHES = ("all", "any")
 

@@ -32,7 +32,7 @@ from wotnot.services.zones import in_zone
 
 MAX_NAME, MAX_SEGMENTS = 100, 500
 RECENT_BROADCASTS = 100
-_NOT_STARTED = (BroadcastState.DRAFT, BroadcastState.SCHEDULED)
+_OPEN_STATES = (BroadcastState.DRAFT, BroadcastState.SCHEDULED, BroadcastState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def delete_segment(workspace_id: int, segment_id: int) -> None:
     """
     with transaction() as session:
         segment = get_segment(workspace_id, segment_id)
-        scheduled = [one.name for one in list_uses(workspace_id, segment_id) if one.state is BroadcastState.SCHEDULED]
+        scheduled = [one.name for one in list_uses(workspace_id, segment_id, BroadcastState.SCHEDULED)]
         if scheduled:
             named = ", ".join(f"“{name}”" for name in scheduled[:3])
             raise Conflict(
@@ -133,14 +133,14 @@ def delete_segment(workspace_id: int, segment_id: int) -> None:
         session.execute(delete(Segment).where(Segment.id == segment.id))
 
 
-def list_uses(workspace_id: int, segment_id: int) -> list[Broadcast]:
-    """The drafts and scheduled broadcasts that would go to a segment or leave it out, newest first."""
+def list_uses(workspace_id: int, segment_id: int, *states: BroadcastState) -> list[Broadcast]:
+    """The drafts and scheduled broadcasts, or those in `states`, that would go to a segment or leave it out, newest first."""
     uses = or_(
         Broadcast.audience.contains({"segment_id": segment_id}),
         Broadcast.exclude.contains({"segment_ids": [segment_id]}),
     )
     query = select(Broadcast).where(
-        Broadcast.workspace_id == workspace_id, Broadcast.state.in_([*_NOT_STARTED, BroadcastState.FAILED]), uses
+        Broadcast.workspace_id == workspace_id, Broadcast.state.in_(states or _OPEN_STATES), uses
     )
     return list(db.session.scalars(query.order_by(Broadcast.id.desc()).limit(RECENT_BROADCASTS)))
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 
 from tests.cast import Cast
 from tests.factories import make_broadcast, make_channel, make_cost, make_member, make_user
+from wotnot import clock
 from wotnot.errors import Conflict, Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, BudgetAlert, MessageCost, Role
@@ -101,6 +102,15 @@ def test_a_used_up_budget_pauses_what_is_sent_and_lets_nothing_start(cast: Cast,
         broadcasts.start_broadcast(cast.workspace.id, make_broadcast(cast.workspace).id)
     set_budget(cast, "2.00", stops=True)
     assert broadcasts.resume_broadcast(cast.workspace.id, sending.id).state is BroadcastState.SENDING
+
+
+def test_next_month_has_a_budget_of_its_own(cast: Cast) -> None:
+    set_budget(cast, "1.00", stops=True)
+    spend(cast, 1_000_000)
+    later = make_broadcast(cast.workspace)
+    assert [blocker.field for blocker in list_blockers(later)] == ["budget"]
+    next_month = clock.now() + timedelta(days=32)
+    assert broadcasts.schedule_broadcast(cast.workspace.id, later.id, next_month).state is BroadcastState.SCHEDULED
 
 
 def test_a_budget_that_only_tells_stops_nothing(cast: Cast, sending: Broadcast) -> None:

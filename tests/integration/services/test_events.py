@@ -5,10 +5,10 @@ from contextlib import suppress
 from itertools import chain, islice
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from wotnot.services import events
+from wotnot.services import event_hub, events
 
 Listen = Callable[..., Iterator[list[str]]]
 SILENCE = 0.3
@@ -76,6 +76,18 @@ def test_who_wants_the_same_shares_one_subscription(listen: Listen, redis: "Redi
     first.close()
     events.publish_now(1, "contact:1", "conversations", "contact:2")
     assert sorted(chain(*(next(second), next(second)))) == ["contact:2", "conversations"]
+
+
+def test_a_line_that_died_without_a_word_is_given_up(redis: "Redis[bytes]", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_hub, "_READ_SECONDS", 0.1)
+    settings = redis.connection_pool.connection_kwargs | {"health_check_interval": 0.1}
+    line = Redis(connection_pool=ConnectionPool(**settings))
+    hub, box = event_hub.EventHub(line.pubsub), event_hub.Box(["somewhere"], [])
+    hub.add(box)
+    assert box.wait_until_open(5)
+    assert box.collect(1) == []
+    redis.client_pause(4000)
+    assert box.collect(3) is None
 
 
 def test_after_a_loss_the_next_to_come_hears_again(listen: Listen, redis: "Redis[bytes]") -> None:

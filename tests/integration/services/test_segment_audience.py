@@ -102,6 +102,25 @@ def test_a_deleted_segment_is_nobody_and_never_everybody(cast: Cast, people: dic
         assert describe_audience(draft) == "A segment that was deleted"
 
 
+@pytest.mark.parametrize("use", [{"audience": "segment_id"}, {"exclude": "segment_ids"}])
+def test_what_has_started_goes_on_without_its_segment(
+    cast: Cast, people: dict[str, Contact], use: dict[str, str]
+) -> None:
+    segment = make.make_segment(cast.workspace)
+    (part, name), *_ = use.items()
+    chosen = {part: {name: segment.id if name == "segment_id" else [segment.id]}}
+    broadcast = make.make_broadcast(cast.workspace, **chosen)
+    broadcasts.start_broadcast(cast.workspace.id, broadcast.id)
+    expansion.expand_broadcast(broadcast.id)
+    broadcasts.pause_broadcast(cast.workspace.id, broadcast.id)
+    segments.delete_segment(cast.workspace.id, segment.id)
+    assert broadcasts.resume_broadcast(cast.workspace.id, broadcast.id).state is BroadcastState.SENDING
+    failed = update(Message).where(Message.broadcast_id == broadcast.id, Message.state == "queued")
+    db.session.execute(failed.values(state="failed", error_code=131026))
+    db.session.execute(update(Broadcast).where(Broadcast.id == broadcast.id).values(state="finished"))
+    assert broadcasts.retry_broadcast(cast.workspace.id, broadcast.id, "failed") > 0
+
+
 def test_a_planned_start_without_its_segment_says_why(cast: Cast, people: dict[str, Contact]) -> None:
     home = cast.workspace
     segment = make.make_segment(home, VIP)

@@ -28,6 +28,8 @@ _COLUMNS = {
     "authintl": "authentication_international", "service": "service", "from": "from", "tier": "from", "currency": "currency",
 }  # fmt: skip
 _NEEDED = ("marketing", "utility")
+_SIGNS = {"$US": "USD", "US$": "USD"}
+MOST_NOTES = 10
 _COUNT = re.compile(r"[\d.,\s]*")
 
 
@@ -50,7 +52,7 @@ class CardFile:
 
 
 def read_card(text: str, delimiter: str = ",") -> CardFile:
-    """Read a card, every row checked. Raises BadCardError with all that is wrong."""
+    """Read a card, every row checked; notes above and below the table are passed over. Raises BadCardError with all that is wrong."""
     try:
         rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter))
     except csv.Error:
@@ -60,9 +62,12 @@ def read_card(text: str, delimiter: str = ",") -> CardFile:
         raise BadCardError(
             ["The file has no rates: put the column names in the first row and one market in each row below."]
         )
-    columns = _read_columns(filled[0][1])
+    place = _find_header([row for _, row in filled])
+    columns = _read_columns(filled[place][1])
     card = CardFile()
-    for number, row in filled[1:]:
+    for number, row in filled[place + 1 :]:
+        if _is_note(columns, row):
+            continue
         try:
             _read_row(card, columns, row)
         except ValueError as error:
@@ -94,8 +99,27 @@ def _cells(categories: Mapping[str, Sequence[Sequence[int]]], start: int) -> lis
     return ["" if rate is None else f"{rate // 1_000_000}.{rate % 1_000_000:06d}" for rate in found]
 
 
+def _find_header(rows: Sequence[Sequence[str]]) -> int:
+    """Where the column names are: Meta's own files begin with a few rows of notes. The first row when none has them."""
+    for place, row in enumerate(rows[:MOST_NOTES]):
+        if {"market", *_NEEDED} <= set(_names_of(row)):
+            return place
+    return 0
+
+
+def _names_of(header: Sequence[str]) -> list[str]:
+    return [_COLUMNS.get(re.sub(r"[^a-z]", "", cell.casefold()), "") for cell in header]
+
+
+def _is_note(columns: Sequence[str], row: Sequence[str]) -> bool:
+    """A row about no market and without a rate, such as the notes below Meta's tables."""
+    cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+    rates = [cell for name, cell in cells.items() if name not in {"", "market", "from", "currency"}]
+    return not any(map(_is_rate, rates)) and read_market(cells.get("market", "")) is None
+
+
 def _read_columns(header: Sequence[str]) -> list[str]:
-    columns = [_COLUMNS.get(re.sub(r"[^a-z]", "", cell.casefold()), "") for cell in header]
+    columns = _names_of(header)
     missing = [name for name in ("market", *_NEEDED) if name not in columns]
     if missing:
         words = " and ".join(f"“{name.capitalize()}”" for name in missing)
@@ -109,10 +133,12 @@ def _read_columns(header: Sequence[str]) -> list[str]:
 
 def _read_row(card: CardFile, columns: Sequence[str], row: Sequence[str]) -> None:
     cells = {name: cell.strip() for name, cell in zip(columns, row, strict=False) if name}
-    market = read_market(cells["market"])
+    named = cells.get("market", "")
+    market = read_market(named)
     if market is None:
-        raise ValueError(f"“{cells['market']}” is no market. Use a country's name or code, or one of Meta's regions.")
-    _read_currency(card, cells.get("currency", "").upper())
+        raise ValueError(f"“{named}” is no market. Use a country's name or code, or one of Meta's regions.")
+    told = cells.get("currency", "").upper()
+    _read_currency(card, _SIGNS.get(told, told))
     start = _read_start(cells.get("from", ""))
     rates = {name: cells[name] for name in cells if name not in {"market", "from", "currency"}}
     if not start and (empty := [name for name in _NEEDED if not _is_rate(rates.get(name, ""))]):
