@@ -14,6 +14,15 @@ def count_shown(page: Page) -> int:
     return int(page.locator("#count .wn-big").inner_text().split()[0].replace(",", ""))
 
 
+def test_a_tag_ticked_while_the_form_is_drawn_anew_stays_ticked(member: Page) -> None:
+    member.goto("/app/segments/new")
+    member.route("**/app/segments/editor", lambda route: (member.wait_for_timeout(1_000), route.continue_()))
+    member.get_by_role("button", name="Add a condition").click()
+    member.get_by_role("checkbox", name=re.compile("^VIP")).first.check()
+    expect(member.get_by_label("Field of condition 2")).to_be_focused(timeout=SOON)
+    expect(member.get_by_role("checkbox", name=re.compile("^VIP")).first).to_be_checked()
+
+
 def test_a_segment_is_built_with_a_live_count_and_sent_to(member: Page) -> None:
     member.goto("/app/contacts")
     member.get_by_role("link", name="Segments").click()

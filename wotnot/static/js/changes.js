@@ -12,7 +12,9 @@ const waiting = []; // {id, value} of the controls that were used meanwhile
 const byId = (id) => document.getElementById(id);
 const isChange = (config) => config.elt.matches("[data-edit]");
 const isPreview = (config) => config.elt.id === form;
-const valuesOf = (part) => new Map([...part.querySelectorAll("input[id], textarea[id], select[id]")].map((one) => [one.id, one.value]));
+const isTick = (field) => field.type === "checkbox";
+const valueOf = (field) => (isTick(field) ? field.checked : field.value);
+const valuesOf = (part) => new Map([...part.querySelectorAll("input[id], textarea[id], select[id]")].map((one) => [one.id, valueOf(one)]));
 
 function onBefore(event) {
   const config = event.detail.requestConfig;
@@ -45,8 +47,9 @@ function onBeforeSwap(event) {
 function keepTyped() {
   for (const [id, value] of running?.since || []) {
     const field = byId(id);
-    if (!field || field.value !== running.typed.get(id)) continue;
-    field.value = value;
+    if (!field || valueOf(field) !== running.typed.get(id)) continue;
+    if (isTick(field)) field.checked = value;
+    else field.value = value;
     field.dispatchEvent(new InputEvent("input", { bubbles: true }));
   }
 }
