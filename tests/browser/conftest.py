@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from launcher.paths import ROOT
 from tests.meta_bodies import check_bodies
@@ -25,6 +25,9 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+
+# All of WotNot and a browser share a machine's two cores here: what is right comes, but not always within the usual five seconds.
+expect.set_options(timeout=15_000)
 
 
 @dataclass(frozen=True, slots=True)

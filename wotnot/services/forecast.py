@@ -1,6 +1,7 @@
 """What a message to an audience will cost, by country and market, before it is sent. Nothing here writes but `note_forecast`.
 
-Everybody is counted as delivered and charged, at the rates of the card that is valid on the day: an estimate from above.
+Everybody is counted as delivered and charged, at the rates of the card that is valid on the day: an estimate from above, but for
+codes to other countries, which Meta may charge at its international rates.
 People are grouped by the first characters of their number in SQL, so a million take about a second; who is where is settled
 for each group, not for each person.
 """
@@ -80,7 +81,7 @@ def forecast(workspace_id: int, condition: ColumnElement[bool], category: str, o
 def forecast_broadcast(broadcast: Broadcast) -> Forecast | None:
     """The cost of a draft to everybody who gets it, on the day it goes out; None while it has no audience or template.
 
-    Who gets it is remembered until a contact changes.
+    Who gets it is remembered until a contact changes, unless a segment asks about messages.
     """
     template = broadcast.template
     if template is None or not broadcast.audience:

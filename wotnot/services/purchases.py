@@ -29,7 +29,7 @@ KINDS = {PurchaseKind.TOP_UP: "Top-up", PurchaseKind.INVOICE: "Invoice"}
 _COLUMNS = {
     "date": "paid_on", "paid on": "paid_on", "day": "paid_on", "billing date": "paid_on", "amount": "amount", "total": "amount",
     "paid": "amount", "kind": "kind", "type": "kind", "note": "note", "description": "note", "reference": "note",
-    "reference number": "note", "invoice": "note", "currency": "currency",
+    "reference number": "note", "invoice": "note", "transaction id": "note", "currency": "currency",
 }  # fmt: skip
 _KIND_WORDS = {"": PurchaseKind.TOP_UP, "topup": PurchaseKind.TOP_UP, "top up": PurchaseKind.TOP_UP,
                "credit": PurchaseKind.TOP_UP, "payment": PurchaseKind.TOP_UP, "invoice": PurchaseKind.INVOICE,
@@ -145,13 +145,25 @@ def _insert(workspace_id: int, rows: Sequence[Mapping[str, Any]], user_id: int |
 
 
 def _read_row(raw: RawRow, columns: Sequence[str], currency: str, result: ImportResult) -> dict[str, Any] | None:
-    fields = {name: unguard(cell.strip()) for name, cell in zip(columns, raw.cells, strict=False) if name}
+    fields = _fields_of(raw, columns)
     values, errors = _read(fields, fields.get("currency") or currency)
     reason = raw.problem or " ".join(errors.values())
     if reason:
         result.refused.append(RefusedRow(raw.number, reason, raw.cells))
         return None
     return values
+
+
+def _fields_of(raw: RawRow, columns: Sequence[str]) -> dict[str, str]:
+    """The cells by what they mean. Of two columns that mean the same the first filled one counts; notes stand together."""
+    fields: dict[str, str] = {}
+    for name, cell in zip(columns, raw.cells, strict=False):
+        value = unguard(cell.strip())
+        if name == "note" and value and fields.get(name):
+            fields[name] += f" · {value}"
+        elif name and not fields.get(name):
+            fields[name] = value
+    return fields
 
 
 def _read(fields: Mapping[str, str], currency: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -81,6 +81,13 @@ def test_a_file_is_taken_row_by_row_and_never_twice(cast: Cast, tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_columns_with_one_meaning_do_not_overwrite_each_other(cast: Cast, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Date,Amount,Total,Reference number,Description\n2026-11-02,5,,R1,Ads\n2026-11-02,5,,R2,Ads\n")
+    assert purchases.import_file(cast.workspace.id, path, currency="USD").added == 2
+    assert [(row[2], row[4]) for row in noted(cast)] == [(5_000_000, "R1 · Ads"), (5_000_000, "R2 · Ads")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
