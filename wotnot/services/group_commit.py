@@ -1,15 +1,11 @@
 """Small writes that arrive together commit together: one statement and one wait for the disk for all of them."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-BUSY_SECONDS, GATHER_SECONDS = 0.05, 0.015
-"""When the last write is less than the first ago, more will come: the next one waits the second for them."""
 
 
 @dataclass(slots=True)
@@ -32,7 +28,6 @@ class GroupCommit(Generic[T]):
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._waiting: list[_Parcel[T]] = []
-        self._written_at = -BUSY_SECONDS
 
     def add(self, item: T) -> bool:
         """Return when `item` is committed; True for the one caller who wrote, for itself and whoever waited.
@@ -45,15 +40,10 @@ class GroupCommit(Generic[T]):
         with self._writing:
             leads = not parcel.is_settled
             if leads:
-                self._gather()
                 self._settle_waiting()
         if parcel.error is not None:
             raise parcel.error
         return leads
-
-    def _gather(self) -> None:
-        if time.monotonic() - self._written_at < BUSY_SECONDS:
-            time.sleep(GATHER_SECONDS)
 
     def _settle_waiting(self) -> None:
         with self._guard:
@@ -66,4 +56,3 @@ class GroupCommit(Generic[T]):
         for parcel in parcels:
             parcel.error = error
             parcel.is_settled = True
-        self._written_at = time.monotonic()
