@@ -4,6 +4,7 @@ A thread of its own reads what Redis says and puts the topic into the box of eve
 breaks, something may have been missed: then every box is closed, and the next to come starts a new subscription.
 """
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -11,6 +12,8 @@ from typing import Any
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 _READ_SECONDS = 5.0
 _MOST_UNANSWERED = 2
@@ -132,8 +135,9 @@ class EventHub:
                     self._take(subscription, message)
                 if subscription.health_check_response_counter > _MOST_UNANSWERED:
                     break
-        except (RedisError, OSError, ValueError, AttributeError):
-            pass  # closed behind our back, or Redis is away: the boxes are closed below
+        except (RedisError, OSError, ValueError, AttributeError) as error:
+            # Redis is away, or the line was closed behind our back: the boxes are closed below.
+            logger.warning("live events start anew: %s", type(error).__name__)
         finally:
             with self._guard:
                 self._drop(subscription)

@@ -62,8 +62,11 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
         billing.bill_messages([row.id for row in changed])
         for workspace_id, broadcast_id in {(row.workspace_id, row.broadcast_id) for row in changed if row.broadcast_id}:
             events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
-        for workspace_id, contact_id in {(row.workspace_id, row.contact_id) for row in changed if not row.broadcast_id}:
-            events.publish(workspace_id, "conversations", f"contact:{contact_id}")
+        single = {(row.workspace_id, row.contact_id) for row in changed if not row.broadcast_id}
+        for workspace_id in {workspace_id for workspace_id, _ in single}:
+            events.publish(workspace_id, "conversations")
+        for workspace_id, contact_id in single:
+            events.publish(workspace_id, f"contact:{contact_id}")
     matched = {row.given_wamid for row in rows}
     opted_out: dict[int, list[int]] = {}
     hopeless = set()

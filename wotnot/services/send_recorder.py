@@ -175,8 +175,10 @@ class Recorder:
             if now - self._told.get(broadcast_id, 0.0) >= TELL_SECONDS:
                 self._told[broadcast_id] = now
                 events.publish_now(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
-        for workspace_id, contact_id in {(c.workspace_id, c.contact_id) for c, _ in judged if not c.broadcast_id}:
-            events.publish_now(workspace_id, "conversations", f"contact:{contact_id}")
+        single = {(c.workspace_id, c.contact_id) for c, _ in judged if not c.broadcast_id}
+        for workspace_id in {workspace_id for workspace_id, _ in single}:
+            topics = [f"contact:{contact_id}" for where, contact_id in single if where == workspace_id]
+            events.publish_now(workspace_id, "conversations", *topics)
 
 
 def _pause(broadcast_id: int, template_id: int | None, fault: GraphFault) -> None:
