@@ -412,7 +412,7 @@ def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None
         groups=groups,
         repeat=found.repeat if asks else None,
         late_words=say_late(broadcast),
-        test_to=session.get(TEST_TO, ""),
+        test_to=request.form.get("to", session.get(TEST_TO, "")),
         errors=errors or {},
         steps=steps_of(broadcast, counted, 4, actor().workspace.timezone),
         **context,

@@ -62,7 +62,7 @@ def _kind_line(broadcast: Broadcast, kind: str, people: int, *, is_off: bool) ->
         "link": f"See {people:,}",
         "act": {
             "url": f"{base}/leave-out",
-            "text": "Send to them too" if is_off else "Leave them out",
+            "text": "Keep them in" if is_off else "Leave them out",
             "fields": fields,
             "busy": "Counting again",
         },
@@ -80,7 +80,7 @@ def limit_passed(broadcast: Broadcast, count: AudienceCount, found: Preflight) -
             "family": "warn",
             "icon": "gauge",
             "title": f"Up to {beyond:,} more people than {show_number(channel.display_phone_number)} may write to now",
-            "text": f"Meta allows {limit.limit:,} people in any 24 hours, and {limit.used:,} were written to in the last 24. "
+            "text": f"Meta allows {limit.limit:,} people in any 24 hours; {_written_to(limit.used)} in the last 24. "
             "Who wrote to you in that time does not count. Meta refuses what is above it; you see who, and can retry "
             "them the next day.",
             "url": f"/app/channels/{channel.id}",
@@ -99,11 +99,15 @@ def limit_left(broadcast: Broadcast, count: AudienceCount, found: Preflight) -> 
             "family": "ok",
             "icon": "gauge",
             "title": f"{limit.left:,} of {limit.limit:,} people left in this number’s limit",
-            "text": f"It moves with the clock: {limit.used:,} were written to in the last 24 hours.",
+            "text": f"It moves with the clock: {_written_to(limit.used)} in the last 24 hours.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
         }
     ]
+
+
+def _written_to(people: int) -> str:
+    return "1 person was written to" if people == 1 else f"{people:,} people were written to"
 
 
 def quality(broadcast: Broadcast) -> list[Line]:
