@@ -9,7 +9,21 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, and_, any_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from wotnot.errors import Invalid
@@ -89,22 +103,20 @@ def _is_american() -> ColumnElement[bool]:
 
 
 def _is_unreachable(workspace_id: int) -> ColumnElement[bool]:
-    since = aliased(Message)
-    was_reached = (
-        select(1)
-        .where(
-            since.contact_id == Message.contact_id,
-            since.id > Message.id,
-            or_(since.reached >= REACHED_DELIVERED, since.direction == Direction.IN),
-        )
-        .exists()
+    failed, since = aliased(Message), aliased(Message)
+    was_reached = select(1).where(
+        since.contact_id == failed.contact_id,
+        since.id > failed.id,
+        or_(since.reached >= REACHED_DELIVERED, since.direction == Direction.IN),
     )
-    failed = (Message.error_code == NOT_REACHABLE, Message.state == MessageState.FAILED)
-    return (
-        select(1)
-        .where(Message.workspace_id == workspace_id, Message.contact_id == Contact.id, *failed, ~was_reached)
-        .exists()
+    last = select(1).where(
+        failed.workspace_id == workspace_id,
+        failed.contact_id == Contact.id,
+        failed.error_code == literal_column(str(NOT_REACHABLE)),  # as the index says it
+        failed.state == MessageState.FAILED,
+        ~was_reached.exists(),
     )
+    return last.exists()
 
 
 def _is_twin(workspace_id: int, gets_it: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -78,16 +78,12 @@ def _count_now(broadcast: Broadcast, settled: Settled, earlier_ids: Sequence[int
     people = audience.resolve_settled(broadcast.workspace_id, settled, audience_risks.left_out_of(broadcast))
     needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
     reason = audience.skip_reason(broadcast.variables, needs_phone=needs_phone, people=people)
+    # A query of its own: conditions about people may ask the ledger too.
+    recipients = select(Contact.id).where(people.included, reason.is_(None)).cte("recipients")
     statement = (
         select(Message.broadcast_id, func.count())
-        .join(Contact, Contact.id == Message.contact_id)
-        .where(
-            Message.broadcast_id.in_(earlier_ids),
-            Message.attempt == 1,
-            Message.state.not_in(_NOT_SENT),
-            people.included,
-            reason.is_(None),
-        )
+        .join(recipients, recipients.c.id == Message.contact_id)
+        .where(Message.broadcast_id.in_(earlier_ids), Message.attempt == 1, Message.state.not_in(_NOT_SENT))
         .group_by(Message.broadcast_id)
     )
     return [[int(one or 0), count] for one, count in db.session.execute(statement)]

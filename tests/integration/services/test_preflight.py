@@ -150,6 +150,18 @@ def test_a_translation_is_the_same_message_and_who_was_left_out_got_none(cast: C
     assert repeat_of(draft) is None
 
 
+def test_a_repeat_is_seen_also_where_messages_decide_who_gets_it(cast: Cast, template: Template) -> None:
+    earlier = went_out(cast, template, make.make_contacts(cast.workspace, 2))
+    has_read = {"field": "broadcast", "op": "delivered", "value": earlier.id}
+    for fields in (
+        {"leave_out": ["unreachable", "duplicate"]},
+        {"audience": {"filter": {"match": "all", "conditions": [has_read]}}},
+    ):
+        found = repeat_of(make.make_broadcast(cast.workspace, None, template, **fields))
+        assert found is not None
+        assert (found.id, found.people) == (earlier.id, 2)
+
+
 # ---------------------------------------------------------------- late after a standstill
 
 
