@@ -104,10 +104,9 @@ def count_kinds(
             found[audience_risks.US_MARKETING] += audience_risks.count_americans(_unknown_phones(people))
         return found
 
-    question = ["kinds", *settled.question, variables, needs_phone, list(leave_out)]
-    answer: dict[str, int] = remember(
-        workspace_id, settled, [*question, audience_risks.stamp(workspace_id, kinds)], count
-    )
+    stamp = audience_risks.stamp(workspace_id, [*kinds, *leave_out])
+    question = ["kinds", *settled.question, variables, needs_phone, list(kinds), stamp]
+    answer: dict[str, int] = remember(workspace_id, settled, question, count)
     return answer
 
 

@@ -38,7 +38,7 @@ def count_draft(broadcast: Broadcast) -> AudienceCount:
 def look(broadcast: Broadcast, counted: AudienceCount) -> Preflight:
     """What is to be known of a draft whose audience was `counted` just now."""
     return Preflight(
-        by_kind=_count_kinds(broadcast) if broadcast.audience else {},
+        by_kind=_count_kinds(broadcast, counted) if broadcast.audience else {},
         limit=messaging_limits.read_use(broadcast.channel) if broadcast.channel else None,
         repeat=repeat_guard.find_repeat(broadcast, counted.to_send),
     )
@@ -72,13 +72,16 @@ def needs_phone(broadcast: Broadcast) -> bool:
     return broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
 
 
-def _count_kinds(broadcast: Broadcast) -> dict[str, int]:
-    return audience_counts.count_kinds(
+def _count_kinds(broadcast: Broadcast, counted: AudienceCount) -> dict[str, int]:
+    """Those left out are counted already; the others are looked for."""
+    kinds = audience_risks.kinds_for(broadcast)
+    others = audience_counts.count_kinds(
         broadcast.workspace_id,
         broadcast.audience,
         broadcast.exclude,
         {key: source for key, source in broadcast.variables.items() if source.get("field")},
-        audience_risks.kinds_for(broadcast),
+        [kind for kind in kinds if kind not in counted.by_kind],
         needs_phone=needs_phone(broadcast),
         leave_out=audience_risks.left_out_of(broadcast),
     )
+    return {kind: counted.by_kind.get(kind, others.get(kind, 0)) for kind in kinds}

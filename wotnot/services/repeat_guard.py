@@ -79,7 +79,12 @@ def _count_now(broadcast: Broadcast, settled: Settled, earlier_ids: Sequence[int
     needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
     reason = audience.skip_reason(broadcast.variables, needs_phone=needs_phone, people=people)
     # A query of its own: conditions about people may ask the ledger too.
-    recipients = select(Contact.id).where(people.included, reason.is_(None)).cte("recipients")
+    recipients = (
+        select(Contact.id)
+        .where(people.included, reason.is_(None))
+        .cte("recipients")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     statement = (
         select(Message.broadcast_id, func.count())
         .join(recipients, recipients.c.id == Message.contact_id)
