@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
@@ -27,6 +28,15 @@ def to_the_check_page(page: Page, name: str) -> None:
     page.get_by_role("button", name="Continue to Check").click()
 
 
+def assert_usable(page: Page) -> None:
+    """Axe has nothing serious against the page, in either theme."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+
+
 def people_in(page: Page) -> int:
     words = page.get_by_role("heading", name=re.compile("will get this message")).inner_text()
     return int(words.split()[0].replace(",", ""))
@@ -38,6 +48,7 @@ def test_who_could_not_be_reached_is_left_out_by_the_keyboard(
 ) -> None:
     page = sign_in(open_context(viewport=size).new_page(), product)
     to_the_check_page(page, "Left out")
+    assert_usable(page)
     before = people_in(page)
     line = page.get_by_role("listitem").filter(has_text="could not be reached before")
     hidden = int(line.get_by_role("link").inner_text().split()[1])
@@ -48,6 +59,7 @@ def test_who_could_not_be_reached_is_left_out_by_the_keyboard(
     line.get_by_role("button", name="Leave them out").press("Enter")
     expect(page.get_by_role("button", name="Keep them in")).to_be_visible()
     assert people_in(page) == before - hidden
+    assert_usable(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.get_by_role("button", name="Keep them in").click()
     expect(page.get_by_role("button", name="Leave them out")).to_be_visible()
