@@ -817,6 +817,8 @@ class Broadcast(Base):
     `{"filter": {…}}`; `exclude` is `{"tags": […], "segment_ids": […]}`. Where they name segments or a filter, `frozen` is what
     these said when it started, and on which day (see `services/segment_audience.py`). `variables` maps a template variable to `{"field", "fallback"}` or `{"text"}`. `template_id` is the main
     language; people get a translation in their own unless `one_language` says that everybody gets the main one.
+    `leave_out` are kinds of people who get nothing (see `services/audience_risks.py`). A plan that starts more than
+    `late_minutes` late, after a standstill, is paused instead: somebody is asked first.
     `expanded_through` is the last contact id whose row is committed, so a crash resumes there. `forecast` is what it was
     estimated to cost when its list was complete (see `services/forecast.py`).
     """
@@ -836,7 +838,9 @@ class Broadcast(Base):
     frozen: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     variables: Mapped[Json]
     one_language: Mapped[Flag]
+    leave_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     scheduled_at: Mapped[Moment | None]
+    late_minutes: Mapped[int] = mapped_column(server_default=text("60"))
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[Created]
@@ -849,6 +853,7 @@ class Broadcast(Base):
     user: Mapped[User | None] = relationship()
 
     __table_args__ = (
+        CheckConstraint("late_minutes BETWEEN 1 AND 10080", name="late"),
         Index("ix_broadcasts_workspace_id_id", "workspace_id", "id"),
         Index("ix_broadcasts_workspace_id_state_id", "workspace_id", "state", "id"),
         Index(
@@ -956,6 +961,17 @@ class Message(Base):
             postgresql_where=text("state IN ('failed', 'skipped')"),
         ),
         Index("ix_messages_failed", "broadcast_id", "reached", "id", postgresql_where=text("state = 'failed'")),
+        # Whom Meta could not reach: few of all messages.
+        Index(
+            "ix_messages_unreachable", "workspace_id", "contact_id", "id", postgresql_where=text("error_code = 131026")
+        ),
+        # Templates that went to one person: with the broadcasts of a day they say how much of a number's limit is used.
+        Index(
+            "ix_messages_single_templates",
+            "channel_id",
+            "accepted_at",
+            postgresql_where=text("broadcast_id IS NULL AND type = 'template'"),
+        ),
         # Who answered a broadcast: few among many.
         Index("ix_messages_replied", "broadcast_id", "id", postgresql_where=text("replied")),
     )

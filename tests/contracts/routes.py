@@ -40,6 +40,7 @@ FIELDS = {
     "broadcasts.rename": {"name": "Mine now"},
     "broadcasts-api.change": {"name": "Mine now"},
     "broadcasts-api.retry": {"scope": "failed"},
+    "broadcasts-api.test": {"to": "+27821112222"},
     "channels-api.change": {"rate_per_second": 5},
     "templates-api.edit": {"components": [{"type": "BODY", "text": "Mine now"}]},
     "conversations-api.reply": {"type": "text", "text": {"body": "Hello"}},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request
+from flask import Blueprint, Flask, flash, render_template, request, session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
@@ -23,19 +23,24 @@ from wotnot.blueprints.wizard_message import (
     preview_of,
     template_of,
 )
+from wotnot.blueprints.wizard_preflight import TEST_TO, say_late
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, Role
 from wotnot.services import (
     audience,
     audience_counts,
+    audience_risks,
     broadcast_choices,
     broadcast_readiness,
     broadcasts,
     contacts,
     media_rules,
+    preflight,
+    repeat_guard,
     segment_audience,
     segments,
+    trial_messages,
 )
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.template_families import choice_for, look_at_translations
@@ -268,7 +273,9 @@ def save_when(broadcast_id: int) -> Answer:
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     try:
         moment = forms.read_when(request.form, actor().workspace.timezone)
-        broadcast = broadcasts.update_broadcast(workspace_id(), broadcast_id, scheduled_at=moment)
+        broadcast = broadcasts.update_broadcast(
+            workspace_id(), broadcast_id, scheduled_at=moment, **forms.read_late(request.form)
+        )
     except Conflict:
         return _moved_on(broadcast)
     except Invalid as error:
@@ -285,6 +292,7 @@ def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[
         errors=errors,
         count=counted,
         today=_today().isoformat(),
+        late_choices=forms.late_choices(broadcast.late_minutes),
         timezone=actor().workspace.timezone,
         steps=steps_of(broadcast, counted, 3, actor().workspace.timezone),
     )
@@ -308,6 +316,8 @@ def check_step(broadcast_id: int) -> Answer:
 def send(broadcast_id: int) -> Answer:
     """Send it, or plan it. A second press finds it on its way and shows that."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if is_editable(broadcast) and _is_unasked_repeat(broadcast):
+        return _check_page(broadcast, asks=True), 422
     try:
         if broadcast.scheduled_at is not None:
             broadcasts.schedule_broadcast(workspace_id(), broadcast_id, broadcast.scheduled_at)
@@ -320,20 +330,71 @@ def send(broadcast_id: int) -> Answer:
     return go_to(f"/app/broadcasts/{broadcast_id}")
 
 
+@blueprint.post("/<int:broadcast_id>/leave-out")
+@requires(Role.ADMIN)
+def leave_out(broadcast_id: int) -> Answer:
+    """Leave people of a `kind` out, or with `off` send to them too."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    kind = request.form.get("kind", "")
+    kept = [one for one in broadcast.leave_out if one != kind]
+    try:
+        broadcasts.update_broadcast(
+            workspace_id(), broadcast_id, leave_out=kept if request.form.get("off") else [*kept, kind]
+        )
+    except Conflict:
+        return _moved_on(broadcast)
+    return go_to(f"/app/broadcasts/{broadcast_id}/check")
+
+
+@blueprint.post("/<int:broadcast_id>/test")
+@requires(Role.ADMIN)
+def test(broadcast_id: int) -> Answer:
+    """The message on one telephone, filled in as for the person in the preview."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    if not is_editable(broadcast):
+        return _moved_on(broadcast)
+    to, row = request.form.get("to", "").strip(), request.form.get("row", default=1, type=int)
+    try:
+        trial_messages.send_trial(workspace_id(), broadcast_id, to, row=row, user_id=actor().user.id)
+    except Invalid as error:
+        # The form has one field; what is wrong with the message is said there too.
+        words = [word for found in error.errors.values() for word in found]
+        return _check_page(broadcasts.get_broadcast(workspace_id(), broadcast_id), {"to": words}), 422
+    except Conflict as error:
+        return _check_page(broadcasts.get_broadcast(workspace_id(), broadcast_id), {"to": [error.detail]}), 422
+    session[TEST_TO] = to
+    flash(f"The test is on its way to {to}.", "success")
+    return go_to(f"/app/broadcasts/{broadcast_id}/check")
+
+
 @blueprint.get("/<int:broadcast_id>/people")
 def people(broadcast_id: int) -> str:
     """The people of the audience behind a number of the check page: `?why=opted_out` and so on."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     why = request.args.get("why", "")
-    resolved = audience.resolve(workspace_id(), broadcast.audience, broadcast.exclude)
+    kinds = audience_risks.left_out_of(broadcast)
+    resolved = audience.resolve(workspace_id(), broadcast.audience, broadcast.exclude, kinds)
     page = audience.list_people(
-        resolved, why, broadcast.variables, cursor=request.args.get("cursor"), limit=PEOPLE_PAGE
+        resolved,
+        why,
+        broadcast.variables,
+        needs_phone=preflight.needs_phone(broadcast),
+        cursor=request.args.get("cursor"),
+        limit=PEOPLE_PAGE,
     )
     return render_template("broadcasts/people.html", broadcast=broadcast, why=why, page=page)
 
 
-def _check_page(broadcast: Broadcast) -> str:
+def _is_unasked_repeat(broadcast: Broadcast) -> bool:
+    """Whether it repeats an earlier one that the page has not asked about yet; it says in the form which one it named."""
+    repeat = repeat_guard.find_repeat(broadcast, count_of(broadcast, exactly=True).to_send)
+    return repeat is not None and request.form.get("repeat") != str(repeat.id)
+
+
+def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None = None, *, asks: bool = False) -> str:
+    """`asks`: whether it is to go to those who got the same message from an earlier broadcast."""
     counted = count_of(broadcast, exactly=True)
+    found = preflight.look(broadcast, counted)
     context: dict[str, Any] = {}
     languages = NO_LANGUAGES
     if broadcast.template is not None:
@@ -342,13 +403,17 @@ def _check_page(broadcast: Broadcast) -> str:
             choice, left_out = make_choice(broadcast.template), []
         languages = Languages(broadcast_choices.count_readers(broadcast, choice, counted), left_out)
         context = preview_of(broadcast, choice, MultiDict(), counted)
-    groups = check_groups(broadcast, counted, actor().workspace, languages)
+    groups = check_groups(broadcast, counted, actor().workspace, found, languages)
     context |= cost_of_draft(broadcast)
     return render_template(
         "broadcasts/check.html",
         broadcast=broadcast,
         count=counted,
         groups=groups,
+        repeat=found.repeat if asks else None,
+        late_words=say_late(broadcast),
+        test_to=request.form.get("to", session.get(TEST_TO, "")),
+        errors=errors or {},
         steps=steps_of(broadcast, counted, 4, actor().workspace.timezone),
         **context,
     )

@@ -27,7 +27,9 @@ from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, BroadcastState, Role
 from wotnot.services import (
+    broadcast_copies,
     broadcast_csv,
+    broadcast_lateness,
     broadcast_reports,
     broadcasts,
     follow_ups,
@@ -203,6 +205,15 @@ def retry(broadcast_id: int) -> Answer:
     return _act(broadcast_id, act, "Queued again: {}.")
 
 
+@blueprint.post("/<int:broadcast_id>/copy")
+@requires(Role.ADMIN)
+def copy(broadcast_id: int) -> Answer:
+    """A draft like this one; nothing is sent."""
+    draft = broadcast_copies.copy_broadcast(workspace_id(), broadcast_id, user_id=actor().user.id)
+    flash("This is the copy. Nothing is sent before you say so.", "success")
+    return go_to(first_open_step(draft))
+
+
 @blueprint.post("/<int:broadcast_id>/follow-up")
 @requires(Role.ADMIN)
 def follow_up(broadcast_id: int) -> Answer:
@@ -257,6 +268,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "broadcast": broadcast,
         "counts": counts,
         "progress": progress,
+        "is_held": broadcast_lateness.is_held(broadcast),
         "parts": progress_parts(counts),
         "funnel": funnel_rows(broadcast, counts),
         "failures": broadcast_reports.cause_lines(counts, "failed"),

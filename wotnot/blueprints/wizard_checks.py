@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from wotnot.blueprints import wizard_preflight as lines_of
 from wotnot.blueprints.broadcast_views import count_messages
 from wotnot.clock import now
 from wotnot.models import Broadcast, Template, Workspace
@@ -16,13 +16,14 @@ from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.preflight import Preflight, finish_of
 from wotnot.services.segment_audience import is_named, say_left_out
 from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
 Line = dict[str, Any]
 Groups = list[tuple[str, list[Line]]]
 
-_QUALITY_WORDS = {"GREEN": "high", "YELLOW": "medium", "RED": "low"}
+_QUALITY_WORDS = {"GREEN": "high", "YELLOW": "medium"}
 BLOCKS, LOOK, LEFT_OUT, FINE = "Blocks sending", "Worth a look", "Left out, so nobody is bothered", "Fine"
 
 
@@ -65,14 +66,18 @@ def steps_of(
 
 
 def check_groups(
-    broadcast: Broadcast, count: AudienceCount, workspace: Workspace, languages: Languages = NO_LANGUAGES
+    broadcast: Broadcast,
+    count: AudienceCount,
+    workspace: Workspace,
+    found: Preflight,
+    languages: Languages = NO_LANGUAGES,
 ) -> Groups:
     """The pre-flight list of wizard.checks; the first group is empty when nothing keeps it from being sent."""
     return [
         (BLOCKS, _blocking(broadcast, count)),
-        (LOOK, _worth_a_look(broadcast, count, workspace) + _left_out_languages(languages)),
-        (LEFT_OUT, _left_out(broadcast, count)),
-        (FINE, _fine(broadcast, count, workspace, languages)),
+        (LOOK, _worth_a_look(broadcast, count, workspace, found) + _left_out_languages(languages)),
+        (LEFT_OUT, _left_out(broadcast, count) + lines_of.kinds(broadcast, found, left_out=True)),
+        (FINE, _fine(broadcast, count, workspace, languages) + lines_of.limit_left(broadcast, count, found)),
     ]
 
 
@@ -112,31 +117,14 @@ def _place_of(base: str, step: str) -> str:
     return step if step.startswith("/") else f"{base}/{step}"
 
 
-def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> list[Line]:
-    lines = _fallback_lines(broadcast, count)
-    earlier = broadcast_choices.find_earlier_use(broadcast) if broadcast.template_id else None
-    if earlier:
-        lines.append(
-            {
-                "family": "warn",
-                "icon": "repeat",
-                "title": "This template went out before",
-                "text": f"“{earlier.name}” used it {say_moment(earlier.started_at, workspace.timezone, now())}.",
-                "url": f"/app/broadcasts/{earlier.id}",
-                "link": "See that one",
-            }
-        )
-    limit = broadcast_choices.daily_limit(broadcast.channel) if broadcast.channel else None
-    if limit is not None and count.to_send > limit:
-        lines.append(
-            {
-                "family": "warn",
-                "icon": "gauge",
-                "title": f"More people than this number may write to in a day ({limit:,})",
-                "text": "Meta refuses what is above the limit; you see who, and can retry them the next day.",
-            }
-        )
-    return lines
+def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace, found: Preflight) -> list[Line]:
+    return [
+        *lines_of.earlier(broadcast, found, workspace.timezone),
+        *lines_of.limit_passed(broadcast, count, found),
+        *lines_of.quality(broadcast),
+        *lines_of.kinds(broadcast, found, left_out=False),
+        *_fallback_lines(broadcast, count),
+    ]
 
 
 def _fallback_lines(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
@@ -253,7 +241,7 @@ def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspa
     assert broadcast.channel is not None  # noqa: S101 — for the type checker; the caller looked
     rate = broadcast.channel.rate_per_second
     seconds = count.to_send / rate
-    moment = max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds)
+    moment = finish_of(broadcast, count.to_send) or now()
     text = f"{count_messages(count.to_send)} at {rate} a second: {say_duration(seconds)}."
     if broadcast_choices.is_busy(broadcast.channel):
         text += " Another broadcast is using this number now; the two share its pace, so it takes longer."

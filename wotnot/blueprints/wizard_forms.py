@@ -13,11 +13,12 @@ from wotnot.services.audience_rules import MEDIA_KEY
 from wotnot.services.broadcast_readiness import variables_of
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.whatsapp.payloads import TemplateVariable
-from wotnot.services.zones import LocalTimeError, in_zone, is_repeated, parse_local
+from wotnot.services.zones import LocalTimeError, in_zone, is_repeated, parse_local, say_duration
 
 TEXT = "text"
 FILE = "file"
 _FIELD = "field:"
+_LATE_MINUTES = (15, 60, 180, 720, 1440, 10_080)
 _ADDRESSES = ("https://", "http://")
 _NO_LINK = "Give the full address of the file, such as https://shop.example/spring.jpg."
 
@@ -279,14 +280,30 @@ def read_when(form: MultiDict[str, str], timezone: str) -> datetime | None:
         raise Invalid({"date": str(error)}) from None
 
 
+def read_late(form: MultiDict[str, str]) -> dict[str, int]:
+    """How late it may start by itself, if that was on the page. Raises Invalid."""
+    if "late_minutes" not in form:
+        return {}
+    minutes = form.get("late_minutes", type=int)
+    if minutes is None:
+        raise Invalid({"late_minutes": "Choose one of the times."})
+    return {"late_minutes": minutes}
+
+
+def late_choices(kept: int) -> list[tuple[int, str]]:
+    """The minutes that a select offers, among them the one that a program chose."""
+    return [(minutes, f"At most {say_duration(60 * minutes)} late") for minutes in sorted({*_LATE_MINUTES, kept})]
+
+
 def when_values(broadcast: Broadcast, timezone: str) -> dict[str, Any]:
     """What the form shows for a draft."""
     if broadcast.scheduled_at is None:
-        return {"when": "now", "date": "", "time": ""}
+        return {"when": "now", "date": "", "time": "", "late_minutes": broadcast.late_minutes}
     local = in_zone(broadcast.scheduled_at, timezone)
     return {
         "when": "at",
         "date": f"{local:%Y-%m-%d}",
         "time": f"{local:%H:%M}",
+        "late_minutes": broadcast.late_minutes,
         "is_repeated": is_repeated(broadcast.scheduled_at, timezone),
     }

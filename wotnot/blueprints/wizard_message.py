@@ -16,6 +16,7 @@ from wotnot.errors import Invalid
 from wotnot.models import Broadcast, Channel, Template, TemplateCategory
 from wotnot.services import (
     audience_counts,
+    audience_risks,
     broadcast_choices,
     broadcast_files,
     broadcast_readiness,
@@ -141,4 +142,5 @@ def count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
         broadcast.exclude,
         broadcast.variables if exactly else {},
         needs_phone=needs_phone,
+        leave_out=audience_risks.left_out_of(broadcast),
     )

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactTag, Tag
+from wotnot.services import audience_risks as risks
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.personalise import BUILT_IN_FIELDS
@@ -37,7 +38,10 @@ Variables = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """An audience resolved in its workspace: conditions over Contact, the workspace's own condition first."""
+    """An audience resolved in its workspace: conditions over Contact, the workspace's own condition first.
+
+    `leave_out` are kinds of people (see `audience_risks.py`) who are on the list and get no message.
+    """
 
     workspace_id: int
     condition: ColumnElement[bool]
@@ -48,6 +52,7 @@ class People:
     is_everybody: bool = False
     is_listed: bool = False
     is_filtered: bool = False
+    leave_out: tuple[str, ...] = ()
 
     @property
     def included(self) -> ColumnElement[bool]:
@@ -55,14 +60,16 @@ class People:
         return self.condition if self.excluded is None else and_(self.condition, ~self.excluded)
 
 
-def resolve(workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any]) -> People:
+def resolve(
+    workspace_id: int, audience: Mapping[str, Any], exclude: Mapping[str, Any], leave_out: Sequence[str] = ()
+) -> People:
     """Turn a clean audience into conditions. Unknown tags match nobody; an empty audience is nobody, and so is one that names
     a segment which is gone.
     """
-    return resolve_settled(workspace_id, settle(workspace_id, audience, exclude))
+    return resolve_settled(workspace_id, settle(workspace_id, audience, exclude), leave_out)
 
 
-def resolve_settled(workspace_id: int, settled: Settled) -> People:
+def resolve_settled(workspace_id: int, settled: Settled, leave_out: Sequence[str] = ()) -> People:
     """The same for an audience whose segments are spelled out."""
     audience, exclude = settled.audience, settled.exclude
     tag_ids = _tag_ids(workspace_id, [*audience.get("tags", ()), *exclude.get("tags", ())])
@@ -79,53 +86,94 @@ def resolve_settled(workspace_id: int, settled: Settled) -> People:
         is_everybody=bool(audience.get("all")),
         is_listed=bool(audience.get("phones") or audience.get("contact_ids")),
         is_filtered=settled.is_filtered,
+        leave_out=tuple(leave_out),
     )
 
 
-def skip_reason(variables: Variables, *, needs_phone: bool) -> ColumnElement[str | None]:
-    """Why a contact of the audience gets no message, as SQL: the first that applies, else NULL.
+def skip_reason(variables: Variables, *, needs_phone: bool, people: People) -> ColumnElement[str | None]:
+    """Why a contact of `people` gets no message, as SQL: the first that applies, else NULL.
 
     `needs_phone` is true for authentication templates, which Meta refuses to send to a user id (131062).
     """
     reasons: list[tuple[ColumnElement[bool], Any]] = [(Contact.consent == Consent.OPTED_OUT, literal("opted_out"))]
     if needs_phone:
         reasons.append((Contact.phone.is_(None), literal("no_number")))
+    reasons += [(is_so, literal(kind)) for kind, is_so in _at_risk(people)]
     if required := _required(variables):
         reasons.append((or_(*[is_blank(name) for name in required]), literal("missing_value")))
+    if risks.DUPLICATE in people.leave_out:
+        # Last: of two contacts of one line one is left out only for another that gets the message.
+        gets_it = and_(people.included, case(*reasons, else_=None).is_(None))
+        reasons.append((risks.is_at_risk(risks.DUPLICATE, people.workspace_id, gets_it), literal(risks.DUPLICATE)))
     return case(*reasons, else_=None)
 
 
+def may_get_it(people: People) -> ColumnElement[bool]:
+    """In the audience, not opted out and of no kind that is left out: whose message can be looked at beforehand."""
+    conditions = [people.included, Contact.consent != Consent.OPTED_OUT, *(~is_so for _, is_so in _at_risk(people))]
+    if risks.DUPLICATE in people.leave_out:
+        conditions.append(~risks.is_at_risk(risks.DUPLICATE, people.workspace_id, and_(*conditions)))
+    return and_(*conditions)
+
+
+def _at_risk(people: People) -> list[tuple[str, ColumnElement[bool]]]:
+    kinds = [kind for kind in people.leave_out if kind != risks.DUPLICATE]
+    return [(kind, risks.is_at_risk(kind, people.workspace_id, people.included)) for kind in kinds]
+
+
+def is_of_kind(people: People, kind: str, variables: Variables, *, needs_phone: bool) -> ColumnElement[bool]:
+    """Whether somebody gets nothing because they are of this kind; where it is not left out, whether they get it all the same."""
+    reason = skip_reason(variables, needs_phone=needs_phone, people=people)
+    gets_it = and_(people.included, reason.is_(None))
+    at_risk = risks.is_at_risk(kind, people.workspace_id, gets_it)
+    if kind not in people.leave_out:
+        return and_(gets_it, at_risk)
+    is_why = and_(people.included, reason == kind)
+    # Said twice for those who are looked up by it: few among many.
+    return is_why if kind == risks.DUPLICATE else and_(is_why, at_risk)
+
+
 def list_people(
-    people: People, why: str, variables: Variables, *, cursor: str | None = None, limit: int | None = None
+    people: People,
+    why: str,
+    variables: Variables,
+    *,
+    needs_phone: bool = False,
+    cursor: str | None = None,
+    limit: int | None = None,
 ) -> Page[Contact]:
-    """People of the audience by `why`: opted_out, excluded, missing_value, no_number, `blank:<field>`; "" for all.
+    """People of the audience by `why`: opted_out, excluded, missing_value, no_number, a kind of `audience_risks.KINDS`,
+    `blank:<field>`; "" for all.
 
     Raises Invalid for another reason or a foreign cursor.
     """
     keyset = Keyset.decode(cursor, clamp_limit(limit))
     statement = (
         select(Contact)
-        .where(_condition_of(people, why, variables), keyset.condition(Contact.id))
+        .where(_condition_of(people, why, variables, needs_phone=needs_phone), keyset.condition(Contact.id))
         .order_by(keyset.order(Contact.id))
         .limit(keyset.limit + 1)
     )
     return keyset.page(list(db.session.scalars(statement)), lambda contact: contact.id)
 
 
-def _condition_of(people: People, why: str, variables: Variables) -> ColumnElement[bool]:
-    if not why:
-        return people.condition
-    if why == "excluded":
-        return and_(people.condition, people.excluded if people.excluded is not None else false())
-    if why == "opted_out":
-        return and_(people.included, Contact.consent == Consent.OPTED_OUT)
-    if why == "no_number":
-        return and_(people.included, Contact.phone.is_(None))
-    if why == "missing_value":
-        return and_(people.included, skip_reason(variables, needs_phone=False) == "missing_value")
+def _condition_of(people: People, why: str, variables: Variables, *, needs_phone: bool) -> ColumnElement[bool]:
+    if why in risks.KINDS:
+        return is_of_kind(people, why, variables, needs_phone=needs_phone)
     if why.startswith("blank:"):
         return and_(people.included, Contact.consent != Consent.OPTED_OUT, is_blank(why.removeprefix("blank:")))
-    raise Invalid({"why": "Choose opted_out, excluded, missing_value, no_number or blank:<field>."})
+    lacks_value = skip_reason(variables, needs_phone=False, people=people) == "missing_value"
+    known = {
+        "": people.condition,
+        "excluded": and_(people.condition, people.excluded if people.excluded is not None else false()),
+        "opted_out": and_(people.included, Contact.consent == Consent.OPTED_OUT),
+        "no_number": and_(people.included, Contact.phone.is_(None)),
+        "missing_value": and_(people.included, lacks_value),
+    }
+    if why not in known:
+        names = ", ".join([*filter(None, known), *risks.KINDS])
+        raise Invalid({"why": f"Choose {names} or blank:<field>."})
+    return known[why]
 
 
 def _tag_ids(workspace_id: int, names: Sequence[str]) -> dict[str, int]:

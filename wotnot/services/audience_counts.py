@@ -12,16 +12,26 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func,
 
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactTag
-from wotnot.services import contact_answers, contacts
-from wotnot.services.audience import People, Variables, is_blank, resolve_settled, skip_reason
+from wotnot.services import audience_risks, contact_answers, contacts
+from wotnot.services.audience import (
+    People,
+    Variables,
+    is_blank,
+    is_of_kind,
+    may_get_it,
+    resolve_settled,
+    skip_reason,
+)
 from wotnot.services.segment_audience import Settled, settle
 
 MILE = 5_000
+_REASONS = ("opted_out", "no_number", "missing_value")
 
 
 @dataclass(frozen=True, slots=True)
 class AudienceCount:
-    """People in the audience, and why some get no message: total = excluded + opted_out + no_number + missing + to_send.
+    """People in the audience, and why some get no message: total = excluded + opted_out + no_number + missing + to_send,
+    and those of a kind that is left out, in `by_kind`.
 
     `missing_by_variable` and `fallback_by_variable` count people among those to be messaged (missing: among the
     rest) by template variable; `missing` counts each person once. `as_of` says which state of the contacts was counted.
@@ -35,6 +45,7 @@ class AudienceCount:
     to_send: int
     missing_by_variable: dict[str, int] = field(default_factory=dict)
     fallback_by_variable: dict[str, int] = field(default_factory=dict)
+    by_kind: dict[str, int] = field(default_factory=dict)
     as_of: int = field(default=0, compare=False)
 
     @property
@@ -55,18 +66,53 @@ def count_audience(
     variables: Variables | None = None,
     *,
     needs_phone: bool = False,
+    leave_out: Sequence[str] = (),
 ) -> AudienceCount:
-    """How many people an audience has, how many of them get a message, and why the others do not."""
+    """How many people an audience has, how many of them get a message, and why the others do not.
+
+    `leave_out` are kinds of `audience_risks.KINDS` who get none.
+    """
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
     settled = settle(workspace_id, audience, exclude or {})
 
     def count() -> dict[str, Any]:
-        return asdict(_count(resolve_settled(workspace_id, settled), fields, needs_phone=needs_phone))
+        return asdict(_count(resolve_settled(workspace_id, settled, leave_out), fields, needs_phone=needs_phone))
 
-    question = ["audience", *settled.question, fields, needs_phone]
+    question = ["audience", *settled.question, fields, needs_phone, audience_risks.stamp(workspace_id, leave_out)]
     as_of = contact_answers.count_changes(workspace_id)
     answer = remember(workspace_id, settled, question, count, changes=as_of)
     return AudienceCount(**{**answer, "as_of": as_of})
+
+
+def count_kinds(
+    workspace_id: int,
+    audience: Mapping[str, Any],
+    exclude: Mapping[str, Any],
+    variables: Variables,
+    kinds: Sequence[str],
+    *,
+    needs_phone: bool = False,
+    leave_out: Sequence[str] = (),
+) -> dict[str, int]:
+    """How many people of each of `kinds` get no message because of it, or get one all the same where it is not left out."""
+    settled = settle(workspace_id, audience, exclude)
+
+    def count() -> dict[str, int]:
+        people = resolve_settled(workspace_id, settled, leave_out)
+        found = {kind: _count_of_kind(people, kind, variables, needs_phone=needs_phone) for kind in kinds}
+        if people.phones and audience_risks.US_MARKETING in found:
+            found[audience_risks.US_MARKETING] += audience_risks.count_americans(_unknown_phones(people))
+        return found
+
+    stamp = audience_risks.stamp(workspace_id, [*kinds, *leave_out])
+    question = ["kinds", *settled.question, variables, needs_phone, list(kinds), stamp]
+    answer: dict[str, int] = remember(workspace_id, settled, question, count)
+    return answer
+
+
+def _count_of_kind(people: People, kind: str, variables: Variables, *, needs_phone: bool) -> int:
+    condition = is_of_kind(people, kind, variables, needs_phone=needs_phone)
+    return db.session.scalar(select(func.count()).select_from(Contact).where(condition)) or 0
 
 
 def count_languages(
@@ -76,6 +122,7 @@ def count_languages(
     variables: Variables | None = None,
     *,
     needs_phone: bool = False,
+    leave_out: Sequence[str] = (),
 ) -> dict[str, int]:
     """How many of those who get a message read which language, by code; those whose language is not known are not in it."""
     fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
@@ -83,12 +130,12 @@ def count_languages(
     settled = settle(workspace_id, audience, exclude or {})
 
     def count() -> dict[str, int]:
-        people = resolve_settled(workspace_id, settled)
-        gets_it = and_(people.included, skip_reason(fields, needs_phone=needs_phone).is_(None))
+        people = resolve_settled(workspace_id, settled, leave_out)
+        gets_it = and_(people.included, skip_reason(fields, needs_phone=needs_phone, people=people).is_(None))
         statement = select(Contact.language, func.count()).where(gets_it, Contact.language.is_not(None))
         return {str(code): people for code, people in db.session.execute(statement.group_by(Contact.language))}
 
-    question = ["languages", *settled.question, fields, needs_phone]
+    question = ["languages", *settled.question, fields, needs_phone, audience_risks.stamp(workspace_id, leave_out)]
     found: dict[str, int] = remember(workspace_id, settled, question, count)
     return found
 
@@ -100,22 +147,23 @@ def person_at(
     position: int,
     *,
     as_of: int | None = None,
+    leave_out: Sequence[str] = (),
 ) -> Contact | None:
     """The contact at `position` (from 1) among those of the audience who may be messaged, in the order of sending.
 
     `as_of` is that of the AudienceCount the position lies in, when it was counted just now.
     """
     settled = settle(workspace_id, audience, exclude)
-    people = resolve_settled(workspace_id, settled)
+    people = resolve_settled(workspace_id, settled, leave_out)
     mile, steps = divmod(max(position, 1) - 1, MILE)
     start = true()
     if mile:
-        question = ["milestones", *settled.question]
+        question = ["milestones", *settled.question, audience_risks.stamp(workspace_id, leave_out)]
         stones = remember(workspace_id, settled, question, lambda: _milestones(people), changes=as_of)
         if mile >= len(stones):
             return None
         start = Contact.id >= stones[mile]
-    statement = select(Contact).where(_may_get_it(people), start)
+    statement = select(Contact).where(may_get_it(people), start)
     return db.session.scalar(statement.order_by(Contact.id).offset(steps).limit(1))
 
 
@@ -136,23 +184,29 @@ def remember(
 def _milestones(people: People) -> list[int]:
     """The ids of every MILEth person, so that the person at 800,000 is found without passing all before."""
     place = func.row_number().over(order_by=Contact.id)
-    numbered = select(Contact.id, place.label("place")).where(_may_get_it(people)).subquery()
+    numbered = select(Contact.id, place.label("place")).where(may_get_it(people)).subquery()
     stones = select(numbered.c.id).where((numbered.c.place - 1) % MILE == 0).order_by(numbered.c.place)
     return list(db.session.scalars(stones))
 
 
-def _may_get_it(people: People) -> ColumnElement[bool]:
-    return and_(people.included, Contact.consent != Consent.OPTED_OUT)
-
-
 def _count(people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
-    if not people.is_listed and not people.is_filtered:
+    if not people.is_listed and not people.is_filtered and not people.leave_out:
         counted = _count_by_indexes(people, needs_phone=needs_phone)
         return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
     row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
-    unknown = len(people.phones) - counts["total"] if people.phones else 0
-    return _count_of(counts, fields, unknown)
+    unknown = _unknown_phones(people) if people.phones else []
+    return _count_of(counts, fields, len(unknown), _held_back(people, unknown), people.leave_out)
+
+
+def _unknown_phones(people: People) -> list[str]:
+    """Typed numbers that are nobody's yet."""
+    known = select(Contact.phone).where(Contact.workspace_id == people.workspace_id, Contact.phone.in_(people.phones))
+    return list(set(people.phones).difference(db.session.scalars(known)))
+
+
+def _held_back(people: People, unknown: Sequence[str]) -> int:
+    return audience_risks.count_americans(unknown) if audience_risks.US_MARKETING in people.leave_out else 0
 
 
 def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select[Any]:
@@ -161,7 +215,7 @@ def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select
     facts = (
         select(
             excluded.label("is_excluded"),
-            skip_reason(fields, needs_phone=needs_phone).label("reason"),
+            skip_reason(fields, needs_phone=needs_phone, people=people).label("reason"),
             *(is_blank(source["field"]).label(f"is_blank_{index}") for index, source in enumerate(fields.values())),
         )
         .where(people.condition)
@@ -178,7 +232,7 @@ def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select
         func.count().label("total"),
         count(facts.c.is_excluded, "excluded"),
         count(goes, "to_send"),
-        *(count(and_(stays, facts.c.reason == why), why) for why in ("opted_out", "no_number", "missing_value")),
+        *(count(and_(stays, facts.c.reason == why), why) for why in (*_REASONS, *people.leave_out)),
     ]
     for index, source in enumerate(fields.values()):
         asked = goes if source.get("fallback") else and_(stays, facts.c.reason.is_distinct_from("opted_out"))
@@ -186,14 +240,22 @@ def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select
     return select(*columns).select_from(facts)
 
 
-def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> AudienceCount:
-    """`unknown` phones become contacts at the start; until then they have no name and no attribute."""
+def _count_of(
+    counts: Mapping[str, int], fields: Variables, unknown: int, held_back: int, kinds: Sequence[str]
+) -> AudienceCount:
+    """`unknown` phones become contacts at the start; until then they have no name and no attribute. `held_back` of them
+    are American and get no marketing.
+    """
+    by_kind = {kind: counts[kind] for kind in kinds}
+    if held_back:
+        by_kind[audience_risks.US_MARKETING] += held_back
+    total, unknown = counts["total"] + unknown, unknown - held_back
     blank = {key: counts[f"blank_{index}"] + unknown for index, key in enumerate(fields)}
     blocked = (
         unknown if any(source["field"] != "phone" and not source.get("fallback") for source in fields.values()) else 0
     )
     return AudienceCount(
-        total=counts["total"] + unknown,
+        total=total,
         excluded=counts["excluded"],
         opted_out=counts["opted_out"],
         no_number=counts["no_number"],
@@ -201,6 +263,7 @@ def _count_of(counts: Mapping[str, int], fields: Variables, unknown: int) -> Aud
         to_send=counts["to_send"] + unknown - blocked,
         missing_by_variable={key: n for key, n in blank.items() if n and not fields[key].get("fallback")},
         fallback_by_variable={key: n for key, n in blank.items() if n and fields[key].get("fallback")},
+        by_kind=by_kind,
     )
 
 
@@ -220,7 +283,7 @@ def _count_by_indexes(people: People, *, needs_phone: bool) -> AudienceCount:
 
 def _with_blanks(counted: AudienceCount, people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
     """`counted` with what is missing in the people's values: only those who lack one are looked at closely."""
-    reason = skip_reason(fields, needs_phone=needs_phone)
+    reason = skip_reason(fields, needs_phone=needs_phone, people=people)
     columns: list[ColumnElement[Any]] = [func.count().filter(reason == "missing_value").label("missing")]
     for index, source in enumerate(fields.values()):
         asked = and_(is_blank(source["field"]), reason.is_(None) if source.get("fallback") else true())

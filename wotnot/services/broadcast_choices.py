@@ -19,7 +19,7 @@ from wotnot.models import (
     TemplateCategory,
     TemplateStatus,
 )
-from wotnot.services import segment_audience
+from wotnot.services import audience_risks, segment_audience
 from wotnot.services.audience_counts import AudienceCount, count_languages, person_at
 from wotnot.services.personalise import FilledValues, fill_values
 from wotnot.services.template_families import Family, FamilyFilter, list_families
@@ -28,7 +28,6 @@ from wotnot.services.whatsapp.payloads import FilledTemplate, fill_text
 
 RECENTLY = timedelta(days=30)
 MAX_TEMPLATES = 20
-_TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "TIER_10K": 10_000, "TIER_100K": 100_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,7 @@ def count_readers(broadcast: Broadcast, choice: Choice, counted: AudienceCount) 
         broadcast.exclude,
         broadcast.variables,
         needs_phone=choice.main.category is TemplateCategory.AUTHENTICATION,
+        leave_out=audience_risks.left_out_of(broadcast),
     )
     return choice.count_people(readers, counted.to_send)
 
@@ -128,7 +128,14 @@ def preview_message(
     row = min(max(row, 1), max(total, 1))
     contact = None
     if total:
-        contact = person_at(broadcast.workspace_id, broadcast.audience, broadcast.exclude, row, as_of=counted.as_of)
+        contact = person_at(
+            broadcast.workspace_id,
+            broadcast.audience,
+            broadcast.exclude,
+            row,
+            as_of=counted.as_of,
+            leave_out=audience_risks.left_out_of(broadcast),
+        )
     filled = fill_values(variables, contact) if contact else FilledValues({})
     template = choice.template_for(contact.language) if contact else choice.main
     message = fill_text(template.components, filled.values, filled.fallbacks)
@@ -149,11 +156,6 @@ def find_earlier_use(broadcast: Broadcast) -> EarlierUse | None:
         .limit(1)
     ).first()
     return EarlierUse(row.id, row.name, row.started_at) if row else None
-
-
-def daily_limit(channel: Channel) -> int | None:
-    """How many people the number may write to first in 24 hours, as Meta names its tiers; None when unlimited."""
-    return _TIERS.get(channel.messaging_limit.upper())
 
 
 def is_busy(channel: Channel) -> bool:

@@ -20,6 +20,18 @@ SKIP_WORDS: dict[str, tuple[str, str]] = {
     "opted_out": ("Opted out", "They asked for no more messages, or your team marked them so."),
     "no_number": ("No phone number", "Meta tells only a user id of them, which this kind of template cannot use."),
     "missing_value": ("A value is missing", "A field of the message is empty for them and has no fallback."),
+    "us_marketing": (
+        "Marketing to the United States",
+        "Meta delivers no marketing templates to numbers of the USA, so the broadcast left them out.",
+    ),
+    "unreachable": (
+        "Could not be reached before",
+        "The last message to them failed and nothing arrived since, so the broadcast left them out.",
+    ),
+    "duplicate": (
+        "In the list twice",
+        "Another contact has the same number in its other spelling and gets the message.",
+    ),
     "same_person": ("The same person", "Another message of this broadcast reaches them: two contacts became one."),
     "contact_deleted": ("Contact deleted", "They were deleted before their message went."),
 }

@@ -22,10 +22,12 @@ def _move(verb: str, target: BroadcastState, *sources: BroadcastState) -> Move:
 
 # `failed` is only reached before the first ledger row exists, so it may be mended and started like a draft.
 EDIT = _move("change", S.DRAFT, S.DRAFT, S.FAILED)
-REOPEN = _move("change", S.DRAFT, S.SCHEDULED, S.FAILED, S.DRAFT)
+# A paused one that never began was held because it was late: it can still be changed or started.
+REOPEN = _move("change", S.DRAFT, S.SCHEDULED, S.FAILED, S.DRAFT, S.PAUSED)
 SCHEDULE = _move("schedule", S.SCHEDULED, S.DRAFT, S.SCHEDULED, S.FAILED)
-START = _move("start", S.EXPANDING, S.DRAFT, S.SCHEDULED, S.FAILED)
+START = _move("start", S.EXPANDING, S.DRAFT, S.SCHEDULED, S.FAILED, S.PAUSED)
 FAIL = _move("stop", S.FAILED, S.SCHEDULED)
+HOLD = _move("hold", S.PAUSED, S.SCHEDULED)
 PAUSE = _move("pause", S.PAUSED, S.SENDING)
 STOP = _move("stop", S.PAUSED, S.SENDING)
 RESUME = _move("resume", S.SENDING, S.PAUSED)

@@ -1,33 +1,33 @@
 """Broadcasts: drafts, and every move of the state machine as one conditional UPDATE whose row count is the lock."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session, joinedload
 
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Template, Workspace
-from wotnot.services import broadcast_files, broadcast_rows, events, messages, queue, segment_audience
+from wotnot.models import Broadcast, BroadcastState, Workspace
+from wotnot.services import (
+    broadcast_files,
+    broadcast_lateness,
+    broadcast_rows,
+    events,
+    messages,
+    queue,
+    segment_audience,
+)
 from wotnot.services import broadcast_states as states
-from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
+from wotnot.services.broadcast_fields import MAX_NAME, clean_fields, clean_name
 from wotnot.services.broadcast_readiness import list_blockers, list_obstacles, say_blockers
 from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
-MAX_NAME = 200
 LONGEST_PLAN = timedelta(days=366)
 
 _UNDER_WAY = (BroadcastState.EXPANDING, BroadcastState.SENDING)
-
-# What a caller may set on a draft; `scheduled_at` alone does not schedule, see `schedule_broadcast`.
-_FIELDS = frozenset(
-    {"name", "channel_id", "template_id", "audience", "exclude", "variables", "one_language", "scheduled_at"}
-)
-
 
 _WITH_ITS_PARTS = (
     select(Broadcast)
@@ -47,7 +47,7 @@ def get_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
 def create_broadcast(workspace_id: int, *, name: str, user_id: int | None = None, **fields: Any) -> Broadcast:
     """Start a draft; `fields` as in `update_broadcast`. Raises Invalid naming each field that cannot be used."""
     with transaction() as session:
-        values = _clean_fields(session, workspace_id, {"name": name, **fields})
+        values = clean_fields(session, workspace_id, {"name": name, **fields})
         broadcast = Broadcast(workspace_id=workspace_id, user_id=user_id, **values)
         session.add(broadcast)
         session.flush()
@@ -83,19 +83,20 @@ def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Bro
 
 
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
-    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`, `scheduled_at`.
+    """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`,
+    `leave_out`, `scheduled_at`, `late_minutes`.
 
     Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
     """
     with transaction() as session:
-        values = _clean_fields(session, workspace_id, fields)
+        values = clean_fields(session, workspace_id, fields)
         return _move(session, workspace_id, broadcast_id, states.EDIT, **values)
 
 
 def rename_broadcast(workspace_id: int, broadcast_id: int, name: str) -> Broadcast:
     """Change the name, in any state. Raises Invalid, NotFound."""
     with transaction() as session:
-        clean = _clean_name(name)
+        clean = clean_name(name)
         changed = session.execute(_mine(workspace_id, broadcast_id).values(name=clean, updated_at=func.now()))
         if not _row_count(changed):
             raise NotFound("Broadcast")
@@ -154,7 +155,8 @@ def start_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
 def start_due_broadcast(broadcast_id: int) -> bool:
     """Start a scheduled broadcast whose moment has come; answers whether this call did.
 
-    What cannot start (template no longer approved, number disconnected) becomes `failed` with the reason in words.
+    What cannot start (template no longer approved, number disconnected) becomes `failed` with the reason in words; what is
+    found later than its `late_minutes` is paused, and starts when somebody says so.
     """
     with transaction() as session:
         broadcast = session.scalar(
@@ -168,13 +170,19 @@ def start_due_broadcast(broadcast_id: int) -> bool:
         )
         if broadcast is None:
             return False
-        blockers = list_blockers(broadcast)
-        move = states.FAIL if blockers else states.START
-        reason = f"It did not start. {say_blockers(blockers)}" if blockers else ""
+        move, reason = _due_move(broadcast)
         moved = _move(session, broadcast.workspace_id, broadcast_id, move, reason=reason)
-        if not blockers:
+        if move is states.START:
             _set_going(moved)
-        return not blockers
+        return move is states.START
+
+
+def _due_move(broadcast: Broadcast) -> tuple[Move, str]:
+    """What becomes of a plan whose moment has come, and why if it does not start."""
+    if blockers := list_blockers(broadcast):
+        return states.FAIL, f"It did not start. {say_blockers(blockers)}"
+    reason = broadcast_lateness.why_held(broadcast, now())
+    return (states.HOLD, reason) if reason else (states.START, "")
 
 
 def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
@@ -186,9 +194,11 @@ def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
 def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     """Go on after a pause. Who waits for a translation that cannot be sent any more gets the main language.
 
-    Raises Conflict also while the number or the template cannot send, NotFound.
+    What was held because it was late starts now. Raises Conflict also while the number or the template cannot send, NotFound.
     """
     with transaction() as session:
+        if broadcast_lateness.is_held(get_broadcast(workspace_id, broadcast_id)):
+            return start_broadcast(workspace_id, broadcast_id)
         broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
         if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
@@ -290,7 +300,7 @@ def _move(session: Session, workspace_id: int, broadcast_id: int, move: Move, **
     """Make `move` if the state allows it now; the row is locked until the commit. Raises Conflict, NotFound."""
     moved = session.execute(
         _mine(workspace_id, broadcast_id)
-        .where(Broadcast.state.in_(move.sources))
+        .where(Broadcast.state.in_(move.sources), _may_leave(move))
         .values(state=move.target, updated_at=func.now(), **values)
         .execution_options(synchronize_session=False)
     )
@@ -299,6 +309,14 @@ def _move(session: Session, workspace_id: int, broadcast_id: int, move: Move, **
     _tell(workspace_id, broadcast_id)
     session.expire_all()
     return get_broadcast(workspace_id, broadcast_id)
+
+
+def _may_leave(move: Move) -> ColumnElement[bool]:
+    """Of the paused ones, only what was held before it began can start or be changed; only what has begun can go on."""
+    is_held = and_(Broadcast.started_at.is_(None), Broadcast.scheduled_at.is_not(None))
+    if move in {states.START, states.REOPEN}:
+        return or_(Broadcast.state != BroadcastState.PAUSED, is_held)
+    return ~is_held if move is states.RESUME else true()
 
 
 def _mine(workspace_id: int, broadcast_id: int) -> Any:
@@ -333,89 +351,13 @@ def _check_moment(moment: datetime) -> None:
         raise Invalid({"scheduled_at": "Choose a moment within the next year."})
 
 
-def _clean_fields(session: Session, workspace_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields, checked; all complaints together in one Invalid."""
-    if unknown := set(fields) - _FIELDS:
-        raise TypeError(f"A broadcast has no {', '.join(sorted(unknown))}.")
-    errors: dict[str, Any] = {}
-    clean: dict[str, Any] = {}
-    for name, value in fields.items():
-        try:
-            clean[name] = _clean_field(session, workspace_id, name, value)
-        except Invalid as error:
-            errors.update(error.errors)
-    if errors:
-        raise Invalid(errors)
-    return clean
-
-
-def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> Any:
-    if value is None:
-        return {} if name in {"audience", "exclude", "variables"} else None
-    if name in {"audience", "exclude"}:
-        return _clean_people(session, workspace_id, name, value)
-    if name == "channel_id":
-        return _own_channel(session, workspace_id, value)
-    if name == "template_id":
-        return _own_template(session, workspace_id, value)
-    if name == "variables":
-        variables = clean_variables(value)
-        broadcast_files.check_files(session, workspace_id, variables)
-        return variables
-    return _clean_name(value) if name == "name" else value
-
-
-def _clean_people(session: Session, workspace_id: int, name: str, value: Any) -> dict[str, Any]:
-    if name == "exclude":
-        left_out = clean_exclude(value)
-        segment_audience.check_audience(workspace_id, {}, left_out)
-        return left_out
-    chosen = clean_audience(value, _default_country(session, workspace_id)) if value else {}
-    segment_audience.check_audience(workspace_id, chosen, {})
-    return chosen
-
-
-def _clean_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or "\x00" in name:
-        raise Invalid({"name": "Give the broadcast a name; only your team sees it."})
-    if len(name) > MAX_NAME:
-        raise Invalid({"name": f"A name has at most {MAX_NAME} characters; this one has {len(name)}."})
-    return name
-
-
-def _default_country(session: Session, workspace_id: int) -> str:
-    return session.scalar(select(Workspace.default_country).where(Workspace.id == workspace_id)) or "US"
-
-
-def _own_channel(session: Session, workspace_id: int, channel_id: int) -> int:
-    found = session.scalar(
-        select(Channel.id).where(
-            Channel.workspace_id == workspace_id, Channel.id == channel_id, Channel.state != ChannelState.REMOVED
-        )
-    )
-    if found is None:
-        raise Invalid({"channel_id": "This number is not connected in this workspace."})
-    return found
-
-
-def _own_template(session: Session, workspace_id: int, template_id: int) -> int:
-    found = session.scalar(
-        select(Template.id).where(
-            Template.workspace_id == workspace_id, Template.id == template_id, Template.deleted_at.is_(None)
-        )
-    )
-    if found is None:
-        raise Invalid({"template_id": "This template does not exist in this workspace."})
-    return found
-
-
 def _tell(workspace_id: int, broadcast_id: int) -> None:
     events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts", "workspace")
 
 
 __all__ = [
     "EDITABLE",
+    "MAX_NAME",
     "cancel_broadcast",
     "change_broadcast",
     "create_broadcast",

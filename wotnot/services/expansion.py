@@ -23,7 +23,7 @@ from wotnot.models import (
     TemplateCategory,
     Workspace,
 )
-from wotnot.services import audience, contacts, events, forecast, messages, segment_audience
+from wotnot.services import audience, audience_risks, contacts, events, forecast, messages, segment_audience
 from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
 
@@ -90,7 +90,8 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
 def _plan(session: Session, broadcast: Broadcast) -> _Plan:
     timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id)) or "UTC"
     template = session.get(Template, broadcast.template_id) if broadcast.template_id else None
-    people = audience.resolve_settled(broadcast.workspace_id, segment_audience.settle_frozen(broadcast))
+    settled, kinds = segment_audience.settle_frozen(broadcast), audience_risks.left_out_of(broadcast)
+    people = audience.resolve_settled(broadcast.workspace_id, settled, kinds)
     if people.phones and not broadcast.expanded_through:
         # Numbers that were typed and are nobody's yet become contacts, so that everybody has a ledger and a history.
         contacts.ensure_contacts(broadcast.workspace_id, people.phones)
@@ -122,7 +123,7 @@ def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.Peopl
 
 
 def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int) -> None:
-    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone)
+    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone, people=plan.people)
     people = (
         select(
             Contact.id,

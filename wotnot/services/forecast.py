@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, Contact, TemplateCategory, Workspace
-from wotnot.services import audience, rate_cards
+from wotnot.services import audience, audience_risks, rate_cards
 from wotnot.services.audience import People
 from wotnot.services.audience_counts import remember
 from wotnot.services.pricing.cards import Card
@@ -88,12 +88,14 @@ def forecast_broadcast(broadcast: Broadcast) -> Forecast | None:
         return None
     needs_phone = template.category is TemplateCategory.AUTHENTICATION
     settled = settle(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
+    kinds = audience_risks.left_out_of(broadcast)
 
     def count() -> dict[str, int]:
-        people = audience.resolve_settled(broadcast.workspace_id, settled)
+        people = audience.resolve_settled(broadcast.workspace_id, settled, kinds)
         return _count_recipients(people, broadcast.variables, needs_phone=needs_phone)
 
-    question = ["places", *settled.question, broadcast.variables, needs_phone]
+    stamp = audience_risks.stamp(broadcast.workspace_id, kinds)
+    question = ["places", *settled.question, broadcast.variables, needs_phone, stamp]
     places = remember(broadcast.workspace_id, settled, question, count)
     day = day_of(broadcast)
     return price_places(broadcast.workspace_id, places, template.category.value, day)
@@ -155,7 +157,7 @@ def day_of(broadcast: Broadcast) -> date:
 
 
 def _count_recipients(people: People, variables: audience.Variables, *, needs_phone: bool) -> dict[str, int]:
-    gets_it = and_(people.included, audience.skip_reason(variables, needs_phone=needs_phone).is_(None))
+    gets_it = and_(people.included, audience.skip_reason(variables, needs_phone=needs_phone, people=people).is_(None))
     places = _count_places(gets_it)
     for phone in _unknown_phones(people, variables):
         prefix = phone[:PREFIX_LENGTH]
@@ -172,7 +174,10 @@ def _unknown_phones(people: People, variables: audience.Variables) -> list[str]:
         return []
     typed = select(func.unnest(literal(list(people.phones), ARRAY(Text))).label("phone")).subquery()
     known = select(1).where(Contact.workspace_id == people.workspace_id, Contact.phone == typed.c.phone).exists()
-    return list(db.session.scalars(select(typed.c.phone).where(~known)))
+    unknown = db.session.scalars(select(typed.c.phone).where(~known))
+    if audience_risks.US_MARKETING in people.leave_out:
+        return [phone for phone in unknown if not audience_risks.count_americans([phone])]
+    return list(unknown)
 
 
 def _count_places(condition: ColumnElement[bool]) -> dict[str, int]:

@@ -19,9 +19,19 @@ from wotnot.blueprints.api.schemas.broadcasts import (
     RetriedSchema,
     RetrySchema,
 )
+from wotnot.blueprints.api.schemas.messages import QueuedMessageSchema
+from wotnot.blueprints.api.schemas.preflight import CheckSchema, SendTestSchema
 from wotnot.blueprints.guards import actor, requires, workspace_id
-from wotnot.models import Broadcast, Role
-from wotnot.services import broadcast_csv, broadcast_reports, broadcasts, recipients
+from wotnot.models import Broadcast, Message, Role
+from wotnot.services import (
+    broadcast_copies,
+    broadcast_csv,
+    broadcast_reports,
+    broadcasts,
+    preflight,
+    recipients,
+    trial_messages,
+)
 from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.pages import Page
 from wotnot.services.recipients import Recipient
@@ -76,6 +86,32 @@ def change(body: dict[str, Any], broadcast_id: int) -> BroadcastSummary:
 def delete(broadcast_id: int) -> None:
     """Delete a draft. What was sent stays as a record."""
     broadcasts.delete_broadcast(workspace_id(), broadcast_id)
+
+
+@blueprint.get("/<int:broadcast_id>/check")
+@requires(Role.ADMIN)
+@blueprint.response(200, CheckSchema)
+def check(broadcast_id: int) -> dict[str, object]:
+    """Look at a draft before it is sent: whom it reaches, who is left out and why, limit, price, and what went out before."""
+    return preflight.describe(broadcasts.get_broadcast(workspace_id(), broadcast_id))
+
+
+@blueprint.post("/<int:broadcast_id>/test")
+@requires(Role.ADMIN)
+@blueprint.arguments(SendTestSchema)
+@blueprint.response(202, QueuedMessageSchema)
+@blueprint.alt_response(409, description="The number or the template cannot send, or that person opted out.")
+def test(body: dict[str, Any], broadcast_id: int) -> Message:
+    """Send the message of a broadcast to one number, to see it on a telephone."""
+    return trial_messages.send_trial(workspace_id(), broadcast_id, body["to"], row=body["row"], user_id=actor().user.id)
+
+
+@blueprint.post("/<int:broadcast_id>/copy")
+@requires(Role.ADMIN)
+@blueprint.response(201, BroadcastDetailSchema)
+def copy(broadcast_id: int) -> BroadcastSummary:
+    """Make a draft that is like another broadcast, in whatever state that is."""
+    return _summary(broadcast_copies.copy_broadcast(workspace_id(), broadcast_id, user_id=actor().user.id))
 
 
 @blueprint.post("/<int:broadcast_id>/start")

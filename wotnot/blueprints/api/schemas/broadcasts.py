@@ -6,6 +6,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
 from wotnot.models import BroadcastState
+from wotnot.services.audience_risks import KINDS
+from wotnot.services.broadcast_fields import DEFAULT_LATE_MINUTES, MAX_LATE_MINUTES
 from wotnot.services.broadcast_reports import cause_words
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import OUTBOUND_STATES
@@ -17,6 +19,8 @@ _AUDIENCE = {
     "Numbers that are nobody's yet become contacts. What a segment stands for is settled when the broadcast starts.",
 }
 _NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids, phones, segment_id or filter.")
+_KIND = validate.OneOf(KINDS, error=f"Choose among {', '.join(KINDS)}.")
+_MINUTES = validate.Range(min=1, max=MAX_LATE_MINUTES)
 _EXCLUDE = {"example": {"tags": ["Staff"]}, "description": 'Who gets nothing: `{"tags": […], "segment_ids": […]}`.'}
 _VARIABLES = {
     "example": {"1": {"field": "name", "fallback": "there"}, "header.image": {"file_id": 12}},
@@ -28,6 +32,17 @@ _VARIABLES = {
 _ONE_LANGUAGE = {
     "description": "True sends everybody the template as it is. Else each contact gets the approved translation of the same "
     "name and variables in their own language, where there is one."
+}
+_LEAVE_OUT = {
+    "example": ["unreachable"],
+    "description": "Kinds of people who stay in the list and get nothing: `us_marketing` (Meta delivers no marketing templates "
+    "to numbers of the United States), `unreachable` (the last message failed with 131026 and nothing arrived since), "
+    "`duplicate` (another contact of the audience has the same number in its other spelling).",
+}
+_LATE = {
+    "example": 60,
+    "description": "Up to how many minutes late a planned broadcast may start by itself after a standstill. Found later than "
+    "that it is `paused` with a `reason`, until `/start` or `/resume` sends it.",
 }
 _SCHEDULED = {"example": "2026-11-27T09:00:00+02:00", "description": "With an offset. Without it a draft is made."}
 
@@ -44,6 +59,8 @@ class CreateBroadcastSchema(RequestSchema):
     )
     variables = fields.Dict(load_default=dict, keys=fields.String(), metadata=_VARIABLES)
     one_language = fields.Boolean(load_default=False, metadata=_ONE_LANGUAGE)
+    leave_out = fields.List(fields.String(validate=_KIND), load_default=list, metadata=_LEAVE_OUT)
+    late_minutes = fields.Integer(load_default=DEFAULT_LATE_MINUTES, validate=_MINUTES, metadata=_LATE)
     scheduled_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata=_SCHEDULED)
 
 
@@ -57,6 +74,8 @@ class ChangeBroadcastSchema(RequestSchema):
     exclude = fields.Dict(keys=fields.String(), metadata=_EXCLUDE)  # type: ignore[assignment]  # as above
     variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
     one_language = fields.Boolean(metadata=_ONE_LANGUAGE)
+    leave_out = fields.List(fields.String(validate=_KIND), metadata=_LEAVE_OUT)
+    late_minutes = fields.Integer(validate=_MINUTES, metadata=_LATE)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
 
     @validates_schema
@@ -134,6 +153,8 @@ class BroadcastDetailSchema(BroadcastSchema):
     exclude = fields.Dict(attribute="broadcast.exclude")  # type: ignore[assignment]  # as above
     variables = fields.Dict(attribute="broadcast.variables")
     one_language = fields.Boolean(attribute="broadcast.one_language")
+    leave_out = fields.List(fields.String(), attribute="broadcast.leave_out")
+    late_minutes = fields.Integer(attribute="broadcast.late_minutes")
     languages = fields.List(
         fields.Nested(LanguageCountsSchema),
         metadata={"description": "The most used first; empty before the list of people is made."},

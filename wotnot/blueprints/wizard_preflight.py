@@ -1,0 +1,173 @@
+"""The check page's lines about who is at risk, what the number may still send, and what went out before."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from wotnot.clock import now
+from wotnot.models import Broadcast
+from wotnot.services import audience_risks, broadcast_choices
+from wotnot.services.audience_counts import AudienceCount
+from wotnot.services.channel_words import show_number
+from wotnot.services.preflight import Preflight
+from wotnot.services.zones import say_duration, say_moment
+
+Line = dict[str, Any]
+
+TEST_TO = "test_to"
+"""Where the browser's session keeps the number that tests go to."""
+
+# By kind: an icon, then for one and for several people what they are, and why it matters.
+_KIND_WORDS = {
+    audience_risks.US_MARKETING: (
+        "flag",
+        "has a number of the United States",
+        "have a number of the United States",
+        "Meta delivers no marketing templates there, so it would fail.",
+    ),
+    audience_risks.UNREACHABLE: (
+        "phone-off",
+        "could not be reached before",
+        "could not be reached before",
+        "The last message failed as “Not reachable on WhatsApp” and nothing has arrived since.",
+    ),
+    audience_risks.DUPLICATE: (
+        "copy",
+        "is in the audience twice",
+        "are in the audience twice",
+        "Another contact has the same number in its other spelling, so one telephone would get the message twice.",
+    ),
+}
+
+
+def kinds(broadcast: Broadcast, found: Preflight, *, left_out: bool) -> list[Line]:
+    """The people of each kind that is left out, with the way to send to them too; or of each that is not, with the switch."""
+    off = audience_risks.left_out_of(broadcast)
+    return [
+        _kind_line(broadcast, kind, people, is_off=left_out)
+        for kind, people in found.by_kind.items()
+        if people and (kind in off) == left_out
+    ]
+
+
+def _kind_line(broadcast: Broadcast, kind: str, people: int, *, is_off: bool) -> Line:
+    icon, one, several, why = _KIND_WORDS[kind]
+    base = f"/app/broadcasts/{broadcast.id}"
+    fields = {"kind": kind} | ({"off": "1"} if is_off else {})
+    return {
+        "family": "mute" if is_off else "warn",
+        "icon": icon,
+        "title": f"1 person {one}" if people == 1 else f"{people:,} people {several}",
+        "text": why if not is_off else f"You left them out. {why}",
+        "url": f"{base}/people?{urlencode({'why': kind})}",
+        "link": f"See {people:,}",
+        "act": {
+            "url": f"{base}/leave-out",
+            "text": "Keep them in" if is_off else "Leave them out",
+            "fields": fields,
+            "busy": "Counting again",
+        },
+    }
+
+
+def limit_passed(broadcast: Broadcast, count: AudienceCount, found: Preflight) -> list[Line]:
+    """That more people get it than the number may write to now."""
+    limit, channel = found.limit, broadcast.channel
+    beyond = limit.beyond(count.to_send) if limit else 0
+    if not beyond or limit is None or channel is None:
+        return []
+    return [
+        {
+            "family": "warn",
+            "icon": "gauge",
+            "title": f"Up to {beyond:,} more people than {show_number(channel.display_phone_number)} may write to now",
+            "text": f"Meta allows {limit.limit:,} people in any 24 hours; {_written_to(limit.used)} in the last 24. "
+            "Who wrote to you in that time does not count. Meta refuses what is above it; you see who, and can retry "
+            "them the next day.",
+            "url": f"/app/channels/{channel.id}",
+            "link": "Open number",
+        }
+    ]
+
+
+def limit_left(broadcast: Broadcast, count: AudienceCount, found: Preflight) -> list[Line]:
+    """How much of the number's limit is left, when it is enough."""
+    limit, channel = found.limit, broadcast.channel
+    if limit is None or channel is None or limit.beyond(count.to_send):
+        return []
+    return [
+        {
+            "family": "ok",
+            "icon": "gauge",
+            "title": f"{limit.left:,} of {limit.limit:,} people left in this number’s limit",
+            "text": f"It moves with the clock: {_written_to(limit.used)} in the last 24 hours.",
+            "url": f"/app/channels/{channel.id}",
+            "link": "Open number",
+        }
+    ]
+
+
+def _written_to(people: int) -> str:
+    return "1 person was written to" if people == 1 else f"{people:,} people were written to"
+
+
+def quality(broadcast: Broadcast) -> list[Line]:
+    """That Meta rates the template or the number low, which is how both come to be stopped."""
+    lines: list[Line] = []
+    template, channel = broadcast.template, broadcast.channel
+    if template is not None and template.quality.upper() == "RED":
+        lines.append(
+            {
+                "family": "warn",
+                "icon": "trending-down",
+                "title": "Meta rates this template low",
+                "text": "Too many people blocked or reported it. Meta pauses it if that goes on, and the rest is not sent.",
+                "url": f"/app/templates/{template.id}",
+                "link": "Open template",
+            }
+        )
+    if channel is not None and channel.quality_rating.upper() == "RED":
+        lines.append(
+            {
+                "family": "warn",
+                "icon": "trending-down",
+                "title": f"Meta rates {show_number(channel.display_phone_number)} low",
+                "text": "Too many people blocked or reported it. Fewer messages, to those who want them, bring it up again.",
+                "url": f"/app/channels/{channel.id}",
+                "link": "Open number",
+            }
+        )
+    return lines
+
+
+def earlier(broadcast: Broadcast, found: Preflight, timezone: str) -> list[Line]:
+    """The broadcast that most of these people got already; else the last one with the same template."""
+    if repeat := found.repeat:
+        when = f" {say_moment(repeat.started_at, timezone, now())}" if repeat.started_at else ""
+        return [
+            {
+                "family": "warn",
+                "icon": "repeat",
+                "title": f"{repeat.people:,} of these people got this template before",
+                "text": f"“{repeat.name}” went to {repeat.percent}% of them{when}.",
+                "url": f"/app/broadcasts/{repeat.id}",
+                "link": "See that one",
+            }
+        ]
+    used = broadcast_choices.find_earlier_use(broadcast) if broadcast.template_id else None
+    if used is None:
+        return []
+    return [
+        {
+            "family": "warn",
+            "icon": "repeat",
+            "title": "This template went out before",
+            "text": f"“{used.name}” used it {say_moment(used.started_at, timezone, now())}.",
+            "url": f"/app/broadcasts/{used.id}",
+            "link": "See that one",
+        }
+    ]
+
+
+def say_late(broadcast: Broadcast) -> str:
+    """What happens to a plan when nothing runs at its time: "at most 1 h late"."""
+    return f"at most {say_duration(60 * broadcast.late_minutes)} late"

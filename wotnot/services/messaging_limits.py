@@ -1,0 +1,73 @@
+"""How many people a number may still write to first: Meta's limit against whom its account wrote to in the last 24 hours.
+
+Meta counts different people outside the 24 hours after their own last message, over all numbers of a business. What is known
+here are the numbers of one account in one workspace, so it is counted over these. The window moves: a day has no midnight.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, text
+
+from wotnot.clock import now
+from wotnot.extensions import db
+from wotnot.models import Channel
+
+WINDOW = timedelta(hours=24)
+UNLIMITED = "TIER_UNLIMITED"
+_TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "TIER_10K": 10_000, "TIER_100K": 100_000}
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """Of `limit` people in any 24 hours the account has written to `used` in the last ones."""
+
+    limit: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        """How many more people it may write to now."""
+        return max(0, self.limit - self.used)
+
+    def beyond(self, people: int) -> int:
+        """How many of so many people are more than that."""
+        return max(0, people - self.left)
+
+
+def daily_limit(channel: Channel) -> int | None:
+    """How many people the number may write to first in 24 hours, as Meta names its tiers; None when unlimited or not known."""
+    return _TIERS.get(channel.messaging_limit.upper())
+
+
+def read_use(channel: Channel) -> LimitUse | None:
+    """The limit of a number and how much of it is used; None when it has none, or Meta has not told it."""
+    limit = daily_limit(channel)
+    return None if limit is None else LimitUse(limit, _count_written_to(channel))
+
+
+def _count_written_to(channel: Channel) -> int:
+    numbers = db.session.scalars(
+        select(Channel.id).where(Channel.workspace_id == channel.workspace_id, Channel.waba_id == channel.waba_id)
+    ).all()
+    asked = {"workspace": channel.workspace_id, "channels": list(numbers), "since": now() - WINDOW, "window": WINDOW}
+    return int(db.session.scalar(text(_WRITTEN_TO), asked) or 0)
+
+
+# A broadcast that ended before the window has nothing in it, so only those of a day are looked at.
+_WRITTEN_TO = """
+SELECT count(DISTINCT sent.contact_id) FROM (
+    SELECT m.contact_id, m.accepted_at FROM broadcasts b JOIN messages m ON m.broadcast_id = b.id
+    WHERE b.workspace_id = :workspace AND b.channel_id = ANY(CAST(:channels AS bigint[]))
+      AND (b.state IN ('sending', 'paused') OR b.finished_at > :since) AND m.accepted_at > :since
+    UNION ALL
+    SELECT m.contact_id, m.accepted_at FROM messages m
+    WHERE m.channel_id = ANY(CAST(:channels AS bigint[])) AND m.broadcast_id IS NULL AND m.type = 'template'
+      AND m.accepted_at > :since
+) sent
+WHERE NOT EXISTS (
+    SELECT 1 FROM messages i
+    WHERE i.workspace_id = :workspace AND i.contact_id = sent.contact_id AND i.direction = 'in'
+      AND i.created_at BETWEEN sent.accepted_at - CAST(:window AS interval) AND sent.accepted_at
+)
+"""
