@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+LOG_LINES = 15
 
 # All of WotNot and a browser share a machine's two cores here: what is right comes, but not always within the usual five seconds.
 expect.set_options(timeout=15_000)
@@ -102,6 +103,17 @@ def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., B
         context.close()
     assert not complaints, complaints
     check_bodies(SandboxControl(product.phone_url).bodies())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A journey that failed shows what WotNot said meanwhile."""
+    report = yield
+    product = getattr(item, "funcargs", {}).get("product")
+    if report.failed and product is not None:
+        for log in sorted((product.var / "log").glob("*")):
+            report.sections.append((f"end of {log.name}", "\n".join(log.read_text().splitlines()[-LOG_LINES:])))
+    return report
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.sandbox_control import SandboxControl
 from tests.servers import wait_until
 from tests.silent_line import SilentLine
 
-SOON = 15_000
+SOON = 30_000
 NALEDI, THABO = "27825550142", "27835550118"
 EMAIL = "bob@example.com"
 
