@@ -58,7 +58,7 @@ def fill(scale: float) -> Ledger:
     broadcast = {"workspace": workspace_id, "channel": channel_id, "template": template_id}
     for place in range(BIG_BROADCASTS):
         size, offset = (people, 0) if place == BIG_BROADCASTS - 1 else (big, place * big % max(people - big, 1))
-        whole_id = _sent(
+        whole_id = add_past_broadcast(
             broadcast, f"Offer {place + 1}", days_ago=3 * (BIG_BROADCASTS - place), first=first + offset, size=size
         )
     execute(_SMALL_BROADCASTS, count=SMALL_BROADCASTS, **broadcast)
@@ -146,7 +146,7 @@ def _without_index(name: str) -> Iterator[None]:
     execute(definition)
 
 
-def _sent(broadcast: dict[str, int], name: str, *, days_ago: int, first: int, size: int) -> int:
+def add_past_broadcast(broadcast: dict[str, int], name: str, *, days_ago: int, first: int, size: int) -> int:
     """A finished broadcast to `size` people from the contact `first` on."""
     broadcast_id = execute(_BROADCAST, name=name, state="finished", days=days_ago, **broadcast)[0][0]
     execute(_LEDGER, broadcast=broadcast_id, days=days_ago, first=first, size=size, state=None, **_ids(broadcast))

@@ -4,6 +4,7 @@
     python -m bench.send limited --rate 1000 --count 20000
     python -m bench.send unlimited --count 20000
     python -m bench.send channels --count 12000
+    python -m bench.send --ledger 10000000      whether a ledger of so many rows slows claiming; takes a while to fill
 
 What counts is measured at the receiver: arrivals by second, as the sandbox saw them.
 """
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 from requests.adapters import HTTPAdapter
 
+from bench.claims import bench_ledger
 from bench.world import (
     World,
     execute,
@@ -35,6 +37,9 @@ LATENCY_MS = 100
 def main() -> None:
     """Run what was asked for."""
     arguments = _arguments()
+    if arguments.ledger:
+        with running_world() as empty, running_world() as full:
+            raise SystemExit(not bench_ledger(empty, full, arguments.ledger))
     with running_world() as world:
         world.start_sandbox(latency_ms=LATENCY_MS)
         workspace_id = seed_workspace()
@@ -171,6 +176,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=["all", "limited", "unlimited", "channels"], default="all")
     parser.add_argument("--rate", type=int)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--ledger", type=int, default=0, help="rows of other broadcasts")
     return parser.parse_args()
 
 

@@ -10,7 +10,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
 
 EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
-TALL = {"width": PHONE["width"], "height": 4600}
 NARROW = 360
 SIGNED_OUT = ("/app/login", "/app/register", "/app/forgot")
 PAGES = (
@@ -81,25 +80,12 @@ def test_everybody_can_use_every_page(open_context: Callable[..., BrowserContext
     """At 1280 pixels; the dark theme differs by its colours only."""
     page = open_context(reduced_motion="reduce").new_page()
     faults: list[str] = []
-    for address in _walk(page, product):
-        faults += [f"{address}: {fault}" for fault in _faults(page)]
+    for address in walk(page, product):
+        faults += [f"{address}: {fault}" for fault in faults_of(page)]
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-        faults += [f"{address}, dark: {fault}" for fault in _faults(page, rule="color-contrast")]
+        faults += [f"{address}, dark: {fault}" for fault in faults_of(page, rule="color-contrast")]
         page.emulate_media(color_scheme="light")
-    assert not faults, "\n".join(faults)
-
-
-def test_everybody_can_use_every_page_on_a_phone(open_context: Callable[..., BrowserContext], product: Product) -> None:
-    """As tall as the longest list, because what the tab bar half covers at rest is no fault; and nothing is too wide."""
-    page = open_context(viewport=TALL, reduced_motion="reduce").new_page()
-    faults: list[str] = []
-    for address in _walk(page, product):
-        faults += [f"{address}: {fault}" for fault in _faults(page)]
-        page.set_viewport_size({"width": NARROW, "height": 740})
-        width = page.evaluate("document.documentElement.scrollWidth")
-        faults += [f"{address} is {width} pixels wide"] if width > NARROW else []
-        page.set_viewport_size(TALL)  # type: ignore[arg-type]
     assert not faults, "\n".join(faults)
 
 
@@ -113,7 +99,7 @@ def test_dialogs_name_the_safe_choice_and_close(
         page.get_by_role("main").get_by_text(opener, exact=True).first.click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_be_visible()
-        assert not _faults(page), (address, opener, _faults(page))
+        assert not faults_of(page), (address, opener, faults_of(page))
         assert dialog.get_by_role("button").or_(dialog.get_by_role("link")).count() >= 2, opener
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
@@ -142,7 +128,7 @@ def test_words_written_from_right_to_left_stand_so_in_the_preview(member: Page) 
     assert bubble.evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
-def _walk(page: Page, product: Product) -> Iterator[str]:
+def walk(page: Page, product: Product) -> Iterator[str]:
     """Open every page in turn and say which it is."""
     for address in SIGNED_OUT:
         page.goto(address)
@@ -178,13 +164,13 @@ def _open_first(page: Page, address: str, row: str) -> None:
 def _look_at_empty_pages(page: Page) -> None:
     for address in ("/app/", "/app/broadcasts", "/app/contacts", "/app/templates", "/app/channels", "/app/imports/new"):
         page.goto(address)
-        assert not _faults(page), (address, _faults(page))
+        assert not faults_of(page), (address, faults_of(page))
         page.set_viewport_size({"width": NARROW, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, address
         page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 
 
-def _faults(page: Page, rule: str = "") -> list[str]:
+def faults_of(page: Page, rule: str = "") -> list[str]:
     """What axe holds against the page, by one rule or all, and calls serious or critical."""
     options = {"runOnly": {"type": "rule", "values": [rule]} if rule else EVERY_RULE, "resultTypes": ["violations"]}
     found = Axe().run(page, options=options).response["violations"]

@@ -10,7 +10,7 @@ import psutil
 import psycopg2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from launcher.envfile import read
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
@@ -37,6 +37,17 @@ class Database:
         connection = psycopg2.connect(self._url)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
+        connection.close()
+
+    def wait_for(self, words: str) -> None:
+        """Until what a customer wrote is stored."""
+        with psycopg2.connect(self._url) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            deadline = time.monotonic() + SOON / 1000
+            while cursor.rowcount != 1:
+                assert time.monotonic() < deadline, f"“{words}” did not arrive"
+                time.sleep(0.1)
+                cursor.execute("SELECT 1 FROM messages WHERE content ->> 'body' = %s", [words])
         connection.close()
 
 
@@ -299,6 +310,20 @@ def test_files_choices_reactions_and_saved_replies(dana: Page, phone: SandboxCon
     chat = phone.chat(NALEDI)
     assert {"image", "interactive"} <= {one["type"] for one in chat}
     assert any(one.get("reaction") == "👍" for one in chat)
+
+
+def test_what_comes_while_the_page_still_loads_is_shown(dana: Page, phone: SandboxControl, database: Database) -> None:
+    """The line may be open before htmx can fetch: what was missed is fetched all the same."""
+
+    def dawdle(route: Route) -> None:
+        write(phone, "Quicker than the page")
+        database.wait_for("Quicker than the page")
+        time.sleep(1)
+        route.continue_()
+
+    dana.route("**/js/thread.js", dawdle)
+    dana.goto("/app/inbox")
+    expect(dana.locator("#inbox-list")).to_contain_text("Quicker than the page", timeout=SOON)
 
 
 def test_who_reads_further_up_stays_there(dana: Page, phone: SandboxControl) -> None:

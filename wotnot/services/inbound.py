@@ -124,8 +124,11 @@ def _move_conversations(session: Any, stored: Sequence[Any]) -> None:
 
 
 def _mark_replied(session: Any, stored: Sequence[Any]) -> None:
-    if stored:
-        session.execute(text(_REPLIED), {"ids": [row.id for row in stored], "hours": REPLY_HOURS})
+    if not stored:
+        return
+    marked = session.execute(text(_REPLIED), {"ids": [row.id for row in stored], "hours": REPLY_HOURS}).all()
+    for workspace_id, broadcast_id in {(row.workspace_id, row.broadcast_id) for row in marked if row.broadcast_id}:
+        events.publish(workspace_id, f"broadcast:{broadcast_id}")
 
 
 def expire_conversations() -> int:
@@ -229,6 +232,7 @@ WITH answers AS MATERIALIZED (
     SELECT m.id FROM messages m WHERE m.id = ANY(ARRAY(SELECT id FROM answers)) AND NOT m.replied ORDER BY m.id FOR UPDATE
 )
 UPDATE messages SET replied = true, changed_at = now() WHERE id = ANY(ARRAY(SELECT id FROM locked))
+RETURNING workspace_id, broadcast_id
 """
 
 _EXPIRE = """

@@ -1,6 +1,7 @@
 """Deliveries stored first and understood later: once, whatever is in them."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from wotnot.models import (
     WebhookEvent,
     WebhookState,
 )
-from wotnot.services import webhook_inbox
+from wotnot.services import events, webhook_inbox
 from wotnot.services.messages import callback_of
 
 
@@ -68,6 +69,18 @@ def test_an_answer_marks_the_broadcast_message(channel: Any, cast: Cast, session
     drain()
     session.refresh(message)
     assert message.replied
+
+
+def test_an_answer_is_told_to_the_open_report(channel: Any, cast: Cast, session: Any, redis: Any) -> None:
+    contact = make_contact(cast.workspace, phone="27825550101")
+    broadcast = make_broadcast(cast.workspace, channel, state="finished")
+    make_message(channel, contact, broadcast, state="read", reached=5, wamid="wamid.out")
+    topic = f"broadcast:{broadcast.id}"
+    with closing(events.listen(cast.workspace.id, [topic], heartbeat_seconds=0.3)) as heard:
+        assert next(heard) == []
+        store({"messages": [text("wamid.in", context={"id": "wamid.out"})]})
+        drain()
+        assert next(heard) == [topic]
 
 
 def test_statuses_and_messages_in_one_delivery(channel: Any, cast: Cast, session: Any) -> None:

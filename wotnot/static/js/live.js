@@ -244,5 +244,7 @@ export function startLive() {
   addEventListener("pageshow", (event) => {
     if (event.persisted) onVisibility();
   });
-  connect();
+  // htmx listens to the regions from this event on, which waits for every script of the page; "ready" before it would be lost.
+  if (document.readyState === "complete") connect();
+  else document.addEventListener("DOMContentLoaded", connect);
 }
