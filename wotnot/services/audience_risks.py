@@ -90,8 +90,8 @@ def count_americans(phones: Sequence[str]) -> int:
 
 
 @cache
-def _american_prefixes() -> tuple[str, ...]:
-    """As the cost of a message goes by it: +1 is shared, and its area codes say whose a number is."""
+def american_prefixes() -> tuple[str, ...]:
+    """The beginnings of numbers of the United States: +1 is shared, and its area codes say whose a number is."""
     prefixes = (f"1{area}" for area in range(200, 1000))
     return tuple(prefix for prefix in prefixes if country_of(prefix) == _UNITED_STATES)
 
@@ -99,7 +99,7 @@ def _american_prefixes() -> tuple[str, ...]:
 def _is_american() -> ColumnElement[bool]:
     prefix = func.left(func.coalesce(Contact.phone, ""), PREFIX_LENGTH)
     by_user_id = and_(Contact.phone.is_(None), func.starts_with(Contact.wa_user_id, f"{_UNITED_STATES}."))
-    return or_(prefix == any_(literal(list(_american_prefixes()), ARRAY(Text))), by_user_id)
+    return or_(prefix == any_(literal(list(american_prefixes()), ARRAY(Text))), by_user_id)
 
 
 def _is_unreachable(workspace_id: int) -> ColumnElement[bool]:

@@ -26,6 +26,8 @@ from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
 LONGEST_PLAN = timedelta(days=366)
+WATCH_ANEW = -1
+"""Somebody has seen the failures so far and goes on: `failure_watch.py` looks at what comes from now on."""
 
 _UNDER_WAY = (BroadcastState.EXPANDING, BroadcastState.SENDING)
 
@@ -84,7 +86,7 @@ def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Bro
 
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
     """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`,
-    `leave_out`, `scheduled_at`, `late_minutes`.
+    `leave_out`, `scheduled_at`, `late_minutes`, and its pace (see `broadcast_pace.py`).
 
     Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
     """
@@ -199,7 +201,7 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     with transaction() as session:
         if broadcast_lateness.is_held(get_broadcast(workspace_id, broadcast_id)):
             return start_broadcast(workspace_id, broadcast_id)
-        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
+        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="", watched_settled=WATCH_ANEW)
         if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         broadcast_rows.use_main_language(session, broadcast)
@@ -358,6 +360,7 @@ def _tell(workspace_id: int, broadcast_id: int) -> None:
 __all__ = [
     "EDITABLE",
     "MAX_NAME",
+    "WATCH_ANEW",
     "cancel_broadcast",
     "change_broadcast",
     "create_broadcast",

@@ -21,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from wotnot import clock
 from wotnot.config import Config
 from wotnot.extensions import db, redis
-from wotnot.services import broadcast_sweeps, broadcasts, crypto, outbox
+from wotnot.services import broadcast_sweeps, broadcasts, crypto, failure_watch, outbox, queue
 from wotnot.services.broadcast_files import FilesNotReadyError
 from wotnot.services.broadcast_readiness import say_keys
-from wotnot.services.outbox import Claim, Outcome
+from wotnot.services.outbox import Claim, Outcome, Release
 from wotnot.services.rate_limit import HORIZON_SECONDS, Grant, LeakyBucket, Pace, Wish
 from wotnot.services.send_journal import SendJournal
 from wotnot.services.send_pipeline import Lane, Parcel, SendPipeline
@@ -46,6 +46,8 @@ ALIVE_KEY = "wotnot:sender:alive"
 ROUND_SECONDS = 0.05
 LOOK_SECONDS = 0.25
 FINISH_SECONDS = 1.0
+WATCH_SECONDS = 2.0
+HOLD_SECONDS = 10
 QUIET_SECONDS = 0.5
 THREADS = 256
 SHUTDOWN_SECONDS = 10.0
@@ -88,7 +90,7 @@ class Sender:
     def run(self) -> dict[str, int]:
         """The loop. Answers how many messages were claimed and settled."""
         started = busy_at = time.monotonic()
-        looked_at = finished_at = 0.0
+        looked_at = finished_at = watched_at = 0.0
         while not self._stopping.is_set():
             now = time.monotonic()
             try:
@@ -99,6 +101,9 @@ class Sender:
                 if now - finished_at >= FINISH_SECONDS and self._any_quiet(now):
                     broadcast_sweeps.finish_drained()
                     finished_at = now
+                if now - watched_at >= WATCH_SECONDS and self._streams:
+                    failure_watch.watch_failures()
+                    watched_at = now
             except (SQLAlchemyError, RedisError) as error:
                 # PostgreSQL or Redis is away: without them nobody knows what is due or how fast. Wait for them.
                 logger.warning("the sender waits for its stores: %s", type(error).__name__)
@@ -238,10 +243,15 @@ class Sender:
                 self._pace.give_back(grant, grant.count - len(parcels))
 
     def _pack(self, claim: Claim, lane: Lane, slot: float) -> Parcel | None:
-        """A parcel for the pipeline; what cannot be filled fails here, without using a slot."""
+        """A parcel for the pipeline. What cannot be filled fails here, and whoever wants quiet now is left alone: neither uses
+        a slot."""
         if claim.broadcast_id is None:
             return Parcel(claim, lane, single_body(claim), slot, _never)
         stream = self._streams[claim.broadcast_id]
+        if until := stream.quiet_for(claim):
+            self._recorder.put(Release(claim.id, until, hold_reason="quiet"))
+            queue.enqueue_once("hold_quiet", stream.id, every_seconds=HOLD_SECONDS)
+            return None
         try:
             body, values = stream.body_for(claim)
         except MissingVariable as error:
