@@ -342,12 +342,13 @@ def send(broadcast_id: int) -> Answer:
 def leave_out(broadcast_id: int) -> Answer:
     """Leave people of a `kind` out, or with `off` send to them too."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    kind = request.form.get("kind", "")
+    kind, is_off = request.form.get("kind", ""), bool(request.form.get("off"))
     kept = [one for one in broadcast.leave_out if one != kind]
+    change: dict[str, Any] = {"leave_out": kept if is_off else [*kept, kind]}
+    if kind == audience_risks.CAPPED:
+        change = {"ignores_cap": is_off}
     try:
-        broadcasts.update_broadcast(
-            workspace_id(), broadcast_id, leave_out=kept if request.form.get("off") else [*kept, kind]
-        )
+        broadcasts.update_broadcast(workspace_id(), broadcast_id, **change)
     except Conflict:
         return _moved_on(broadcast)
     return go_to(f"/app/broadcasts/{broadcast_id}/check")

@@ -30,6 +30,12 @@ _KIND_WORDS = {
         "could not be reached before",
         "The last message failed as “Not reachable on WhatsApp” and nothing has arrived since.",
     ),
+    audience_risks.CAPPED: (
+        "calendar-user",
+        "has had enough marketing for now",
+        "have had enough marketing for now",
+        "They got as many marketing messages lately as your workspace allows one person.",
+    ),
     audience_risks.DUPLICATE: (
         "copy",
         "is in the audience twice",
@@ -57,7 +63,7 @@ def _kind_line(broadcast: Broadcast, kind: str, people: int, *, is_off: bool) ->
         "family": "mute" if is_off else "warn",
         "icon": icon,
         "title": f"1 person {one}" if people == 1 else f"{people:,} people {several}",
-        "text": why if not is_off else f"You left them out. {why}",
+        "text": why if not is_off or kind == audience_risks.CAPPED else f"You left them out. {why}",
         "url": f"{base}/people?{urlencode({'why': kind})}",
         "link": f"See {people:,}",
         "act": {

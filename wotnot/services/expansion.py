@@ -29,6 +29,7 @@ from wotnot.services import (
     contacts,
     events,
     forecast,
+    frequency_caps,
     messages,
     moments,
     quiet_rows,
@@ -87,6 +88,8 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
             return "busy"
         if broadcast.state is not BroadcastState.EXPANDING:
             return "gone"
+        if frequency_caps.is_capped(broadcast):
+            frequency_caps.take_turn(session, broadcast.workspace_id)
         plan = _plan(session, broadcast)
         last = _end_of_batch(session, broadcast, plan.people, batch)
         events.publish(broadcast.workspace_id, f"broadcast:{broadcast.id}", "broadcasts", "workspace")

@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
 from wotnot.models import BroadcastState
-from wotnot.services.audience_risks import KINDS
+from wotnot.services.audience_risks import CHOOSABLE
 from wotnot.services.broadcast_fields import DEFAULT_LATE_MINUTES, MAX_LATE_MINUTES
 from wotnot.services.broadcast_pace import DEFAULT_RETRY_HOURS, MAX_DAILY, MAX_SPREAD_MINUTES, RETRY_HOURS
 from wotnot.services.broadcast_reports import cause_words
@@ -20,7 +20,7 @@ _AUDIENCE = {
     "Numbers that are nobody's yet become contacts. What a segment stands for is settled when the broadcast starts.",
 }
 _NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids, phones, segment_id or filter.")
-_KIND = validate.OneOf(KINDS, error=f"Choose among {', '.join(KINDS)}.")
+_KIND = validate.OneOf(CHOOSABLE, error=f"Choose among {', '.join(CHOOSABLE)}.")
 _MINUTES = validate.Range(min=1, max=MAX_LATE_MINUTES)
 _EXCLUDE = {"example": {"tags": ["Staff"]}, "description": 'Who gets nothing: `{"tags": […], "segment_ids": […]}`.'}
 _VARIABLES = {
