@@ -85,12 +85,16 @@ def stamp(workspace_id: int, kinds: Sequence[str]) -> list[Any]:
     return [*kinds, *cap, *(int(one) for one in row)]
 
 
-def is_at_risk(kind: str, workspace_id: int, gets_it: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a contact is of this kind, as SQL. `gets_it` says who else gets the message, for those in it twice."""
+def is_at_risk(
+    kind: str, workspace_id: int, gets_it: ColumnElement[bool], span: tuple[int, int] | None = None
+) -> ColumnElement[bool]:
+    """Whether a contact is of this kind, as SQL. `gets_it` says who else gets the message, for those in it twice; `span` the
+    first and last id of those it is asked about, if it is not everybody.
+    """
     if kind == US_MARKETING:
         return _is_american()
     if kind == CAPPED:
-        return frequency_caps.has_had_enough(workspace_id)
+        return frequency_caps.has_had_enough(workspace_id, span)
     return _is_unreachable(workspace_id) if kind == UNREACHABLE else _is_twin(workspace_id, gets_it)
 
 

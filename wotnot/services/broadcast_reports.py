@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import joinedload
 
-from wotnot.clock import now
+from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import pace, tallies
@@ -180,8 +180,8 @@ def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting 
         rate = speed or (broadcast.channel.rate_per_second if broadcast.channel else 0)
         seconds = round(left / rate) if rate else None
     if seconds is not None and waiting and waiting.last_due_at:
-        seconds = max(seconds, round((waiting.last_due_at - now()).total_seconds()))
-    finishes_at = now() + timedelta(seconds=seconds) if seconds is not None else None
+        seconds = max(seconds, round((waiting.last_due_at - clock.now()).total_seconds()))
+    finishes_at = clock.now() + timedelta(seconds=seconds) if seconds is not None else None
     return Progress(total, total - left - cancelled, left, cancelled, speed, seconds, finishes_at)
 
 

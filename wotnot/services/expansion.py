@@ -6,7 +6,7 @@ take turns, and a cancel or stop in between ends the walk. The unique key (broad
 Which translation somebody gets is settled here, with their row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Date, and_, case, cast, func, literal, null, select, update
@@ -142,7 +142,8 @@ def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.Peopl
 
 
 def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int) -> None:
-    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone, people=plan.people)
+    batch_of = replace(plan.people, span=(broadcast.expanded_through + 1, last))
+    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone, people=batch_of)
     batch = and_(plan.people.included, Contact.id > broadcast.expanded_through, Contact.id <= last)
     people = (
         select(

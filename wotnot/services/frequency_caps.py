@@ -5,10 +5,24 @@ because each batch of a list takes the workspace's turn first (`take_turn`).
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, cast, false, func, literal, or_, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    any_,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from wotnot import clock
@@ -31,11 +45,17 @@ _NOT_COUNTED = (MessageState.FAILED, MessageState.SKIPPED, MessageState.CANCELLE
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `messages` in `days`; `broadcast_ids` are those that may have something in these days."""
+    """At most `messages` since `since`. Of the broadcasts in `inside` everything is that new, of those in `partly` some is."""
 
     messages: int
-    days: int
-    broadcast_ids: tuple[int, ...]
+    since: datetime
+    inside: tuple[int, ...]
+    partly: tuple[int, ...]
+
+    @property
+    def may_be_reached(self) -> bool:
+        """Whether there are enough broadcasts for anybody to have had their share."""
+        return len(self.inside) + len(self.partly) >= self.messages
 
 
 def is_capped(broadcast: Broadcast) -> bool:
@@ -56,8 +76,8 @@ def find_cap(workspace_id: int) -> Cap | None:
     if setup.cap_messages is None:
         return None
     since = clock.now() - timedelta(days=setup.cap_days)
-    found = db.session.scalars(
-        select(Broadcast.id)
+    rows = db.session.execute(
+        select(Broadcast.id, or_(Broadcast.started_at.is_(None), Broadcast.started_at > since))
         .join(Template, Template.id == Broadcast.template_id)
         .where(
             Broadcast.workspace_id == workspace_id,
@@ -65,23 +85,58 @@ def find_cap(workspace_id: int) -> Cap | None:
             or_(Broadcast.state.in_(_OPEN), Broadcast.finished_at > since),
         )
         .order_by(Broadcast.id)
-    )
-    return Cap(setup.cap_messages, setup.cap_days, tuple(found))
+    ).all()
+    inside, partly = (tuple(key for key, is_new in rows if is_new is wanted) for wanted in (True, False))
+    return Cap(setup.cap_messages, since, inside, partly)
 
 
-def has_had_enough(workspace_id: int) -> ColumnElement[bool]:
-    """Whether a contact has had their share, as SQL: one look into the unique index of the ledger for each broadcast."""
+def has_had_enough(workspace_id: int, span: tuple[int, int] | None = None) -> ColumnElement[bool]:
+    """Whether a contact has had their share, as SQL. `span` are the first and last id of those it is asked about, else all.
+
+    The ids of all who have are found first, in one go, and hashed: asked for one contact after the other a million would
+    take half a minute.
+    """
     cap = find_cap(workspace_id)
-    if cap is None or len(cap.broadcast_ids) < cap.messages:
+    if cap is None or not cap.may_be_reached:
         return false()
-    sent = aliased(Message)
-    count = select(func.count(sent.broadcast_id.distinct())).where(
-        sent.broadcast_id == any_(literal(list(cap.broadcast_ids), ARRAY(BigInteger))),
-        sent.contact_id == Contact.id,
-        sent.state.not_in(_NOT_COUNTED),
-        func.coalesce(sent.accepted_at, sent.due_at) > clock.now() - timedelta(days=cap.days),
+    if span is None:
+        # Without room for the hash each contact would walk the list of all others.
+        db.session.execute(text("SET LOCAL work_mem = '256MB'"))
+    got = union_all(*_messages_got(cap, span)).subquery()
+    enough = select(got.c.contact_id).group_by(got.c.contact_id).having(func.sum(got.c.n) >= cap.messages)
+    return Contact.id.in_(enough)
+
+
+def _messages_got(cap: Cap, span: tuple[int, int] | None) -> list[Select[Any]]:
+    """Rows (contact_id, n) whose sum is how many of the broadcasts somebody got.
+
+    Of the new ones the unique index alone tells who is on the list, and few rows say who got nothing after all; of the
+    older ones each row is looked at.
+    """
+    listed, not_got, later, older = (aliased(Message) for _ in range(4))
+
+    def is_asked(row: Any, ids: tuple[int, ...]) -> list[ColumnElement[bool]]:
+        asked = [row.broadcast_id == any_(literal(list(ids), ARRAY(BigInteger))), row.contact_id.is_not(None)]
+        return asked + ([row.contact_id.between(*span)] if span else [])
+
+    got_later = select(1).where(
+        later.broadcast_id == not_got.broadcast_id,
+        later.contact_id == not_got.contact_id,
+        later.attempt > 1,
+        later.state.not_in(_NOT_COUNTED),
     )
-    return count.correlate(Contact).scalar_subquery() >= cap.messages
+    is_new_enough = func.coalesce(older.accepted_at, older.due_at) > cap.since
+    some = select(older.contact_id, older.broadcast_id).where(
+        *is_asked(older, cap.partly), older.state.not_in(_NOT_COUNTED), is_new_enough
+    )
+    pairs = some.distinct().subquery()
+    return [
+        select(listed.contact_id, literal(1).label("n")).where(*is_asked(listed, cap.inside), listed.attempt == 1),
+        select(not_got.contact_id, literal(-1)).where(
+            *is_asked(not_got, cap.inside), not_got.attempt == 1, not_got.state.in_(_NOT_COUNTED), ~got_later.exists()
+        ),
+        select(pairs.c.contact_id, literal(1)),
+    ]
 
 
 def stamp(workspace_id: int) -> list[Any]:
@@ -91,8 +146,9 @@ def stamp(workspace_id: int) -> list[Any]:
         return []
     counts = MessageTally.state.not_in(_NOT_COUNTED)
     messages = cast(func.coalesce(func.sum(MessageTally.delta).filter(counts), 0), BigInteger)
-    total = db.session.scalar(select(messages).where(MessageTally.broadcast_id.in_(cap.broadcast_ids)))
-    return [cap.messages, cap.days, list(cap.broadcast_ids), total, clock.now().strftime("%Y%m%d%H")]
+    ids = [*cap.inside, *cap.partly]
+    total = db.session.scalar(select(messages).where(MessageTally.broadcast_id.in_(ids)))
+    return [cap.messages, ids, total, cap.since.strftime("%Y%m%d%H")]
 
 
 def take_turn(session: Session, workspace_id: int) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Subquery, and_, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, Integer, Subquery, and_, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from wotnot import clock
@@ -71,7 +71,7 @@ def timed_rows(
         size = _size(session, batch)
         first = moment_at(broadcast, broadcast.planned_count, table.timezone)
         last = moment_at(broadcast, broadcast.planned_count + size, table.timezone)
-        tentative = _spread_sql(broadcast, people, size, table.timezone)
+        tentative = _spread_sql(broadcast, people, table.timezone)
     timed = select(people, tentative.label("moment")).subquery()
     why_spread = literal(SPREAD if broadcast.spread_minutes else DAILY)
     waits = case((timed.c.moment > literal(moment, _MOMENT), why_spread), else_=None)
@@ -101,7 +101,7 @@ def _size(session: Session, batch: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Contact).where(batch)) or 0
 
 
-def _spread_sql(broadcast: Broadcast, people: Subquery, size: int, timezone: str) -> ColumnElement[Any]:
+def _spread_sql(broadcast: Broadcast, people: Subquery, timezone: str) -> ColumnElement[Any]:
     """The moment of each of `people` by their place among those who get the message."""
     gets_it = people.c.skip_reason.is_(None)
     place = broadcast.planned_count + func.row_number().over(partition_by=gets_it, order_by=people.c.id) - 1
@@ -110,11 +110,10 @@ def _spread_sql(broadcast: Broadcast, people: Subquery, size: int, timezone: str
     if broadcast.spread_minutes:
         seconds = broadcast.spread_minutes * 60 / max(broadcast.spread_total or 1, 1)
         moment = begins + func.make_interval(0, 0, 0, 0, 0, 0, seconds * place)
-    if broadcast.daily_most and broadcast.spread_from:
-        most, since = broadcast.daily_most, broadcast.planned_count // broadcast.daily_most
-        days = range(since, (broadcast.planned_count + size) // most + 1)
-        starts = literal([_day_after(broadcast.spread_from, day, timezone) for day in days], ARRAY(_MOMENT))
-        moment = func.greatest(moment, cast(starts, ARRAY(_MOMENT))[place / most - since + 1])
+    if broadcast.daily_most:
+        # On the clock of the workspace, so that a day with a change of summer time begins at the same hour.
+        days = func.make_interval(0, 0, 0, cast(place // broadcast.daily_most, Integer))
+        moment = func.greatest(moment, func.timezone(timezone, func.timezone(timezone, begins) + days))
     return moment
 
 
