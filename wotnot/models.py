@@ -823,7 +823,8 @@ class Broadcast(Base):
     so far wait for their moment. `forecast` is what it was estimated to cost when its list was complete (see
     `services/forecast.py`).
     Pace: whom Meta holds back is tried again daily for `retry_hours`. A list is spread over `spread_minutes` from `spread_from`
-    on (`spread_total` people in that time), at most `daily_most` a day. `watched_settled` and `watched_failed` are the counts at
+    on (`spread_total` people in that time), at most `daily_most` a day. All of it waits until `waits_until` for what
+    `waits_for` names: room in the number's limit, or the next day's budget. `watched_settled` and `watched_failed` are the counts at
     which `services/failure_watch.py` looked last.
     """
 
@@ -854,6 +855,8 @@ class Broadcast(Base):
     planned_count: Mapped[Count]
     spread_total: Mapped[int | None]
     spread_from: Mapped[Moment | None]
+    waits_until: Mapped[Moment | None]
+    waits_for: Mapped[str] = mapped_column(String(20), server_default="")
     watched_settled: Mapped[Count]
     watched_failed: Mapped[Count]
     forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -22,6 +22,8 @@ _BROADCAST_COLUMNS = (
     sa.Column("planned_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
     sa.Column("spread_total", sa.Integer(), nullable=True),
     sa.Column("spread_from", sa.DateTime(timezone=True), nullable=True),
+    sa.Column("waits_until", sa.DateTime(timezone=True), nullable=True),
+    sa.Column("waits_for", sa.String(length=20), server_default="", nullable=False),
     sa.Column("watched_settled", sa.Integer(), server_default=sa.text("0"), nullable=False),
     sa.Column("watched_failed", sa.Integer(), server_default=sa.text("0"), nullable=False),
 )

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from wotnot.clock import now
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import broadcast_states as states
+from wotnot.services import channel_pace
 from wotnot.services.broadcast_states import EDITABLE, Move
 from wotnot.services.holds import HOLD_WORDS
 from wotnot.services.languages import language_name
@@ -159,13 +160,16 @@ def recipient_tabs(
     return tabs
 
 
-def recipient_words() -> dict[str, Callable[..., object]]:
+def recipient_words() -> dict[str, object]:
     """What templates say about people and messages."""
     return {
         "phone_words": format_phone,
         "body_of": body_of,
         "field_words": field_words,
         "language_words": language_name,
+        "pace_of": channel_pace.pace_of,
+        "is_slowed": channel_pace.is_slowed,
+        "slowed_words": channel_pace.SLOWED,
     }
 
 

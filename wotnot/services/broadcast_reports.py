@@ -11,6 +11,7 @@ from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import pace, tallies
+from wotnot.services.channel_pace import pace_of
 from wotnot.services.holds import Waiting, find_waiting
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
@@ -177,7 +178,7 @@ def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting 
     speed, seconds = 0.0, None
     if broadcast.state is BroadcastState.SENDING and left:
         speed = pace.per_second(broadcast.id)
-        rate = speed or (broadcast.channel.rate_per_second if broadcast.channel else 0)
+        rate = speed or (pace_of(broadcast.channel) if broadcast.channel else 0)
         seconds = round(left / rate) if rate else None
     if seconds is not None and waiting and waiting.last_due_at:
         seconds = max(seconds, round((waiting.last_due_at - clock.now()).total_seconds()))

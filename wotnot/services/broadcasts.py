@@ -12,6 +12,7 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Workspace
 from wotnot.services import (
     broadcast_files,
+    broadcast_holds,
     broadcast_lateness,
     broadcast_rows,
     events,
@@ -201,7 +202,9 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     with transaction() as session:
         if broadcast_lateness.is_held(get_broadcast(workspace_id, broadcast_id)):
             return start_broadcast(workspace_id, broadcast_id)
-        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="", watched_settled=WATCH_ANEW)
+        broadcast = _move(
+            session, workspace_id, broadcast_id, states.RESUME, watched_settled=WATCH_ANEW, **broadcast_holds.AT_ONCE
+        )
         if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         broadcast_rows.use_main_language(session, broadcast)

@@ -12,6 +12,7 @@ from wotnot import clock
 from wotnot.models import Broadcast
 from wotnot.services import quiet_rows
 from wotnot.services.broadcast_files import with_meta_ids
+from wotnot.services.channel_pace import pace_of
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Claim
 from wotnot.services.personalise import fill_values
@@ -32,6 +33,8 @@ class ChannelFacts:
     phone_number_id: str
     token_encrypted: str
     rate: int
+    waba_id: str = ""
+    messaging_limit: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -155,7 +158,15 @@ def _encode(message: dict[str, Any], claim: Claim) -> bytes:
 
 
 def _facts(row: Any) -> ChannelFacts:
-    return ChannelFacts(row.channel_id, row.workspace_id, row.phone_number_id, row.token_encrypted, row.rate_per_second)
+    return ChannelFacts(
+        row.channel_id,
+        row.workspace_id,
+        row.phone_number_id,
+        row.token_encrypted,
+        pace_of(row),
+        row.waba_id,
+        row.messaging_limit,
+    )
 
 
 # Versions only ever grow, so the sum over a family changes with each of them.
@@ -165,19 +176,21 @@ _FAMILY_VERSION = """(
 
 _PACE_VERSION = "(SELECT s.updated_at FROM pace_settings s WHERE s.workspace_id = b.workspace_id)"
 
+_PACE = "c.rate_per_second, c.quality_rating, c.waba_id, c.messaging_limit"
+
 _BROADCASTS = f"""
-SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second,
+SELECT b.id AS broadcast_id, c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, {_PACE},
        {_FAMILY_VERSION} AS family_version, {_PACE_VERSION} AS pace_version
 FROM broadcasts b JOIN channels c ON c.id = b.channel_id LEFT JOIN templates t ON t.id = b.template_id
-WHERE b.state = 'sending' AND c.state = 'connected' ORDER BY b.id
+WHERE b.state = 'sending' AND c.state = 'connected' AND (b.waits_until IS NULL OR b.waits_until <= now()) ORDER BY b.id
 """  # noqa: S608 — made of constants
 
-_WAITING = """
-SELECT c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, c.rate_per_second
+_WAITING = f"""
+SELECT c.id AS channel_id, c.workspace_id, c.phone_number_id, c.token_encrypted, {_PACE}
 FROM channels c WHERE c.state = 'connected' AND EXISTS (
     SELECT 1 FROM messages m
     WHERE m.channel_id = c.id AND m.broadcast_id IS NULL AND m.state = 'queued' AND m.due_at <= now())
-"""
+"""  # noqa: S608 — made of constants
 
 # The tallies know in which translations there are messages; the ledger itself would have to be read for it.
 _TEMPLATES = f"""

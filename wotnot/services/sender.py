@@ -11,7 +11,7 @@ import math
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from flask import Flask
@@ -21,9 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from wotnot import clock
 from wotnot.config import Config
 from wotnot.extensions import db, redis
-from wotnot.services import broadcast_sweeps, broadcasts, crypto, failure_watch, outbox, queue
+from wotnot.services import broadcast_holds, broadcast_sweeps, broadcasts, crypto, failure_watch, outbox, queue
 from wotnot.services.broadcast_files import FilesNotReadyError
 from wotnot.services.broadcast_readiness import say_keys
+from wotnot.services.limit_rooms import LimitRooms
 from wotnot.services.outbox import Claim, Outcome, Release
 from wotnot.services.rate_limit import HORIZON_SECONDS, Grant, LeakyBucket, Pace, Wish
 from wotnot.services.send_journal import SendJournal
@@ -81,6 +82,7 @@ class Sender:
         self._ends: dict[int, float] = {}
         self._streams: dict[int, BroadcastStream] = {}
         self._snapshot = Snapshot()
+        self._rooms = LimitRooms()
         self._claimed = 0
 
     def stop(self) -> None:
@@ -148,6 +150,7 @@ class Sender:
             broadcasts.stop_broadcast(broadcast_id, words)
             return
         self._streams[broadcast_id] = stream
+        broadcast_holds.note_going(broadcast_id)
 
     def _update_lane(self, facts: ChannelFacts) -> None:
         token = crypto.decrypt(facts.token_encrypted, self._keys)
@@ -206,13 +209,24 @@ class Sender:
         shares = [
             share
             for channel_id, grant in grants.items()
-            for share in _share(grant.count - len(claims[channel_id]), streams[channel_id])
+            for share in self._share(channel_id, grant.count - len(claims[channel_id]), streams[channel_id])
         ]
         if shares:
             found = outbox.claim_for_broadcasts(shares, self.id)
             self._take(claims, found)
             self._note_quiet(shares, found, now)
+            for channel_id, count in Counter(claim.channel_id for claim in found).items():
+                self._rooms.take(self._snapshot.channels[channel_id], count)
         return claims
+
+    def _share(self, channel_id: int, count: int, streams: Sequence[BroadcastStream]) -> list[tuple[int, int]]:
+        """The slots of a channel over its broadcasts, as far as its number's limit has room."""
+        facts = self._snapshot.channels[channel_id]
+        if count <= 0 or not streams or (room := self._rooms.left(facts)) is None:
+            return _share(count, streams)
+        if room == 0:
+            self._rooms.close(facts)
+        return _share(min(count, room), streams)
 
     def _take(self, claims: dict[int, list[Claim]], found: Iterable[Claim]) -> None:
         for claim in found:

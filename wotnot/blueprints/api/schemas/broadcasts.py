@@ -199,6 +199,14 @@ class BroadcastDetailSchema(BroadcastSchema):
     ignores_cap = fields.Boolean(attribute="broadcast.ignores_cap")
     spread_minutes = fields.Integer(attribute="broadcast.spread_minutes", allow_none=True)
     daily_most = fields.Integer(attribute="broadcast.daily_most", allow_none=True)
+    waits_until = fields.AwareDateTime(
+        attribute="broadcast.waits_until",
+        allow_none=True,
+        metadata={
+            "description": "Until when all of it waits, for `waits_for`: limit (of the number) or budget (of the day)."
+        },
+    )
+    waits_for = fields.String(attribute="broadcast.waits_for")
     held = fields.List(
         fields.Nested(HeldSchema),
         attribute="waiting.held",
