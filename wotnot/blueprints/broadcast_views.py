@@ -230,7 +230,7 @@ def held_words(recipient: Recipient, zones: TheirZones) -> str:
         return ""
     if recipient.hold_reason is None:
         return f"Again {say_moment(recipient.due_at, zones.home, now())}"
-    zone = zones.of(recipient) if recipient.hold_reason == "quiet" else zones.home
+    zone = zones.of(recipient, recipient.due_at) if recipient.hold_reason == "quiet" else zones.home
     whose = " (their time)" if recipient.hold_reason == "quiet" and zone != zones.home else ""
     words = HOLD_WORDS.get(recipient.hold_reason, ("",))[0]
     return f"Held until {say_moment(recipient.due_at, zone, now())}{whose}: {words[:1].lower()}{words[1:]}"

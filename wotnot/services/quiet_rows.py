@@ -7,6 +7,7 @@ for the different ones among them, settles these in Python, and lets one stateme
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, ColumnElement, DateTime, Subquery, Text, case, func, literal, or_, select, text
 from sqlalchemy.orm import Session
@@ -67,11 +68,12 @@ class TheirZones:
     zone_field: str
     home: str
 
-    def of(self, person: Any) -> str:
-        """The zone to show a person's times in: the only one it may be, else the workspace's own."""
+    def of(self, person: Any, moment: datetime) -> str:
+        """The zone to show a person's `moment` in: theirs where all that they may be in agree on the time, else the workspace's."""
         said = str(person.attributes.get(self.zone_field) or "").strip() if self.zone_field else ""
         zones = zones_of(person.phone or person.wa_user_id or "", said)
-        return zones[0] if len(zones) == 1 else self.home
+        clocks = {moment.astimezone(ZoneInfo(zone)).utcoffset() for zone in zones}
+        return zones[0] if len(clocks) == 1 else self.home
 
 
 def their_zones(workspace_id: int, home: str) -> TheirZones:
