@@ -846,7 +846,7 @@ class Broadcast(Base):
     leave_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     scheduled_at: Mapped[Moment | None]
     late_minutes: Mapped[int] = mapped_column(server_default=text("60"))
-    retry_hours: Mapped[int] = mapped_column(SmallInteger, server_default=text("72"))
+    retry_hours: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     sends_in_quiet_hours: Mapped[Flag]
     ignores_cap: Mapped[Flag]
     spread_minutes: Mapped[int | None]

@@ -14,7 +14,7 @@ _OLD_CAUSE = "coalesce(skip_reason, error_code::text, '')"
 _CAUSE = "coalesce(skip_reason, error_code::text, CASE WHEN state = 'queued' THEN hold_reason END, '')"
 
 _BROADCAST_COLUMNS = (
-    sa.Column("retry_hours", sa.SmallInteger(), server_default=sa.text("72"), nullable=False),
+    sa.Column("retry_hours", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
     sa.Column("sends_in_quiet_hours", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     sa.Column("ignores_cap", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     sa.Column("spread_minutes", sa.Integer(), nullable=True),

@@ -87,8 +87,7 @@ def limit_passed(broadcast: Broadcast, count: AudienceCount, found: Preflight) -
             "icon": "gauge",
             "title": f"Up to {beyond:,} more people than {show_number(channel.display_phone_number)} may write to now",
             "text": f"Meta allows {limit.limit:,} people in any 24 hours; {_written_to(limit.used)} in the last 24. "
-            "Who wrote to you in that time does not count. Meta refuses what is above it; you see who, and can retry "
-            "them the next day.",
+            "Who wrote to you in that time does not count. The rest waits until there is room, and goes by itself.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
         }

@@ -14,7 +14,7 @@ from wotnot.services import broadcast_states as states
 from wotnot.services import events, messages
 from wotnot.services.transaction import transaction
 
-LIMIT, BUDGET = "limit", "budget"
+LIMIT, BUDGET, MOMENTS = "limit", "budget", "moments"
 """What a broadcast under way waits for as a whole (`waits_for`)."""
 
 AT_ONCE: dict[str, Any] = {"reason": "", "waits_until": None, "waits_for": ""}
@@ -81,7 +81,7 @@ def release_all(condition: ColumnElement[bool], what_for: str) -> int:
 
 def note_going(broadcast_id: int) -> None:
     """Take off that a broadcast waits, once its moment has come."""
-    for what_for in (LIMIT, BUDGET):
+    for what_for in (LIMIT, BUDGET, MOMENTS):
         release_all(and_(Broadcast.id == broadcast_id, Broadcast.waits_until <= now()), what_for)
 
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from wotnot.errors import Invalid
+from wotnot.models import Broadcast
 
 RETRY_HOURS = (0, 24, 48, 72)
-DEFAULT_RETRY_HOURS = 72
+DEFAULT_RETRY_HOURS = 0
 MAX_SPREAD_MINUTES = 30 * 24 * 60
 MAX_DAILY = 1_000_000_000
 
@@ -14,6 +15,11 @@ FIELDS = ("retry_hours", "sends_in_quiet_hours", "ignores_cap", "spread_minutes"
 
 NOTHING: dict[str, Any] = {"retry_hours": DEFAULT_RETRY_HOURS, "sends_in_quiet_hours": False, "ignores_cap": False}
 """What a field is when it is given as null; the others are off then."""
+
+
+def is_spread(broadcast: Broadcast) -> bool:
+    """Whether the list is spread over time or days."""
+    return bool(broadcast.spread_minutes or broadcast.daily_most)
 
 
 def clean_pace(name: str, value: Any) -> Any:

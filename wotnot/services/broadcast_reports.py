@@ -170,8 +170,9 @@ def count_by_state(workspace_id: int) -> dict[str, int]:
 
 
 def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting | None = None) -> Progress:
-    """Where a broadcast stands; asks Redis for the pace only while it is sending. Who is `waiting` for a later moment
-    decides when it is done.
+    """Where a broadcast stands; asks Redis for the pace only while it is sending.
+
+    Who is `waiting` for a later moment decides when it is done; without it there is no estimate while somebody is held.
     """
     total = sum(counts.states.values()) - counts.states["skipped"]
     left, cancelled = counts.open, counts.states["cancelled"]
@@ -182,6 +183,8 @@ def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting 
         seconds = round(left / rate) if rate else None
     if seconds is not None and waiting and waiting.last_due_at:
         seconds = max(seconds, round((waiting.last_due_at - clock.now()).total_seconds()))
+    elif waiting is None and any(cause.state == "queued" for cause in counts.causes):
+        seconds = None  # some are held, and until when was not asked
     finishes_at = clock.now() + timedelta(seconds=seconds) if seconds is not None else None
     return Progress(total, total - left - cancelled, left, cancelled, speed, seconds, finishes_at)
 

@@ -22,11 +22,13 @@ from wotnot.services import (
 )
 from wotnot.services import broadcast_states as states
 from wotnot.services.broadcast_fields import MAX_NAME, clean_fields, clean_name
+from wotnot.services.broadcast_pace import is_spread
 from wotnot.services.broadcast_readiness import list_blockers, list_obstacles, say_blockers
 from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
 LONGEST_PLAN = timedelta(days=366)
+_SHIFT_WAIT = timedelta(minutes=5)
 WATCH_ANEW = -1
 """Somebody has seen the failures so far and goes on: `failure_watch.py` looks at what comes from now on."""
 
@@ -209,8 +211,13 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         broadcast_rows.use_main_language(session, broadcast)
         broadcast_files.want_upload(broadcast_id, broadcast.variables)
+        if is_spread(broadcast):
+            # What a pause made late must not go all at once. Should the job be lost, it goes on by itself.
+            until, words = now() + _SHIFT_WAIT, "Those who wait get new moments."
+            broadcast_holds.hold_all(Broadcast.id == broadcast_id, broadcast_holds.MOMENTS, until, words)
+            queue.enqueue("shift_moments", broadcast_id)
         messages.wake_sender()
-        return broadcast
+        return get_broadcast(workspace_id, broadcast_id)
 
 
 def cancel_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:

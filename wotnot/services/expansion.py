@@ -35,6 +35,7 @@ from wotnot.services import (
     quiet_rows,
     segment_audience,
 )
+from wotnot.services.broadcast_pace import is_spread
 from wotnot.services.moments import Timetable
 from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
@@ -98,7 +99,7 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
             return "finished"
         moments.begin(broadcast)
         _insert_rows(session, broadcast, plan, last)
-        if moments.is_spread(broadcast):
+        if is_spread(broadcast):
             broadcast.planned_count += moments.count_planned(session, broadcast, last)
         broadcast.expanded_through = last
         broadcast.updated_at = func.now()

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, DateTime, Integer, Subquery, and_, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, Integer, Subquery, and_, case, cast, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from wotnot import clock
-from wotnot.models import Broadcast, Contact, Message, MessageState
-from wotnot.services import preflight, quiet_rows
+from wotnot.models import Broadcast, BroadcastState, Contact, Message, MessageState, Workspace
+from wotnot.services import broadcast_holds, preflight, quiet_rows
+from wotnot.services.broadcast_pace import is_spread
 from wotnot.services.quiet_rows import QuietRule
+from wotnot.services.transaction import transaction
 
 SPREAD, DAILY, QUIET = "spread", "daily", "quiet"
 
@@ -33,11 +35,6 @@ class Timetable:
     def is_needed(self, broadcast: Broadcast) -> bool:
         """Whether some rows may have to wait."""
         return self.rule is not None or is_spread(broadcast)
-
-
-def is_spread(broadcast: Broadcast) -> bool:
-    """Whether the list is spread over time or days."""
-    return bool(broadcast.spread_minutes or broadcast.daily_most)
 
 
 def begin(broadcast: Broadcast) -> None:
@@ -86,6 +83,26 @@ def timed_rows(
     return timed, timed.outerjoin(periods, is_quiet), {"due_at": due_at, "hold_reason": why}
 
 
+def shift_overdue(broadcast_id: int) -> int:
+    """Move the moments of a spread list on by as much as a pause took; answers how many rows. Then it goes on.
+
+    Else all that a pause made late would go at once. A list of so many a day moves by whole days. One statement, so that it
+    is all or nothing; a second run finds nothing late.
+    """
+    with transaction() as session:
+        broadcast = session.get(Broadcast, broadcast_id, with_for_update=True, populate_existing=True)
+        if broadcast is None or broadcast.state is not BroadcastState.SENDING:
+            return 0
+        moved: Any = session.execute(_SHIFT_DAYS if broadcast.daily_most else _SHIFT, _asked(session, broadcast))
+        broadcast_holds.release_all(Broadcast.id == broadcast_id, broadcast_holds.MOMENTS)
+        return int(moved.rowcount)
+
+
+def _asked(session: Session, broadcast: Broadcast) -> dict[str, Any]:
+    zone = session.scalar(select(Workspace.timezone).where(Workspace.id == broadcast.workspace_id))
+    return {"broadcast": broadcast.id, "now": clock.now(), "zone": zone or "UTC"}
+
+
 def count_planned(session: Session, broadcast: Broadcast, last: int) -> int:
     """How many of the batch that was just written, up to the contact `last`, wait for their moment."""
     statement = select(func.count()).where(
@@ -121,3 +138,26 @@ def _day_after(begins: datetime, days: int, timezone: str) -> datetime:
     """The same time on the clock of `timezone`, so many days later."""
     local = begins.astimezone(ZoneInfo(timezone))
     return (local + timedelta(days=days)).astimezone(begins.tzinfo)
+
+
+# Those who wait for the end of their quiet hours, or for another attempt, have moments of their own.
+_IN_THE_LIST = """
+    broadcast_id = :broadcast AND state = 'queued' AND (hold_reason IS NULL OR hold_reason IN ('spread', 'daily'))
+"""
+
+_SHIFT = text(f"""
+    WITH late AS (SELECT CAST(:now AS timestamptz) - min(due_at) AS by FROM messages WHERE {_IN_THE_LIST})
+    UPDATE messages m SET due_at = m.due_at + late.by, hold_reason = 'spread', changed_at = now()
+    FROM late WHERE m.{_IN_THE_LIST.strip()} AND late.by > interval '1 minute'
+""")  # noqa: S608 — made of constants
+
+_SHIFT_DAYS = text(f"""
+    WITH late AS (
+        SELECT CAST(CAST(:now AS timestamptz) AT TIME ZONE :zone AS date) - CAST(min(due_at) AT TIME ZONE :zone AS date) AS days
+        FROM messages WHERE {_IN_THE_LIST}
+    )
+    UPDATE messages m
+    SET due_at = (m.due_at AT TIME ZONE :zone + make_interval(days => late.days)) AT TIME ZONE :zone, hold_reason = 'daily',
+        changed_at = now()
+    FROM late WHERE m.{_IN_THE_LIST.strip()} AND late.days > 0
+""")  # noqa: S608 — made of constants

@@ -141,7 +141,7 @@ def test_the_group_is_folded_until_something_is_chosen(browser: Client, cast: Ca
     assert '<details class="wn-fold" open>' in page
     assert 'value="2.5"' in page
     assert "Spread evenly over 2 h 30 min, at most 5,000 people a day" in text_of(browser.get(f"{base}/check"))
-    cleared = {"when": "now", "has_pace": "1", "spread_amount": "", "daily_most": "", "retry_hours": "72"}
+    cleared = {"when": "now", "has_pace": "1", "spread_amount": "", "daily_most": "", "retry_hours": "0"}
     browser.submit(f"{base}/when", **cleared, has_sends_in_quiet_hours="1", has_ignores_cap="1")
     kept = fresh(draft)
     assert (kept.spread_minutes, kept.daily_most, kept.sends_in_quiet_hours, kept.ignores_cap) == (
@@ -167,7 +167,7 @@ def test_the_group_is_folded_until_something_is_chosen(browser: Client, cast: Ca
 def test_a_wrong_pace_is_said_in_its_place(
     browser: Client, draft: Broadcast, typed: dict[str, str], words: str
 ) -> None:
-    fields = {"when": "now", "has_pace": "1", "spread_amount": "", "daily_most": "", "retry_hours": "72"}
+    fields = {"when": "now", "has_pace": "1", "spread_amount": "", "daily_most": "", "retry_hours": "0"}
     answer = browser.submit(f"/app/broadcasts/{draft.id}/when", **fields | typed)
     assert answer.status_code == 422
     assert words in text_of(answer)
@@ -274,7 +274,7 @@ def test_the_api_takes_and_shows_the_pace(api: ApiClient, cast: Cast, channel: C
     copied = api.post(f"/broadcasts/{made['id']}/copy").json
     assert (copied["retry_hours"], copied["ignores_cap"]) == (24, True)
     without = {name: value for name, value in body.items() if name not in pace}
-    assert api.post("/broadcasts", without).json["retry_hours"] == 72
+    assert api.post("/broadcasts", without).json["retry_hours"] == 0
 
 
 @pytest.mark.parametrize(

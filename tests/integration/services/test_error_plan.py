@@ -23,7 +23,7 @@ S = BroadcastState
 @pytest.fixture
 def broadcast(cast: Cast) -> Broadcast:
     channel = make_channel(cast.workspace)
-    return make_broadcast(cast.workspace, channel, make_template(cast.workspace), state=S.SENDING)
+    return make_broadcast(cast.workspace, channel, make_template(cast.workspace), state=S.SENDING, retry_hours=72)
 
 
 def taken(broadcast: Broadcast, contact: Any = None, **fields: Any) -> Message:

@@ -1,5 +1,6 @@
 """A list spread over time and days: evenly, in order, the same after a crash, and on the workspace's clock."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from tests.factories import make_broadcast, make_channel, make_contacts, make_te
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Consent, Message
-from wotnot.services import expansion, moments, preflight
+from wotnot.services import broadcasts, expansion, moments, preflight
 from wotnot.services.broadcast_reports import describe, progress_of
 
 HOME = "Africa/Johannesburg"
@@ -132,3 +133,45 @@ def test_how_long_it_takes(broadcast: Broadcast, fields: dict[str, Any], seconds
     for name, value in fields.items():
         setattr(broadcast, name, value)
     assert preflight.seconds_of(broadcast, 100) == seconds
+
+
+# ---------------------------------------------------------------- after a pause
+
+
+@pytest.mark.parametrize(
+    ("fields", "hours", "moved"),
+    [({"spread_minutes": 240}, 5, timedelta(hours=5)), ({"daily_most": 10}, 30, timedelta(days=1))],
+)
+def test_a_pause_moves_the_rest_on_instead_of_sending_it_at_once(  # noqa: PLR0917 — fixtures
+    cast: Cast,
+    broadcast: Broadcast,
+    monkeypatch: pytest.MonkeyPatch,
+    run_jobs: Callable[..., list[str]],
+    fields: dict[str, Any],
+    hours: int,
+    moved: timedelta,
+) -> None:
+    make_contacts(cast.workspace, 24)
+    for name, value in fields.items():
+        setattr(broadcast, name, value)
+    before = [row.due_at for row in expand(broadcast)]
+    broadcasts.pause_broadcast(cast.workspace.id, broadcast.id)
+    monkeypatch.setattr(clock, "now", lambda: START + timedelta(hours=hours))
+    resumed = broadcasts.resume_broadcast(cast.workspace.id, broadcast.id)
+    assert resumed.waits_for == "moments"
+    assert any("shift_moments" in job for job in run_jobs("default"))
+    db.session.expire_all()
+    rows = db.session.scalars(select(Message).where(Message.state == "queued").order_by(Message.contact_id)).all()
+    assert [row.due_at - then for row, then in zip(rows, before, strict=True)] == [moved] * 24
+    assert (broadcast.waits_until, broadcast.waits_for, broadcast.reason) == (None, "", "")
+    assert moments.shift_overdue(broadcast.id) == 0
+
+
+def test_a_short_pause_of_a_daily_list_moves_nothing(
+    cast: Cast, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_contacts(cast.workspace, 12)
+    broadcast.daily_most = 10
+    expand(broadcast)
+    monkeypatch.setattr(clock, "now", lambda: START + timedelta(hours=3))
+    assert moments.shift_overdue(broadcast.id) == 0

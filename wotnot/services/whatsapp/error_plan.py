@@ -41,7 +41,7 @@ ACTION_WORDS: dict[Action, tuple[str, str]] = {
     Action.SOON: ("Tried again soon", "After seconds, then minutes, with growing pauses and a limit."),
     Action.LATER: (
         "Tried again daily",
-        "After 24, 48 and 72 hours, as long as the broadcast allows; then it stays failed.",
+        "After 24, 48 and 72 hours, where the broadcast says so on its When page; then it stays failed.",
     ),
     Action.SUPPRESS: ("Remembered", "Not tried again, and noted with the person for the next broadcast."),
     Action.NEVER: ("Not tried again", "This message failed; the others go on. You can retry it yourself."),
