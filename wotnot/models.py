@@ -819,8 +819,13 @@ class Broadcast(Base):
     language; people get a translation in their own unless `one_language` says that everybody gets the main one.
     `leave_out` are kinds of people who get nothing (see `services/audience_risks.py`). A plan that starts more than
     `late_minutes` late, after a standstill, is paused instead: somebody is asked first.
-    `expanded_through` is the last contact id whose row is committed, so a crash resumes there. `forecast` is what it was
-    estimated to cost when its list was complete (see `services/forecast.py`).
+    `expanded_through` is the last contact id whose row is committed, so a crash resumes there; `planned_count` of the rows
+    so far wait for their moment. `forecast` is what it was estimated to cost when its list was complete (see
+    `services/forecast.py`).
+    Pace: whom Meta holds back is tried again daily for `retry_hours`. A list is spread over `spread_minutes` from `spread_from`
+    on (`spread_total` people in that time), at most `daily_most` a day. All of it waits until `waits_until` for what
+    `waits_for` names: room in the number's limit, or the next day's budget. `watched_settled` and `watched_failed` are the counts at
+    which `services/failure_watch.py` looked last.
     """
 
     __tablename__ = "broadcasts"
@@ -841,7 +846,19 @@ class Broadcast(Base):
     leave_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     scheduled_at: Mapped[Moment | None]
     late_minutes: Mapped[int] = mapped_column(server_default=text("60"))
+    retry_hours: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    sends_in_quiet_hours: Mapped[Flag]
+    ignores_cap: Mapped[Flag]
+    spread_minutes: Mapped[int | None]
+    daily_most: Mapped[int | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    planned_count: Mapped[Count]
+    spread_total: Mapped[int | None]
+    spread_from: Mapped[Moment | None]
+    waits_until: Mapped[Moment | None]
+    waits_for: Mapped[str] = mapped_column(String(20), server_default="")
+    watched_settled: Mapped[Count]
+    watched_failed: Mapped[Count]
     forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
@@ -854,6 +871,9 @@ class Broadcast(Base):
 
     __table_args__ = (
         CheckConstraint("late_minutes BETWEEN 1 AND 10080", name="late"),
+        CheckConstraint("retry_hours BETWEEN 0 AND 72", name="retry"),
+        CheckConstraint("spread_minutes BETWEEN 1 AND 43200", name="spread"),
+        CheckConstraint("daily_most > 0", name="daily"),
         Index("ix_broadcasts_workspace_id_id", "workspace_id", "id"),
         Index("ix_broadcasts_workspace_id_state_id", "workspace_id", "state", "id"),
         Index(
@@ -871,7 +891,8 @@ class Message(Base):
     `state` is where it is now, `reached` how far it ever got (see `services/messages.py`). `claimed_by` names the
     sender process that holds it. `content` is what was or will be sent: for a broadcast the filled values, else the
     message body by type. `template_version` is the version of the template's words that it was sent with. `day` is the
-    calendar day in the workspace's time zone, for reports.
+    calendar day in the workspace's time zone, for reports. A queued row is not claimed before `due_at`; `hold_reason` says
+    why it waits until then (see `services/holds.py`).
     """
 
     __tablename__ = "messages"
@@ -904,6 +925,7 @@ class Message(Base):
     pricing_type: Mapped[str | None] = mapped_column(String(40))
     claimed_by: Mapped[str | None] = mapped_column(String(40))
     due_at: Mapped[Created]
+    hold_reason: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[Created]
     changed_at: Mapped[Created]
     claimed_at: Mapped[Moment | None]
@@ -926,7 +948,15 @@ class Message(Base):
             postgresql_where=text("broadcast_id IS NOT NULL"),
         ),
         Index("uq_messages_wamid", "wamid", unique=True, postgresql_where=text("wamid IS NOT NULL")),
-        # The sender's queue of a broadcast, and the recipient list by state.
+        # The sender's queue of a broadcast: what is due, without passing what is held.
+        Index(
+            "ix_messages_due",
+            "broadcast_id",
+            "due_at",
+            "id",
+            postgresql_where=text("broadcast_id IS NOT NULL AND state = 'queued'"),
+        ),
+        # The recipient list by state.
         Index(
             "ix_messages_broadcast_id_state_id",
             "broadcast_id",
@@ -1001,6 +1031,36 @@ class MessageTally(Base):
         Index("ix_message_tallies_fresh", "workspace_id", "day", "broadcast_id", postgresql_where=text("is_fresh")),
         Index("ix_message_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
         Index("ix_message_tallies_workspace_id_day", "workspace_id", "day"),
+    )
+
+
+class PaceSetting(Base):
+    """How considerate a workspace's broadcasts are; without a row everything has its default.
+
+    `stop_percent` of the last results failing pauses a broadcast, NULL never does. Between `quiet_from` and `quiet_to` on the
+    recipient's clock nothing goes out, marketing only unless `quiet_all`; `zone_field` names the custom attribute with their
+    time zone. Nobody gets more than `cap_messages` marketing messages in `cap_days`. Of a number's limit `reserve_percent`
+    stay free for single messages.
+    """
+
+    __tablename__ = "pace_settings"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    stop_percent: Mapped[int | None] = mapped_column(SmallInteger, server_default=text("30"))
+    quiet_from: Mapped[time | None] = mapped_column(Time)
+    quiet_to: Mapped[time | None] = mapped_column(Time)
+    quiet_all: Mapped[Flag]
+    zone_field: Mapped[str] = mapped_column(String(100), server_default="")
+    cap_messages: Mapped[int | None] = mapped_column(SmallInteger)
+    cap_days: Mapped[int] = mapped_column(SmallInteger, server_default=text("7"))
+    reserve_percent: Mapped[int] = mapped_column(SmallInteger, server_default=text("5"))
+    updated_at: Mapped[Created]
+
+    __table_args__ = (
+        CheckConstraint("stop_percent BETWEEN 1 AND 100", name="stop"),
+        CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL) AND quiet_from <> quiet_to", name="quiet"),
+        CheckConstraint("cap_messages BETWEEN 1 AND 100 AND cap_days BETWEEN 1 AND 90", name="cap"),
+        CheckConstraint("reserve_percent BETWEEN 0 AND 50", name="reserve"),
     )
 
 
@@ -1322,13 +1382,14 @@ class AiTurn(Base):
 
 
 class CostSetting(Base):
-    """In which currency Meta bills a workspace, and what it may cost in a month, in millionths."""
+    """In which currency Meta bills a workspace, and what it may cost in a month and in a day, in millionths."""
 
     __tablename__ = "cost_settings"
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
     currency: Mapped[str] = mapped_column(String(3), server_default="USD")
     monthly_budget_micros: Mapped[int | None] = mapped_column(BigInteger)
+    daily_budget_micros: Mapped[int | None] = mapped_column(BigInteger)
     stops_at_budget: Mapped[Flag]
     updated_at: Mapped[Created]
 

@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 from wotnot.clock import now
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import broadcast_states as states
+from wotnot.services import channel_pace
 from wotnot.services.broadcast_states import EDITABLE, Move
+from wotnot.services.holds import HOLD_WORDS
 from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.phone_numbers import format_phone
+from wotnot.services.quiet_rows import TheirZones
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.whatsapp.components import find, text_of
@@ -157,14 +160,16 @@ def recipient_tabs(
     return tabs
 
 
-def recipient_words() -> dict[str, Callable[..., object]]:
+def recipient_words() -> dict[str, object]:
     """What templates say about people and messages."""
     return {
         "phone_words": format_phone,
         "body_of": body_of,
         "field_words": field_words,
         "language_words": language_name,
-        "moment_now": now,
+        "pace_of": channel_pace.pace_of,
+        "is_slowed": channel_pace.is_slowed,
+        "slowed_words": channel_pace.SLOWED,
     }
 
 
@@ -215,6 +220,20 @@ def times_of(recipient: Recipient, timezone: str) -> str:
         " · ".join(f"{words} {in_zone(at, timezone):%-d %b %H:%M:%S}" for words, at in moments if at)
         or "No receipt yet"
     )
+
+
+def held_words(recipient: Recipient, zones: TheirZones) -> str:
+    """Until when somebody waits: "Held until tomorrow at 08:00 (their time): quiet hours"; "Again today at 10:04" for what is
+    just tried once more. Empty for what is due.
+    """
+    if recipient.state != "queued" or recipient.due_at is None or recipient.due_at <= now():
+        return ""
+    if recipient.hold_reason is None:
+        return f"Again {say_moment(recipient.due_at, zones.home, now())}"
+    zone = zones.of(recipient, recipient.due_at) if recipient.hold_reason == "quiet" else zones.home
+    whose = " (their time)" if recipient.hold_reason == "quiet" and zone != zones.home else ""
+    words = HOLD_WORDS.get(recipient.hold_reason, ("",))[0]
+    return f"Held until {say_moment(recipient.due_at, zone, now())}{whose}: {words[:1].lower()}{words[1:]}"
 
 
 def _share(part: int, whole: int, words: str) -> str:

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, flash, render_template, request, session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from wotnot.blueprints import wizard_files
+from wotnot.blueprints import wizard_files, wizard_pace
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_costs import cost_of_draft
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
@@ -263,7 +263,8 @@ def when_step(broadcast_id: int) -> Answer:
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     if not is_editable(broadcast):
         return _moved_on(broadcast)
-    return _when_page(broadcast, forms.when_values(broadcast, actor().workspace.timezone), {})
+    values = forms.when_values(broadcast, actor().workspace.timezone) | wizard_pace.pace_values(broadcast)
+    return _when_page(broadcast, values, {})
 
 
 @blueprint.post("/<int:broadcast_id>/when")
@@ -274,7 +275,11 @@ def save_when(broadcast_id: int) -> Answer:
     try:
         moment = forms.read_when(request.form, actor().workspace.timezone)
         broadcast = broadcasts.update_broadcast(
-            workspace_id(), broadcast_id, scheduled_at=moment, **forms.read_late(request.form)
+            workspace_id(),
+            broadcast_id,
+            scheduled_at=moment,
+            **forms.read_late(request.form),
+            **wizard_pace.read_pace(request.form),
         )
     except Conflict:
         return _moved_on(broadcast)
@@ -293,6 +298,8 @@ def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[
         count=counted,
         today=_today().isoformat(),
         late_choices=forms.late_choices(broadcast.late_minutes),
+        takes=preflight.seconds_of(broadcast, counted.to_send),
+        **wizard_pace.pace_page(broadcast, values, has_errors=any(name in errors for name in wizard_pace.LABELS)),
         timezone=actor().workspace.timezone,
         steps=steps_of(broadcast, counted, 3, actor().workspace.timezone),
     )
@@ -335,12 +342,13 @@ def send(broadcast_id: int) -> Answer:
 def leave_out(broadcast_id: int) -> Answer:
     """Leave people of a `kind` out, or with `off` send to them too."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    kind = request.form.get("kind", "")
+    kind, is_off = request.form.get("kind", ""), bool(request.form.get("off"))
     kept = [one for one in broadcast.leave_out if one != kind]
+    change: dict[str, Any] = {"leave_out": kept if is_off else [*kept, kind]}
+    if kind == audience_risks.CAPPED:
+        change = {"ignores_cap": is_off}
     try:
-        broadcasts.update_broadcast(
-            workspace_id(), broadcast_id, leave_out=kept if request.form.get("off") else [*kept, kind]
-        )
+        broadcasts.update_broadcast(workspace_id(), broadcast_id, **change)
     except Conflict:
         return _moved_on(broadcast)
     return go_to(f"/app/broadcasts/{broadcast_id}/check")

@@ -16,6 +16,7 @@ from wotnot.blueprints.broadcast_views import (
     count_messages,
     first_open_step,
     funnel_rows,
+    held_words,
     progress_parts,
     recipient_tabs,
     recipient_words,
@@ -33,11 +34,13 @@ from wotnot.services import (
     broadcast_reports,
     broadcasts,
     follow_ups,
+    holds,
     message_templates,
     recipients,
     segment_audience,
 )
 from wotnot.services.broadcast_messages import MessageTexts
+from wotnot.services.quiet_rows import their_zones
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.template_wordings import Wordings, read_wordings
@@ -263,8 +266,10 @@ def _counts_of(broadcast: Broadcast) -> BroadcastCounts:
 
 
 def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]:
-    progress = broadcast_reports.progress_of(broadcast, counts)
+    waiting = holds.find_waiting(broadcast, counts)
+    progress = broadcast_reports.progress_of(broadcast, counts, waiting)
     return {
+        "waiting": waiting,
         "broadcast": broadcast,
         "counts": counts,
         "progress": progress,
@@ -295,7 +300,9 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         limit=PAGE,
     )
     texts = MessageTexts(broadcast, _wordings_of(broadcast, page.items))
+    zones = their_zones(workspace_id(), page_timezone())
     return {
+        "held_words": lambda one: held_words(one, zones),
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],
         "recipient_page": page,

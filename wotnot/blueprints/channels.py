@@ -12,7 +12,7 @@ from wotnot.blueprints.guards import guard_pages, page_timezone, requires, works
 from wotnot.blueprints.htmx import go_to, render
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import Role
-from wotnot.services import channels, sandbox_number
+from wotnot.services import channel_pace, channels, sandbox_number
 from wotnot.services.channel_words import limit_words, pace_words, show_number
 
 blueprint = Blueprint("channels", __name__, url_prefix="/app/channels")
@@ -43,7 +43,12 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"limit_words": limit_words, "pace_words": pace_words, **time_words(page_timezone())}
+    pace = {
+        "pace_of": channel_pace.pace_of,
+        "is_slowed": channel_pace.is_slowed,
+        "slowed_words": channel_pace.SLOWED,
+    }
+    return {"limit_words": limit_words, "pace_words": pace_words, **pace, **time_words(page_timezone())}
 
 
 @blueprint.get("")

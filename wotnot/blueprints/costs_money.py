@@ -42,9 +42,9 @@ def budget() -> str:
     """Currency, budget, and how much of it is used."""
     setup = rate_cards.get_setup(workspace_id())
     amount = to_units(setup.budget_micros) if setup.budget_micros else ""
-    return _budget_page(
-        Form(values={"currency": setup.currency, "budget": amount, "stops": "1" if setup.stops else ""})
-    )
+    daily = to_units(setup.daily_micros) if setup.daily_micros else ""
+    values = {"currency": setup.currency, "budget": amount, "stops": "1" if setup.stops else "", "daily_budget": daily}
+    return _budget_page(Form(values=values))
 
 
 @blueprint.post("/budget")
@@ -59,11 +59,13 @@ def save_budget() -> Answer:
             currency=values.get("currency", ""),
             budget=values.get("budget", ""),
             stops=values.get("stops") == "1",
+            daily_budget=values.get("daily_budget", ""),
         )
     except Invalid as error:
         form.take(error)
         return _budget_page(form), 422
-    flash("The budget is saved." if values.get("budget", "").strip() else "Saved. There is no budget.", "success")
+    has_one = values.get("budget", "").strip() or values.get("daily_budget", "").strip()
+    flash("The budget is saved." if has_one else "Saved. There is no budget.", "success")
     return redirect("/app/cost/budget", 303)
 
 

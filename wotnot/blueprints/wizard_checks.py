@@ -7,16 +7,18 @@ from urllib.parse import urlencode
 
 from wotnot.blueprints import wizard_preflight as lines_of
 from wotnot.blueprints.broadcast_views import count_messages
+from wotnot.blueprints.wizard_pace import AT_ONCE, say_pace
 from wotnot.clock import now
 from wotnot.models import Broadcast, Template, Workspace
-from wotnot.services import broadcast_choices
+from wotnot.services import broadcast_choices, pace_settings
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.channel_pace import pace_of
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
 from wotnot.services.personalise import BUILT_IN_FIELDS
-from wotnot.services.preflight import Preflight, finish_of
+from wotnot.services.preflight import Preflight, finish_of, seconds_of
 from wotnot.services.segment_audience import is_named, say_left_out
 from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
@@ -239,10 +241,12 @@ def _left_out_languages(languages: Languages) -> list[Line]:
 
 def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> dict[str, str]:
     assert broadcast.channel is not None  # noqa: S101 — for the type checker; the caller looked
-    rate = broadcast.channel.rate_per_second
-    seconds = count.to_send / rate
+    rate = pace_of(broadcast.channel)
+    seconds = seconds_of(broadcast, count.to_send)
     moment = finish_of(broadcast, count.to_send) or now()
     text = f"{count_messages(count.to_send)} at {rate} a second: {say_duration(seconds)}."
+    words = say_pace(broadcast, pace_settings.get_setup(broadcast.workspace_id))
+    text += "" if words == AT_ONCE else f" {words}"
     if broadcast_choices.is_busy(broadcast.channel):
         text += " Another broadcast is using this number now; the two share its pace, so it takes longer."
     return {
@@ -255,7 +259,7 @@ def _when_note(broadcast: Broadcast, timezone: str) -> str:
     if not broadcast.template_id:
         return ""
     when = begin_sentence(say_moment(broadcast.scheduled_at, timezone, now())) if broadcast.scheduled_at else "Now"
-    return when + (f", {broadcast.channel.rate_per_second} a second" if broadcast.channel else "")
+    return when + (f", {pace_of(broadcast.channel)} a second" if broadcast.channel else "")
 
 
 def _missing_words(broadcast: Broadcast, count: AudienceCount) -> str:

@@ -30,6 +30,12 @@ _KIND_WORDS = {
         "could not be reached before",
         "The last message failed as “Not reachable on WhatsApp” and nothing has arrived since.",
     ),
+    audience_risks.CAPPED: (
+        "calendar-user",
+        "has had enough marketing for now",
+        "have had enough marketing for now",
+        "They got as many marketing messages lately as your workspace allows one person.",
+    ),
     audience_risks.DUPLICATE: (
         "copy",
         "is in the audience twice",
@@ -57,7 +63,7 @@ def _kind_line(broadcast: Broadcast, kind: str, people: int, *, is_off: bool) ->
         "family": "mute" if is_off else "warn",
         "icon": icon,
         "title": f"1 person {one}" if people == 1 else f"{people:,} people {several}",
-        "text": why if not is_off else f"You left them out. {why}",
+        "text": why if not is_off or kind == audience_risks.CAPPED else f"You left them out. {why}",
         "url": f"{base}/people?{urlencode({'why': kind})}",
         "link": f"See {people:,}",
         "act": {
@@ -81,8 +87,7 @@ def limit_passed(broadcast: Broadcast, count: AudienceCount, found: Preflight) -
             "icon": "gauge",
             "title": f"Up to {beyond:,} more people than {show_number(channel.display_phone_number)} may write to now",
             "text": f"Meta allows {limit.limit:,} people in any 24 hours; {_written_to(limit.used)} in the last 24. "
-            "Who wrote to you in that time does not count. Meta refuses what is above it; you see who, and can retry "
-            "them the next day.",
+            "Who wrote to you in that time does not count. The rest waits until there is room, and goes by itself.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
         }

@@ -40,7 +40,8 @@ Variables = Mapping[str, Mapping[str, Any]]
 class People:
     """An audience resolved in its workspace: conditions over Contact, the workspace's own condition first.
 
-    `leave_out` are kinds of people (see `audience_risks.py`) who are on the list and get no message.
+    `leave_out` are kinds of people (see `audience_risks.py`) who are on the list and get no message. `span` is the first and
+    last id of those it is asked about, where it is asked about a part.
     """
 
     workspace_id: int
@@ -53,6 +54,7 @@ class People:
     is_listed: bool = False
     is_filtered: bool = False
     leave_out: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
 
     @property
     def included(self) -> ColumnElement[bool]:
@@ -118,7 +120,7 @@ def may_get_it(people: People) -> ColumnElement[bool]:
 
 def _at_risk(people: People) -> list[tuple[str, ColumnElement[bool]]]:
     kinds = [kind for kind in people.leave_out if kind != risks.DUPLICATE]
-    return [(kind, risks.is_at_risk(kind, people.workspace_id, people.included)) for kind in kinds]
+    return [(kind, risks.is_at_risk(kind, people.workspace_id, people.included, people.span)) for kind in kinds]
 
 
 def is_of_kind(people: People, kind: str, variables: Variables, *, needs_phone: bool) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 - unreachable: the last message that could tell failed with Meta's 131026, and nothing was delivered and nobody wrote since.
 - us_marketing: Meta delivers no marketing template to a number of the United States (131049, since 1 April 2025).
+- capped: they have had as many marketing messages lately as the workspace allows (`frequency_caps.py`), which is not chosen here.
 - duplicate: WhatsApp knows numbers of three countries in two spellings, and another contact in the audience has the other one.
 """
 
@@ -29,12 +30,16 @@ from sqlalchemy.orm import aliased
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, Contact, Direction, Message, MessageState, MessageTally, TemplateCategory
+from wotnot.services import frequency_caps
 from wotnot.services.pricing.markets import PREFIX_LENGTH, country_of
 from wotnot.services.tallies import REACHED_DELIVERED
 
-US_MARKETING, UNREACHABLE, DUPLICATE = "us_marketing", "unreachable", "duplicate"
-KINDS = (US_MARKETING, UNREACHABLE, DUPLICATE)
+US_MARKETING, UNREACHABLE, CAPPED, DUPLICATE = "us_marketing", "unreachable", "capped", "duplicate"
+KINDS = (US_MARKETING, UNREACHABLE, CAPPED, DUPLICATE)
 """In the order in which somebody who is several of them counts."""
+
+CHOOSABLE = (US_MARKETING, UNREACHABLE, DUPLICATE)
+"""What a draft's `leave_out` may name; the cap is a setting of the workspace, and a switch of its own."""
 
 NOT_REACHABLE = 131026
 """Meta's code for "not on WhatsApp", an old app, or terms that were not accepted; it never says which."""
@@ -44,27 +49,30 @@ _UNITED_STATES = "US"
 
 def clean_leave_out(kinds: Sequence[Any]) -> list[str]:
     """Kinds of people to leave out, once each in a fixed order. Raises Invalid on `leave_out`."""
-    if isinstance(kinds, str) or not all(kind in KINDS for kind in kinds):
-        raise Invalid({"leave_out": f"Choose among {', '.join(KINDS)}."})
-    return [kind for kind in KINDS if kind in kinds]
+    if isinstance(kinds, str) or not all(kind in CHOOSABLE for kind in kinds):
+        raise Invalid({"leave_out": f"Choose among {', '.join(CHOOSABLE)}."})
+    return [kind for kind in CHOOSABLE if kind in kinds]
 
 
 def kinds_for(broadcast: Broadcast) -> tuple[str, ...]:
-    """The kinds that concern a broadcast: only marketing is held back from the United States."""
+    """The kinds that concern a broadcast: only marketing is held back from the United States, or capped."""
     template = broadcast.template
     is_marketing = template is not None and template.category is TemplateCategory.MARKETING
-    return KINDS if is_marketing else tuple(kind for kind in KINDS if kind != US_MARKETING)
+    others = {US_MARKETING: is_marketing, CAPPED: frequency_caps.concerns(broadcast)}
+    return tuple(kind for kind in KINDS if others.get(kind, True))
 
 
 def left_out_of(broadcast: Broadcast) -> tuple[str, ...]:
     """The kinds that a broadcast leaves out: those that are switched on and concern it."""
-    return tuple(kind for kind in kinds_for(broadcast) if kind in broadcast.leave_out)
+    chosen = {*broadcast.leave_out} | ({CAPPED} if frequency_caps.is_capped(broadcast) else set())
+    return tuple(kind for kind in kinds_for(broadcast) if kind in chosen)
 
 
 def stamp(workspace_id: int, kinds: Sequence[str]) -> list[Any]:
     """What an answer about these kinds depends on beside the contacts, as JSON: while it stays, so does the answer."""
+    cap = frequency_caps.stamp(workspace_id) if CAPPED in kinds else []
     if UNREACHABLE not in kinds:
-        return list(kinds)
+        return [*kinds, *cap]
     sums = [
         cast(func.coalesce(func.sum(MessageTally.delta).filter(one), 0), BigInteger)
         for one in (
@@ -74,13 +82,19 @@ def stamp(workspace_id: int, kinds: Sequence[str]) -> list[Any]:
         )
     ]
     row = db.session.execute(select(*sums).where(MessageTally.workspace_id == workspace_id)).one()
-    return [*kinds, *(int(one) for one in row)]
+    return [*kinds, *cap, *(int(one) for one in row)]
 
 
-def is_at_risk(kind: str, workspace_id: int, gets_it: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a contact is of this kind, as SQL. `gets_it` says who else gets the message, for those in it twice."""
+def is_at_risk(
+    kind: str, workspace_id: int, gets_it: ColumnElement[bool], span: tuple[int, int] | None = None
+) -> ColumnElement[bool]:
+    """Whether a contact is of this kind, as SQL. `gets_it` says who else gets the message, for those in it twice; `span` the
+    first and last id of those it is asked about, if it is not everybody.
+    """
     if kind == US_MARKETING:
         return _is_american()
+    if kind == CAPPED:
+        return frequency_caps.has_had_enough(workspace_id, span)
     return _is_unreachable(workspace_id) if kind == UNREACHABLE else _is_twin(workspace_id, gets_it)
 
 
@@ -90,8 +104,8 @@ def count_americans(phones: Sequence[str]) -> int:
 
 
 @cache
-def _american_prefixes() -> tuple[str, ...]:
-    """As the cost of a message goes by it: +1 is shared, and its area codes say whose a number is."""
+def american_prefixes() -> tuple[str, ...]:
+    """The beginnings of numbers of the United States: +1 is shared, and its area codes say whose a number is."""
     prefixes = (f"1{area}" for area in range(200, 1000))
     return tuple(prefix for prefix in prefixes if country_of(prefix) == _UNITED_STATES)
 
@@ -99,7 +113,7 @@ def _american_prefixes() -> tuple[str, ...]:
 def _is_american() -> ColumnElement[bool]:
     prefix = func.left(func.coalesce(Contact.phone, ""), PREFIX_LENGTH)
     by_user_id = and_(Contact.phone.is_(None), func.starts_with(Contact.wa_user_id, f"{_UNITED_STATES}."))
-    return or_(prefix == any_(literal(list(_american_prefixes()), ARRAY(Text))), by_user_id)
+    return or_(prefix == any_(literal(list(american_prefixes()), ARRAY(Text))), by_user_id)
 
 
 def _is_unreachable(workspace_id: int) -> ColumnElement[bool]:

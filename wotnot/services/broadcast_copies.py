@@ -1,12 +1,13 @@
 """A draft that is like an earlier broadcast."""
 
 from wotnot.models import Broadcast
-from wotnot.services import broadcasts, events
+from wotnot.services import broadcast_pace, broadcasts, events
 from wotnot.services.transaction import transaction
 
 _PREFIX = "Copy of "
 _KEPT = (
     "channel_id", "template_id", "audience", "exclude", "variables", "one_language", "leave_out", "late_minutes",
+    *broadcast_pace.FIELDS,
 )  # fmt: skip
 
 

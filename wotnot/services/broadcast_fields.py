@@ -1,6 +1,7 @@
 """What may be set on a draft, checked field by field; what it names must be its workspace's own."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wotnot.errors import Invalid
 from wotnot.models import Channel, ChannelState, Template, Workspace
-from wotnot.services import broadcast_files, segment_audience
+from wotnot.services import broadcast_files, broadcast_pace, segment_audience
 from wotnot.services.audience_risks import clean_leave_out
 from wotnot.services.audience_rules import clean_audience, clean_exclude, clean_variables
 
@@ -28,6 +29,7 @@ _FIELDS = frozenset(
         "leave_out",
         "scheduled_at",
         "late_minutes",
+        *broadcast_pace.FIELDS,
     }
 )
 # What it is when it is given as null.
@@ -56,7 +58,7 @@ def clean_fields(session: Session, workspace_id: int, fields: Mapping[str, Any])
 
 def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> Any:
     if value is None:
-        return _NOTHING[name]() if name in _NOTHING else None
+        return _NOTHING[name]() if name in _NOTHING else broadcast_pace.NOTHING.get(name)
     if name in {"audience", "exclude"}:
         return _clean_people(session, workspace_id, name, value)
     if name == "channel_id":
@@ -67,7 +69,7 @@ def _clean_field(session: Session, workspace_id: int, name: str, value: Any) -> 
         variables = clean_variables(value)
         broadcast_files.check_files(session, workspace_id, variables)
         return variables
-    cleaner = {"name": clean_name, "leave_out": clean_leave_out, "late_minutes": _clean_minutes}.get(name)
+    cleaner = _CLEANERS.get(name)
     return cleaner(value) if cleaner else value
 
 
@@ -121,3 +123,11 @@ def _own_template(session: Session, workspace_id: int, template_id: int) -> int:
     if found is None:
         raise Invalid({"template_id": "This template does not exist in this workspace."})
     return found
+
+
+_CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "name": clean_name,
+    "leave_out": clean_leave_out,
+    "late_minutes": _clean_minutes,
+    **{name: partial(broadcast_pace.clean_pace, name) for name in broadcast_pace.FIELDS},
+}

@@ -1,16 +1,18 @@
 """Broadcasts as people read them: the list with its numbers, progress, and failures grouped by cause."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import joinedload
 
-from wotnot.clock import now
+from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Template
 from wotnot.services import pace, tallies
+from wotnot.services.channel_pace import pace_of
+from wotnot.services.holds import Waiting, find_waiting
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.tallies import BroadcastCounts
@@ -33,6 +35,14 @@ SKIP_WORDS: dict[str, tuple[str, str]] = {
         "Another contact has the same number in its other spelling and gets the message.",
     ),
     "same_person": ("The same person", "Another message of this broadcast reaches them: two contacts became one."),
+    "capped": (
+        "Enough marketing for now",
+        "They have got as many marketing messages lately as you allow, so this one was not sent.",
+    ),
+    "arrived": (
+        "An earlier message arrived",
+        "Meta had called it failed and delivered it after all, so it is not sent again.",
+    ),
     "contact_deleted": ("Contact deleted", "They were deleted before their message went."),
 }
 
@@ -44,11 +54,12 @@ LIVE_STATES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSummary:
-    """A broadcast with its counts."""
+    """A broadcast with its counts, and who of it waits for a moment that has not come."""
 
     broadcast: Broadcast
     counts: BroadcastCounts
     languages: Sequence["LanguageCounts"] = ()
+    waiting: Waiting = field(default_factory=Waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +146,8 @@ def summarise(broadcasts: Sequence[Broadcast]) -> list[BroadcastSummary]:
 def describe(broadcast: Broadcast) -> BroadcastSummary:
     """One broadcast with its counts, altogether and by language."""
     summary = summarise([broadcast])[0]
-    return replace(summary, languages=list_languages(broadcast))
+    waiting = find_waiting(broadcast, summary.counts)
+    return replace(summary, languages=list_languages(broadcast), waiting=waiting)
 
 
 def list_languages(broadcast: Broadcast) -> list[LanguageCounts]:
@@ -157,17 +169,24 @@ def count_by_state(workspace_id: int) -> dict[str, int]:
     return {state.value: count for state, count in rows}
 
 
-def progress_of(broadcast: Broadcast, counts: BroadcastCounts) -> Progress:
-    """Where a broadcast stands; asks Redis for the pace only while it is sending."""
+def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting | None = None) -> Progress:
+    """Where a broadcast stands; asks Redis for the pace only while it is sending.
+
+    Who is `waiting` for a later moment decides when it is done; without it there is no estimate while somebody is held.
+    """
     total = sum(counts.states.values()) - counts.states["skipped"]
-    waiting, cancelled = counts.open, counts.states["cancelled"]
+    left, cancelled = counts.open, counts.states["cancelled"]
     speed, seconds = 0.0, None
-    if broadcast.state is BroadcastState.SENDING and waiting:
+    if broadcast.state is BroadcastState.SENDING and left:
         speed = pace.per_second(broadcast.id)
-        rate = speed or (broadcast.channel.rate_per_second if broadcast.channel else 0)
-        seconds = round(waiting / rate) if rate else None
-    finishes_at = now() + timedelta(seconds=seconds) if seconds is not None else None
-    return Progress(total, total - waiting - cancelled, waiting, cancelled, speed, seconds, finishes_at)
+        rate = speed or (pace_of(broadcast.channel) if broadcast.channel else 0)
+        seconds = round(left / rate) if rate else None
+    if seconds is not None and waiting and waiting.last_due_at:
+        seconds = max(seconds, round((waiting.last_due_at - clock.now()).total_seconds()))
+    elif waiting is None and any(cause.state == "queued" for cause in counts.causes):
+        seconds = None  # some are held, and until when was not asked
+    finishes_at = clock.now() + timedelta(seconds=seconds) if seconds is not None else None
+    return Progress(total, total - left - cancelled, left, cancelled, speed, seconds, finishes_at)
 
 
 def cause_lines(counts: BroadcastCounts, state: str) -> list[CauseLine]:

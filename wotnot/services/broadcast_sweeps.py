@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, select, update
 from wotnot.clock import now
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Message, MessageState
-from wotnot.services import broadcast_rows, broadcast_uploads, events, queue
+from wotnot.services import broadcast_rows, broadcast_uploads, events, failure_watch, queue
 from wotnot.services.broadcasts import start_due_broadcast
 from wotnot.services.transaction import release_connection, transaction
 
@@ -19,13 +19,15 @@ _BATCH = 200
 
 
 def sweep_broadcasts() -> dict[str, int]:
-    """Start what is due, resume what stalled, finish what has drained, cancel what was left, renew files at Meta.
+    """Start what is due, resume what stalled, pause what fails too much, finish what has drained, cancel what was left, renew
+    files at Meta.
 
     Answers how many of each.
     """
     return {
         "started": _start_due(),
         "resumed": _resume_stalled(),
+        "failing": failure_watch.watch_failures(),
         "finished": finish_drained(),
         "cancelled": _cancel_leftovers(),
         "files_wanted": broadcast_uploads.renew_uploads(),

@@ -12,6 +12,7 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Workspace
 from wotnot.services import (
     broadcast_files,
+    broadcast_holds,
     broadcast_lateness,
     broadcast_rows,
     events,
@@ -21,11 +22,15 @@ from wotnot.services import (
 )
 from wotnot.services import broadcast_states as states
 from wotnot.services.broadcast_fields import MAX_NAME, clean_fields, clean_name
+from wotnot.services.broadcast_pace import is_spread
 from wotnot.services.broadcast_readiness import list_blockers, list_obstacles, say_blockers
 from wotnot.services.broadcast_states import EDITABLE, Move, refusal_words
 from wotnot.services.transaction import transaction
 
 LONGEST_PLAN = timedelta(days=366)
+_SHIFT_WAIT = timedelta(minutes=5)
+WATCH_ANEW = -1
+"""Somebody has seen the failures so far and goes on: `failure_watch.py` looks at what comes from now on."""
 
 _UNDER_WAY = (BroadcastState.EXPANDING, BroadcastState.SENDING)
 
@@ -84,7 +89,7 @@ def change_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Bro
 
 def update_broadcast(workspace_id: int, broadcast_id: int, **fields: Any) -> Broadcast:
     """Change a draft: `name`, `channel_id`, `template_id`, `audience`, `exclude`, `variables`, `one_language`,
-    `leave_out`, `scheduled_at`, `late_minutes`.
+    `leave_out`, `scheduled_at`, `late_minutes`, and its pace (see `broadcast_pace.py`).
 
     Raises Invalid for values that cannot be used, Conflict once it is scheduled or further, NotFound.
     """
@@ -199,13 +204,20 @@ def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
     with transaction() as session:
         if broadcast_lateness.is_held(get_broadcast(workspace_id, broadcast_id)):
             return start_broadcast(workspace_id, broadcast_id)
-        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, reason="")
+        broadcast = _move(
+            session, workspace_id, broadcast_id, states.RESUME, watched_settled=WATCH_ANEW, **broadcast_holds.AT_ONCE
+        )
         if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
         broadcast_rows.use_main_language(session, broadcast)
         broadcast_files.want_upload(broadcast_id, broadcast.variables)
+        if is_spread(broadcast):
+            # What a pause made late must not go all at once. Should the job be lost, it goes on by itself.
+            until, words = now() + _SHIFT_WAIT, "Those who wait get new moments."
+            broadcast_holds.hold_all(Broadcast.id == broadcast_id, broadcast_holds.MOMENTS, until, words)
+            queue.enqueue("shift_moments", broadcast_id)
         messages.wake_sender()
-        return broadcast
+        return get_broadcast(workspace_id, broadcast_id)
 
 
 def cancel_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
@@ -358,6 +370,7 @@ def _tell(workspace_id: int, broadcast_id: int) -> None:
 __all__ = [
     "EDITABLE",
     "MAX_NAME",
+    "WATCH_ANEW",
     "cancel_broadcast",
     "change_broadcast",
     "create_broadcast",

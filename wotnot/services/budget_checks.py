@@ -9,19 +9,36 @@ from sqlalchemy import select, text
 from wotnot.config import Config
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Member, Role, User
-from wotnot.services import broadcasts, budgets, events, queue
+from wotnot.services import broadcast_holds, broadcasts, budgets, events, queue
 from wotnot.services.budgets import ALERTS, BudgetState
 from wotnot.services.transaction import transaction
 
 
 def check_budgets() -> dict[str, int]:
-    """Look at every budget; answers how many alerts were told and broadcasts paused. Safe to run twice at once."""
-    told, paused = 0, 0
+    """Look at every budget; answers how many alerts were told, and how many broadcasts paused or began to wait for tomorrow.
+
+    Safe to run twice at once.
+    """
+    told, paused, held = 0, 0, _check_days()
     for state in budgets.list_states():
         told += _tell(state)
         if state.stops and state.is_used_up:
             paused += _stop(state)
-    return {"told": told, "paused": paused}
+    return {"told": told, "paused": paused, "held": held}
+
+
+def _check_days() -> int:
+    """Let broadcasts wait where today's budget is used up, and those go on where it is not any more, or is gone."""
+    states = budgets.list_daily_states()
+    used_up = [state for state in states if state.is_used_up]
+    others = Broadcast.workspace_id.not_in([state.workspace_id for state in used_up])
+    broadcast_holds.release_all(others, broadcast_holds.BUDGET)
+    return sum(
+        broadcast_holds.hold_all(
+            Broadcast.workspace_id == state.workspace_id, broadcast_holds.BUDGET, state.tomorrow, state.words
+        )
+        for state in used_up
+    )
 
 
 def _tell(state: BudgetState) -> int:

@@ -1,7 +1,7 @@
 """How much of a workspace's monthly budget is used. Reads only; `budget_checks.py` acts on it."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -57,6 +57,33 @@ def list_states() -> list[BudgetState]:
     return _states(None)
 
 
+@dataclass(frozen=True, slots=True)
+class DailyState:
+    """What today may cost and has cost on the workspace's calendar, in millionths of `currency`; `tomorrow` is when that ends."""
+
+    workspace_id: int
+    currency: str
+    budget: int
+    spent: int
+    tomorrow: datetime
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left for today."""
+        return self.spent >= self.budget
+
+    @property
+    def words(self) -> str:
+        """Why broadcasts wait, and for what."""
+        spent, budget = say_money(self.spent, self.currency), say_money(self.budget, self.currency)
+        return f"Held: today’s budget. {spent} of {budget} are spent; it goes on tomorrow by itself."
+
+
+def list_daily_states() -> list[DailyState]:
+    """Today in every workspace that has a daily budget."""
+    return [DailyState(*row) for row in db.session.execute(text(_DAILY))]
+
+
 def stop_words(state: BudgetState) -> str:
     """Why broadcasts do not go on, and what to do."""
     budget = say_money(state.budget, state.currency)
@@ -87,4 +114,14 @@ FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
 CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m
 WHERE s.monthly_budget_micros IS NOT NULL
   AND (CAST(:workspace AS bigint) IS NULL OR s.workspace_id = CAST(:workspace AS bigint))
+"""
+
+_DAILY = """
+SELECT s.workspace_id, s.currency, s.daily_budget_micros,
+       (SELECT coalesce(sum(t.micros), 0)::bigint FROM cost_tallies t
+        WHERE t.workspace_id = s.workspace_id AND t.day >= d.day AND t.currency = s.currency) AS spent,
+       (d.day + 1)::timestamp AT TIME ZONE w.timezone AS tomorrow
+FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
+CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE w.timezone)::date AS day) d
+WHERE s.daily_budget_micros IS NOT NULL
 """

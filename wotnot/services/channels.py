@@ -19,8 +19,9 @@ from wotnot.config import Config
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState
-from wotnot.services import crypto, events, messages, queue
+from wotnot.services import broadcast_holds, crypto, events, messages, queue
 from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
+from wotnot.services.channel_pace import RED, STOPPED
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.client import GraphClient
 from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
@@ -334,11 +335,22 @@ def _subscribe(token: str, waba_id: str) -> None:
 def _apply_facts(channel: Channel, facts: NumberFacts) -> None:
     channel.display_phone_number = facts.display_phone_number or channel.display_phone_number or channel.phone_number_id
     channel.verified_name = facts.verified_name
+    _follow_quality(channel, facts)
     channel.quality_rating = facts.quality_rating
     channel.messaging_limit = facts.messaging_limit
     channel.checked_at = clock.now()
     channel.state = ChannelState.STOPPED if facts.stop_reason else ChannelState.CONNECTED
     channel.state_reason = facts.stop_reason
+
+
+def _follow_quality(channel: Channel, facts: NumberFacts) -> None:
+    """What was true of the number is not any more: marketing pauses when Meta rates it low, and another limit has other room."""
+    if not channel.id:
+        return
+    if facts.quality_rating.upper() == RED != channel.quality_rating.upper():
+        broadcast_holds.pause_for_quality(channel.id, STOPPED)
+    if facts.messaging_limit != channel.messaging_limit:
+        broadcast_holds.release_all(Broadcast.channel_id == channel.id, broadcast_holds.LIMIT)
 
 
 def _stop(channel: Channel, reason: str) -> None:

@@ -6,10 +6,10 @@ take turns, and a cancel or stop in between ends the walk. The unique key (broad
 Which translation somebody gets is settled here, with their row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, case, cast, func, literal, null, select, update
+from sqlalchemy import BigInteger, ColumnElement, Date, and_, case, cast, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,7 +23,20 @@ from wotnot.models import (
     TemplateCategory,
     Workspace,
 )
-from wotnot.services import audience, audience_risks, contacts, events, forecast, messages, segment_audience
+from wotnot.services import (
+    audience,
+    audience_risks,
+    contacts,
+    events,
+    forecast,
+    frequency_caps,
+    messages,
+    moments,
+    quiet_rows,
+    segment_audience,
+)
+from wotnot.services.broadcast_pace import is_spread
+from wotnot.services.moments import Timetable
 from wotnot.services.template_families import choice_for
 from wotnot.services.transaction import transaction
 
@@ -47,6 +60,7 @@ class _Plan:
     timezone: str
     needs_phone: bool
     template_id: ColumnElement[Any]
+    timetable: Timetable
 
 
 def expand_broadcast(broadcast_id: int, *, batch: int = BATCH) -> ExpansionResult:
@@ -75,13 +89,18 @@ def _expand_batch(broadcast_id: int, batch: int) -> str:
             return "busy"
         if broadcast.state is not BroadcastState.EXPANDING:
             return "gone"
+        if frequency_caps.is_capped(broadcast):
+            frequency_caps.take_turn(session, broadcast.workspace_id)
         plan = _plan(session, broadcast)
         last = _end_of_batch(session, broadcast, plan.people, batch)
         events.publish(broadcast.workspace_id, f"broadcast:{broadcast.id}", "broadcasts", "workspace")
         if last is None:
             _begin_sending(session, broadcast)
             return "finished"
+        moments.begin(broadcast)
         _insert_rows(session, broadcast, plan, last)
+        if is_spread(broadcast):
+            broadcast.planned_count += moments.count_planned(session, broadcast, last)
         broadcast.expanded_through = last
         broadcast.updated_at = func.now()
         return "more"
@@ -100,6 +119,7 @@ def _plan(session: Session, broadcast: Broadcast) -> _Plan:
         timezone,
         needs_phone=template is not None and template.category is TemplateCategory.AUTHENTICATION,
         template_id=choice_for(template, one_language=broadcast.one_language).id_sql() if template else null(),
+        timetable=Timetable(timezone, quiet_rows.rule_for(broadcast)),
     )
 
 
@@ -123,7 +143,9 @@ def _end_of_batch(session: Session, broadcast: Broadcast, people: audience.Peopl
 
 
 def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int) -> None:
-    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone, people=plan.people)
+    batch_of = replace(plan.people, span=(broadcast.expanded_through + 1, last))
+    reason = audience.skip_reason(broadcast.variables, needs_phone=plan.needs_phone, people=batch_of)
+    batch = and_(plan.people.included, Contact.id > broadcast.expanded_through, Contact.id <= last)
     people = (
         select(
             Contact.id,
@@ -131,38 +153,39 @@ def _insert_rows(session: Session, broadcast: Broadcast, plan: _Plan, last: int)
             Contact.wa_user_id,
             plan.template_id.label("template_id"),
             reason.label("skip_reason"),
+            *_zone_key(plan.timetable),
         )
-        .where(plan.people.included, Contact.id > broadcast.expanded_through, Contact.id <= last)
+        .where(batch)
         .subquery()
     )
+    timing: dict[str, Any] = {}
+    source: Any = people
+    if plan.timetable.is_needed(broadcast):
+        people, source, timing = moments.timed_rows(session, broadcast, plan.timetable, people, batch)
     state = case(
         (people.c.skip_reason.is_(None), literal(MessageState.QUEUED.value)), else_=literal(MessageState.SKIPPED.value)
     )
-    rows = select(
-        literal(broadcast.workspace_id),
-        cast(broadcast.channel_id, BigInteger),
-        literal(broadcast.id),
-        cast(people.c.template_id, BigInteger),
-        cast(broadcast.user_id, BigInteger),
-        people.c.id,
-        people.c.phone,
-        people.c.wa_user_id,
-        state,
-        people.c.skip_reason,
-        cast(func.timezone(plan.timezone, func.now()), Date),
-    ).order_by(people.c.id)
-    columns = [
-        "workspace_id",
-        "channel_id",
-        "broadcast_id",
-        "template_id",
-        "user_id",
-        "contact_id",
-        "phone",
-        "wa_user_id",
-    ]
-    statement = insert(Message).from_select([*columns, "state", "skip_reason", "day"], rows, include_defaults=False)
+    columns: dict[str, Any] = {
+        "workspace_id": literal(broadcast.workspace_id),
+        "channel_id": cast(broadcast.channel_id, BigInteger),
+        "broadcast_id": literal(broadcast.id),
+        "template_id": cast(people.c.template_id, BigInteger),
+        "user_id": cast(broadcast.user_id, BigInteger),
+        "contact_id": people.c.id,
+        "phone": people.c.phone,
+        "wa_user_id": people.c.wa_user_id,
+        "state": state,
+        "skip_reason": people.c.skip_reason,
+        "day": cast(func.timezone(plan.timezone, func.now()), Date),
+        **timing,
+    }
+    rows = select(*columns.values()).select_from(source).order_by(people.c.id)
+    statement = insert(Message).from_select(list(columns), rows, include_defaults=False)
     session.execute(statement.on_conflict_do_nothing())
+
+
+def _zone_key(timetable: Timetable) -> list[ColumnElement[Any]]:
+    return [quiet_rows.zone_key(timetable.rule.zone_field).label("zone_key")] if timetable.rule else []
 
 
 def _begin_sending(session: Session, broadcast: Broadcast) -> None:

@@ -157,7 +157,7 @@ def count_due(limit: int = 1) -> int:
 
 
 _DUE = """
-SELECT 1 FROM broadcasts b WHERE b.state = 'sending' AND EXISTS (
+SELECT 1 FROM broadcasts b WHERE b.state = 'sending' AND (b.waits_until IS NULL OR b.waits_until <= :now) AND EXISTS (
     SELECT 1 FROM messages m WHERE m.broadcast_id = b.id AND m.state = 'queued' AND m.due_at <= :now)
 UNION ALL
 SELECT 1 FROM messages WHERE broadcast_id IS NULL AND state = 'queued' AND due_at <= :now

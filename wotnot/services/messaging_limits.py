@@ -5,7 +5,8 @@ here are the numbers of one account in one workspace, so it is counted over thes
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, text
 
@@ -35,31 +36,53 @@ class LimitUse:
         return max(0, people - self.left)
 
 
+def limit_of(messaging_limit: str) -> int | None:
+    """How many people a number may write to first in 24 hours, as Meta names its tiers; None when unlimited or not known."""
+    return _TIERS.get(messaging_limit.upper())
+
+
 def daily_limit(channel: Channel) -> int | None:
-    """How many people the number may write to first in 24 hours, as Meta names its tiers; None when unlimited or not known."""
-    return _TIERS.get(channel.messaging_limit.upper())
+    """The same of a channel."""
+    return limit_of(channel.messaging_limit)
 
 
 def read_use(channel: Channel) -> LimitUse | None:
     """The limit of a number and how much of it is used; None when it has none, or Meta has not told it."""
     limit = daily_limit(channel)
-    return None if limit is None else LimitUse(limit, _count_written_to(channel))
+    if limit is None:
+        return None
+    return LimitUse(limit, count_written_to(channel.workspace_id, channel.waba_id))
 
 
-def _count_written_to(channel: Channel) -> int:
+def count_written_to(workspace_id: int, waba_id: str) -> int:
+    """How many people the account was the first to write to within the window."""
+    return int(db.session.scalar(text(_COUNT), _asked(workspace_id, waba_id)) or 0)
+
+
+def next_room(workspace_id: int, waba_id: str, excess: int) -> datetime | None:
+    """When somebody falls out of the window after `excess` others have; None when nobody is in it."""
+    asked = _asked(workspace_id, waba_id) | {"excess": excess}
+    last: datetime | None = db.session.scalar(text(_NEXT), asked)
+    return last + WINDOW if last else None
+
+
+def _asked(workspace_id: int, waba_id: str) -> dict[str, Any]:
     numbers = db.session.scalars(
-        select(Channel.id).where(Channel.workspace_id == channel.workspace_id, Channel.waba_id == channel.waba_id)
+        select(Channel.id).where(Channel.workspace_id == workspace_id, Channel.waba_id == waba_id)
     ).all()
-    asked = {"workspace": channel.workspace_id, "channels": list(numbers), "since": now() - WINDOW, "window": WINDOW}
-    return int(db.session.scalar(text(_WRITTEN_TO), asked) or 0)
+    return {"workspace": workspace_id, "channels": list(numbers), "since": now() - WINDOW, "window": WINDOW}
 
 
-# A broadcast that ended before the window has nothing in it, so only those of a day are looked at.
+# A broadcast that ended before the window has nothing in it, so only those of a day are looked at, and of these only what
+# went out or is on its way: what waits is most of a large one.
 _WRITTEN_TO = """
-SELECT count(DISTINCT sent.contact_id) FROM (
-    SELECT m.contact_id, m.accepted_at FROM broadcasts b JOIN messages m ON m.broadcast_id = b.id
+FROM (
+    SELECT m.contact_id, coalesce(m.accepted_at, m.claimed_at) AS went_at FROM broadcasts b
+    JOIN messages m ON m.broadcast_id = b.id
+     AND m.state IN ('sending', 'unknown', 'accepted', 'sent', 'failed', 'delivered', 'read')
     WHERE b.workspace_id = :workspace AND b.channel_id = ANY(CAST(:channels AS bigint[]))
-      AND (b.state IN ('sending', 'paused') OR b.finished_at > :since) AND m.accepted_at > :since
+      AND (b.state IN ('sending', 'paused') OR b.finished_at > :since)
+      AND coalesce(m.accepted_at, CASE WHEN m.state IN ('sending', 'unknown') THEN m.claimed_at END) > :since
     UNION ALL
     SELECT m.contact_id, m.accepted_at FROM messages m
     WHERE m.channel_id = ANY(CAST(:channels AS bigint[])) AND m.broadcast_id IS NULL AND m.type = 'template'
@@ -68,6 +91,13 @@ SELECT count(DISTINCT sent.contact_id) FROM (
 WHERE NOT EXISTS (
     SELECT 1 FROM messages i
     WHERE i.workspace_id = :workspace AND i.contact_id = sent.contact_id AND i.direction = 'in'
-      AND i.created_at BETWEEN sent.accepted_at - CAST(:window AS interval) AND sent.accepted_at
+      AND i.created_at BETWEEN sent.went_at - CAST(:window AS interval) AND sent.went_at
 )
+"""
+
+_COUNT = "SELECT count(DISTINCT sent.contact_id)" + _WRITTEN_TO
+
+_NEXT = f"""
+SELECT max(sent.went_at) AS last {_WRITTEN_TO}
+GROUP BY sent.contact_id ORDER BY last OFFSET :excess LIMIT 1
 """

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 
 from wotnot import clock
+from wotnot.services import retries
 from wotnot.services.messages import rank_sql
 from wotnot.services.transaction import transaction
 
@@ -60,11 +61,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A claimed message that surely did not go and is due again at `due_at`; `throttled` counts a failed try."""
+    """A claimed message that surely did not go and is due again at `due_at`; `throttled` counts a failed try.
+
+    `hold_reason` says why it waits, when it is not just for the next try.
+    """
 
     message_id: int
     due_at: datetime
     throttled: bool = False
+    hold_reason: str | None = None
 
 
 def claim_for_broadcasts(wishes: Sequence[tuple[int, int]], sender_id: str) -> list[Claim]:
@@ -84,7 +89,10 @@ def claim_for_channels(wishes: Sequence[tuple[int, int]], sender_id: str) -> lis
 
 
 def record_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Record a group of outcomes. A receipt that came first keeps its state; our facts are added to it."""
+    """Record a group of outcomes. A receipt that came first keeps its state; our facts are added to it.
+
+    Whom Meta holds back gets another attempt in the same commit.
+    """
     with transaction() as session:
         session.execute(
             text(_RECORD),
@@ -98,6 +106,8 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> None:
                 "times": [outcome.at for outcome in outcomes],
             },
         )
+        refused = [outcome.message_id for outcome in outcomes if outcome.error_code in retries.RETRIED]
+        retries.plan_retries(session, refused, were_taken=False)
 
 
 def release(releases: Sequence[Release], sender_id: str) -> None:
@@ -109,6 +119,7 @@ def release(releases: Sequence[Release], sender_id: str) -> None:
                 "ids": [item.message_id for item in releases],
                 "due": [item.due_at for item in releases],
                 "throttled": [int(item.throttled) for item in releases],
+                "holds": [item.hold_reason for item in releases],
                 "sender": sender_id,
             },
         )
@@ -186,7 +197,7 @@ _PICK_FOR_BROADCASTS = """
     CROSS JOIN LATERAL (
         SELECT id, contact_id FROM messages
         WHERE broadcast_id = w.broadcast_id AND state = 'queued' AND due_at <= :now
-        ORDER BY id LIMIT w.n FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, id LIMIT w.n FOR UPDATE SKIP LOCKED
     ) m
 """
 
@@ -211,6 +222,7 @@ people AS (
 UPDATE messages m
 SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' ELSE 'skipped' END,
     skip_reason = p.skip_reason,
+    hold_reason = NULL,
     claimed_by = CASE WHEN p.skip_reason IS NULL THEN :sender END,
     template_version = CASE WHEN p.skip_reason IS NULL THEN (SELECT version FROM templates WHERE id = m.template_id) END,
     claimed_at = :now,
@@ -247,8 +259,9 @@ WHERE m.id = f.id
 
 _RELEASE = """
 WITH items AS (
-    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:due AS timestamptz[]), CAST(:throttled AS int[]))
-    AS i (id, due_at, throttled)
+    SELECT * FROM unnest(
+        CAST(:ids AS bigint[]), CAST(:due AS timestamptz[]), CAST(:throttled AS int[]), CAST(:holds AS text[])
+    ) AS i (id, due_at, throttled, hold_reason)
 ), locked AS (
     SELECT m.id FROM messages m WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.state = 'sending'
     AND m.claimed_by = :sender ORDER BY m.id FOR UPDATE
@@ -258,7 +271,7 @@ WITH items AS (
 )
 UPDATE messages m
 SET state = CASE WHEN m.id IN (SELECT id FROM ended) THEN 'cancelled' ELSE 'queued' END,
-    due_at = i.due_at, throttle_count = m.throttle_count + i.throttled,
+    due_at = i.due_at, hold_reason = i.hold_reason, throttle_count = m.throttle_count + i.throttled,
     claimed_by = NULL, claimed_at = NULL, changed_at = now()
 FROM items i JOIN locked USING (id)
 WHERE m.id = i.id

@@ -10,6 +10,7 @@ from wotnot.models import Broadcast, TemplateCategory
 from wotnot.services import audience_counts, audience_risks, forecast, messaging_limits, repeat_guard
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.channel_pace import pace_of
 from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.repeat_guard import Repeat
 
@@ -60,11 +61,22 @@ def describe(broadcast: Broadcast) -> dict[str, Any]:
 
 
 def finish_of(broadcast: Broadcast, to_send: int) -> datetime | None:
-    """When it will be done at the pace of its number, if it starts now or at its time; None without a number."""
+    """When it will be done at its pace, if it starts now or at its time; None without a number.
+
+    Quiet hours of the people, and whom Meta holds back, come on top.
+    """
     if broadcast.channel is None:
         return None
-    seconds = to_send / broadcast.channel.rate_per_second
-    return max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds)
+    return max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds_of(broadcast, to_send))
+
+
+def seconds_of(broadcast: Broadcast, to_send: int) -> float:
+    """How long so many messages take: at the pace of the number, spread, and with so many people a day."""
+    rate = pace_of(broadcast.channel) if broadcast.channel else 1
+    spread = 60 * (broadcast.spread_minutes or 0)
+    days = (max(to_send, 1) - 1) // broadcast.daily_most if broadcast.daily_most else 0
+    last_day = to_send - days * (broadcast.daily_most or 0)
+    return max(to_send / rate, spread, days * 86400 + last_day / rate)
 
 
 def needs_phone(broadcast: Broadcast) -> bool:

@@ -40,6 +40,8 @@ JOBS: dict[str, Job] = {
     "send_mail": Job("default", "wotnot.tasks.mail.send_mail", 60),
     # default: may take minutes
     "expand_broadcast": Job("default", "wotnot.tasks.broadcasts.expand_broadcast", 3600),
+    "shift_moments": Job("default", "wotnot.tasks.sending.shift_moments", 1800),
+    "hold_quiet": Job("default", "wotnot.tasks.sending.hold_quiet", 600),
     "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),

@@ -29,36 +29,40 @@ _OWN = re.compile(r"own-(\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class CostSetup:
-    """In which currency Meta bills, and the monthly budget in millionths of it; `stops` pauses broadcasts at the end of it."""
+    """In which currency Meta bills, and the monthly budget in millionths of it; `stops` pauses broadcasts at the end of it.
+
+    What would cost more than `daily_micros` in a day waits until the next.
+    """
 
     currency: str = DEFAULT_CURRENCY
     budget_micros: int | None = None
     stops: bool = False
+    daily_micros: int | None = None
 
 
 def get_setup(workspace_id: int) -> CostSetup:
     """The workspace's currency and budget."""
     row = db.session.get(CostSetting, workspace_id)
-    return CostSetup(row.currency, row.monthly_budget_micros, row.stops_at_budget) if row else CostSetup()
+    if row is None:
+        return CostSetup()
+    return CostSetup(row.currency, row.monthly_budget_micros, row.stops_at_budget, row.daily_budget_micros)
 
 
-def save_setup(workspace_id: int, *, currency: str, budget: str, stops: bool) -> CostSetup:
-    """Save currency and budget as typed; an empty budget is none. Raises Invalid (currency, budget)."""
+def save_setup(workspace_id: int, *, currency: str, budget: str, stops: bool, daily_budget: str = "") -> CostSetup:
+    """Save currency and budgets as typed; an empty one is none. Raises Invalid (currency, budget, daily_budget)."""
     errors: dict[str, str] = {}
     if currency not in CURRENCIES:
         errors["currency"] = "Choose the currency in which Meta bills you."
-    micros = None
-    try:
-        micros = read_money(budget) if budget.strip() else None
-    except ValueError as error:
-        errors["budget"] = str(error)
-    if micros == 0:
-        errors["budget"] = "Give an amount above zero, or leave it empty for no budget."
+    micros = _read_budget("budget", budget, errors)
+    daily = _read_budget("daily_budget", daily_budget, errors)
+    if micros and daily and daily > micros:
+        errors["daily_budget"] = "A day cannot have more than its month."
     if errors:
         raise Invalid(errors)
     values = {
         "currency": currency,
         "monthly_budget_micros": micros,
+        "daily_budget_micros": daily,
         "stops_at_budget": stops and micros is not None,
         "updated_at": func.now(),
     }
@@ -68,6 +72,18 @@ def save_setup(workspace_id: int, *, currency: str, budget: str, stops: bool) ->
         session.expire_all()
         queue.enqueue("check_budgets")
     return get_setup(workspace_id)
+
+
+def _read_budget(name: str, typed: str, errors: dict[str, str]) -> int | None:
+    """An amount in millionths, None for none; what is wrong with it goes into `errors`."""
+    try:
+        micros = read_money(typed) if typed.strip() else None
+    except ValueError as error:
+        errors[name] = str(error)
+        return None
+    if micros == 0:
+        errors[name] = "Give an amount above zero, or leave it empty for no budget."
+    return micros
 
 
 def list_cards(workspace_id: int) -> list[Card]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from wotnot.services import billing, events
+from wotnot.services import billing, events, retries
 from wotnot.services.messages import RANKED_STATES, id_from_callback, rank_sql
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.errors import ErrorKind, fault_of_status
@@ -60,6 +61,7 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
         rows = session.execute(text(_APPLY), _columns(folds)).all()
         changed = [row for row in rows if row.changed]
         billing.bill_messages([row.id for row in changed])
+        _plan_attempts(session, changed)
         for workspace_id, broadcast_id in {(row.workspace_id, row.broadcast_id) for row in changed if row.broadcast_id}:
             events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts")
         single = {(row.workspace_id, row.contact_id) for row in changed if not row.broadcast_id}
@@ -78,6 +80,14 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
             hopeless.add((row.broadcast_id, row.given_code))
     unmatched = frozenset(fold.wamid for fold in folds if fold.wamid not in matched)
     return Applied(unmatched, opted_out, frozenset(hopeless))
+
+
+def _plan_attempts(session: Session, changed: Sequence[Any]) -> None:
+    """What failed for a reason that passes gets another attempt; who got it after all does not wait for one any more."""
+    failed = [row.id for row in changed if row.given_code in retries.RETRIED or row.given_code in retries.LOST]
+    retries.plan_retries(session, failed, were_taken=True)
+    arrived = [row.id for row in changed if row.before == "failed" and row.given_state in {"delivered", "read"}]
+    retries.drop_arrived(session, arrived)
 
 
 def _fold(receipts: Sequence[Receipt]) -> list[_Fold]:
@@ -138,7 +148,7 @@ WITH given AS (
     FROM given g JOIN messages m ON m.wamid = g.wamid
     WHERE g.message_id IS NULL AND m.channel_id = g.channel_id AND m.direction = 'out'
 ), locked AS (
-    SELECT f.* FROM found f JOIN messages m ON m.id = f.id ORDER BY m.id FOR UPDATE OF m
+    SELECT f.*, m.state AS before FROM found f JOIN messages m ON m.id = f.id ORDER BY m.id FOR UPDATE OF m
 ), changed AS (
     UPDATE messages m
     SET state = CASE WHEN {rank_sql("g.state")} > {rank_sql("m.state")} THEN g.state ELSE m.state END,
@@ -167,6 +177,6 @@ WITH given AS (
     RETURNING m.id
 )
 SELECT f.id, f.workspace_id, f.broadcast_id, f.contact_id, f.wamid AS given_wamid, f.error_code AS given_code,
-       f.id IN (SELECT id FROM changed) AS changed
-FROM found f
+       f.state AS given_state, f.before, f.id IN (SELECT id FROM changed) AS changed
+FROM locked f
 """  # noqa: S608 — rank_sql is ours, every value is bound

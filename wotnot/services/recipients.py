@@ -50,6 +50,7 @@ class Recipient:
     failed_at: datetime | None
     template_id: int | None
     language: str | None
+    hold_reason: str | None = None
 
     @property
     def cause(self) -> str:
@@ -103,7 +104,8 @@ _SELECT = """
 SELECT m.id, m.contact_id, coalesce(c.name, '') AS name, m.phone, m.wa_user_id, coalesce(c.email, '') AS email,
        coalesce(c.attributes, '{}'::jsonb) AS attributes, m.state, m.replied, m.attempt, m.wamid, m.content -> 'values',
        m.template_version, m.skip_reason, m.error_code, m.error_title, m.due_at, m.created_at AS queued_at, m.changed_at,
-       m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.template_id, t.language
+       m.accepted_at, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.template_id, t.language,
+       m.hold_reason
 FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id LEFT JOIN templates t ON t.id = m.template_id
 """
 _SOME = _SELECT + "WHERE m.id = ANY(CAST(:ids AS bigint[])) ORDER BY m.id "

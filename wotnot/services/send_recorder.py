@@ -42,15 +42,15 @@ class Recorder:
         self._sender_id = sender_id
         self._results = results
         self._speed = speed
-        self._ready: SimpleQueue[Outcome] = SimpleQueue()
+        self._ready: SimpleQueue[Outcome | Release] = SimpleQueue()
         self._told: dict[int, float] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="send-recorder", daemon=True)
         self._thread.start()
 
-    def put(self, outcome: Outcome) -> None:
-        """Record an outcome that needed no posting."""
-        self._ready.put(outcome)
+    def put(self, fact: Outcome | Release) -> None:
+        """Record what needed no posting: an outcome, or that a message goes back into the queue."""
+        self._ready.put(fact)
 
     def close(self) -> None:
         """Record what is there and end; waits for a commit that is under way."""
@@ -66,7 +66,7 @@ class Recorder:
                 elif self._closing.is_set():
                     return
 
-    def _collect(self) -> tuple[list[Returned], list[Outcome]]:
+    def _collect(self) -> tuple[list[Returned], list[Outcome | Release]]:
         """What came in, at most a group; waits a moment for company."""
         returned: list[Returned] = []
         deadline = time.monotonic() + GROUP_SECONDS
@@ -75,7 +75,7 @@ class Recorder:
                 returned.append(self._results.get(timeout=left))
             except Empty:
                 break
-        ready: list[Outcome] = []
+        ready: list[Outcome | Release] = []
         while len(ready) < GROUP_SIZE:
             try:
                 ready.append(self._ready.get_nowait())
@@ -83,13 +83,15 @@ class Recorder:
                 break
         return returned, ready
 
-    def _settle(self, returned: Sequence[Returned], ready: Sequence[Outcome]) -> None:
+    def _settle(self, returned: Sequence[Returned], ready: Sequence[Outcome | Release]) -> None:
         now = clock.now()
         judged = [
             (item.parcel.claim, judge(item.parcel.claim, item.answer, item.parcel.values, now)) for item in returned
         ]
-        outcomes = [*ready, *(verdict.outcome for _, verdict in judged if verdict.outcome)]
-        releases = [verdict.release for _, verdict in judged if verdict.release]
+        outcomes = [fact for fact in ready if isinstance(fact, Outcome)]
+        outcomes += [verdict.outcome for _, verdict in judged if verdict.outcome]
+        releases = [fact for fact in ready if isinstance(fact, Release)]
+        releases += [verdict.release for _, verdict in judged if verdict.release]
         # Stops first: a released message must not be claimed again by a broadcast that is about to pause.
         self._stop(judged)
         self._record(outcomes)

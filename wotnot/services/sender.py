@@ -11,7 +11,7 @@ import math
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from flask import Flask
@@ -21,10 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from wotnot import clock
 from wotnot.config import Config
 from wotnot.extensions import db, redis
-from wotnot.services import broadcast_sweeps, broadcasts, crypto, outbox
+from wotnot.services import broadcast_holds, broadcast_sweeps, broadcasts, crypto, failure_watch, outbox, queue
 from wotnot.services.broadcast_files import FilesNotReadyError
 from wotnot.services.broadcast_readiness import say_keys
-from wotnot.services.outbox import Claim, Outcome
+from wotnot.services.limit_rooms import LimitRooms
+from wotnot.services.outbox import Claim, Outcome, Release
 from wotnot.services.rate_limit import HORIZON_SECONDS, Grant, LeakyBucket, Pace, Wish
 from wotnot.services.send_journal import SendJournal
 from wotnot.services.send_pipeline import Lane, Parcel, SendPipeline
@@ -46,6 +47,8 @@ ALIVE_KEY = "wotnot:sender:alive"
 ROUND_SECONDS = 0.05
 LOOK_SECONDS = 0.25
 FINISH_SECONDS = 1.0
+WATCH_SECONDS = 2.0
+HOLD_SECONDS = 10
 QUIET_SECONDS = 0.5
 THREADS = 256
 SHUTDOWN_SECONDS = 10.0
@@ -79,6 +82,7 @@ class Sender:
         self._ends: dict[int, float] = {}
         self._streams: dict[int, BroadcastStream] = {}
         self._snapshot = Snapshot()
+        self._rooms = LimitRooms()
         self._claimed = 0
 
     def stop(self) -> None:
@@ -88,7 +92,7 @@ class Sender:
     def run(self) -> dict[str, int]:
         """The loop. Answers how many messages were claimed and settled."""
         started = busy_at = time.monotonic()
-        looked_at = finished_at = 0.0
+        looked_at = finished_at = watched_at = 0.0
         while not self._stopping.is_set():
             now = time.monotonic()
             try:
@@ -99,6 +103,9 @@ class Sender:
                 if now - finished_at >= FINISH_SECONDS and self._any_quiet(now):
                     broadcast_sweeps.finish_drained()
                     finished_at = now
+                if now - watched_at >= WATCH_SECONDS and self._streams:
+                    failure_watch.watch_failures()
+                    watched_at = now
             except (SQLAlchemyError, RedisError) as error:
                 # PostgreSQL or Redis is away: without them nobody knows what is due or how fast. Wait for them.
                 logger.warning("the sender waits for its stores: %s", type(error).__name__)
@@ -143,6 +150,7 @@ class Sender:
             broadcasts.stop_broadcast(broadcast_id, words)
             return
         self._streams[broadcast_id] = stream
+        broadcast_holds.note_going(broadcast_id)
 
     def _update_lane(self, facts: ChannelFacts) -> None:
         token = crypto.decrypt(facts.token_encrypted, self._keys)
@@ -201,13 +209,24 @@ class Sender:
         shares = [
             share
             for channel_id, grant in grants.items()
-            for share in _share(grant.count - len(claims[channel_id]), streams[channel_id])
+            for share in self._share(channel_id, grant.count - len(claims[channel_id]), streams[channel_id])
         ]
         if shares:
             found = outbox.claim_for_broadcasts(shares, self.id)
             self._take(claims, found)
             self._note_quiet(shares, found, now)
+            for channel_id, count in Counter(claim.channel_id for claim in found).items():
+                self._rooms.take(self._snapshot.channels[channel_id], count)
         return claims
+
+    def _share(self, channel_id: int, count: int, streams: Sequence[BroadcastStream]) -> list[tuple[int, int]]:
+        """The slots of a channel over its broadcasts, as far as its number's limit has room."""
+        facts = self._snapshot.channels[channel_id]
+        if count <= 0 or not streams or (room := self._rooms.left(facts)) is None:
+            return _share(count, streams)
+        if room == 0:
+            self._rooms.close(facts)
+        return _share(min(count, room), streams)
 
     def _take(self, claims: dict[int, list[Claim]], found: Iterable[Claim]) -> None:
         for claim in found:
@@ -238,10 +257,15 @@ class Sender:
                 self._pace.give_back(grant, grant.count - len(parcels))
 
     def _pack(self, claim: Claim, lane: Lane, slot: float) -> Parcel | None:
-        """A parcel for the pipeline; what cannot be filled fails here, without using a slot."""
+        """A parcel for the pipeline. What cannot be filled fails here, and whoever wants quiet now is left alone: neither uses
+        a slot."""
         if claim.broadcast_id is None:
             return Parcel(claim, lane, single_body(claim), slot, _never)
         stream = self._streams[claim.broadcast_id]
+        if until := stream.quiet_for(claim):
+            self._recorder.put(Release(claim.id, until, hold_reason="quiet"))
+            queue.enqueue_once("hold_quiet", stream.id, every_seconds=HOLD_SECONDS)
+            return None
         try:
             body, values = stream.body_for(claim)
         except MissingVariable as error:

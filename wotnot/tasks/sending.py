@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 
 from wotnot.extensions import redis
-from wotnot.services import messages, queue
+from wotnot.services import messages, moments, queue, quiet_rows
 from wotnot.services.sender import ALIVE_KEY, Sender
 from wotnot.services.sender_recovery import recover_orphans
 
@@ -29,6 +29,16 @@ def sweep_sender() -> dict[str, Any]:
         queue.enqueue_now("send_due")
         return {**settled, "started": True}
     return {**settled, "started": False}
+
+
+def hold_quiet(broadcast_id: int) -> dict[str, int]:
+    """Move what is due in its recipients' quiet hours to the end of them."""
+    return {"held": quiet_rows.hold_quiet(broadcast_id)}
+
+
+def shift_moments(broadcast_id: int) -> dict[str, int]:
+    """Move a spread list on by as much as a pause took."""
+    return {"shifted": moments.shift_overdue(broadcast_id)}
 
 
 def _journals() -> Any:

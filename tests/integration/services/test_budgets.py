@@ -13,8 +13,9 @@ from wotnot import clock
 from wotnot.errors import Conflict, Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, BudgetAlert, MessageCost, Role
-from wotnot.services import broadcasts, budget_checks, budgets, rate_cards, reports
+from wotnot.services import broadcasts, budget_checks, budgets, rate_cards, reports, send_streams
 from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.zones import in_zone
 
 
 def set_budget(cast: Cast, amount: str, *, stops: bool = False) -> None:
@@ -55,7 +56,7 @@ def test_a_jump_over_several_shares_is_one_mail_to_each_manager(cast: Cast, redi
     make_member(cast.workspace, make_user(email="admin@example.com"), Role.ADMIN)
     set_budget(cast, "1.00")
     spend(cast, 2_000_000)
-    assert budget_checks.check_budgets() == {"told": 3, "paused": 0}
+    assert budget_checks.check_budgets() == {"told": 3, "paused": 0, "held": 0}
     assert [to for to, _ in mails(redis)] == ["alice@example.com", "admin@example.com"]
 
 
@@ -122,7 +123,7 @@ def test_a_budget_that_only_tells_stops_nothing(cast: Cast, sending: Broadcast) 
 
 def test_without_a_budget_there_is_nothing_to_check(cast: Cast) -> None:
     spend(cast, 1_000_000)
-    assert budget_checks.check_budgets() == {"told": 0, "paused": 0}
+    assert budget_checks.check_budgets() == {"told": 0, "paused": 0, "held": 0}
     set_budget(cast, "1.00", stops=True)
     set_budget(cast, "", stops=True)
     assert rate_cards.get_setup(cast.workspace.id) == rate_cards.CostSetup("USD", None, stops=False)
@@ -150,3 +151,63 @@ def test_deleting_what_was_counted_takes_it_off_the_budget(cast: Cast) -> None:
     state = budgets.find_state(cast.workspace.id)
     assert state is not None
     assert state.spent == 0
+
+
+# ---------------------------------------------------------------- the day's budget
+
+
+def set_daily(cast: Cast, amount: str) -> None:
+    rate_cards.save_setup(cast.workspace.id, currency="USD", budget="", stops=False, daily_budget=amount)
+
+
+def waiting(broadcast: Broadcast) -> tuple[bool, str]:
+    db.session.expire_all()
+    return broadcast.waits_until is not None, broadcast.waits_for
+
+
+def test_what_would_pass_the_day_waits_until_tomorrow_and_says_so(cast: Cast) -> None:
+    cast.workspace.timezone = "Africa/Johannesburg"
+    broadcast = make_broadcast(cast.workspace, state=BroadcastState.SENDING)
+    set_daily(cast, "1.00")
+    spend(cast, 999_999)
+    assert budget_checks.check_budgets()["held"] == 0
+    assert waiting(broadcast) == (False, "")
+    spend(cast, 1)
+    assert budget_checks.check_budgets()["held"] == 1
+    assert budget_checks.check_budgets()["held"] == 0
+    assert waiting(broadcast) == (True, "budget")
+    assert broadcast.state is BroadcastState.SENDING
+    assert broadcast.reason.replace("\xa0", " ").startswith("Held: today’s budget. US$ 1.00 of US$ 1.00")
+    assert broadcast.waits_until is not None
+    tomorrow = in_zone(broadcast.waits_until, "Africa/Johannesburg")
+    assert (tomorrow.date(), f"{tomorrow:%H:%M}") == (
+        reports.today_in(cast.workspace) + timedelta(days=1),
+        "00:00",
+    )
+    assert send_streams.read_snapshot().broadcasts == []
+
+
+def test_yesterday_does_not_count_and_a_raised_budget_goes_on_at_once(cast: Cast) -> None:
+    broadcast = make_broadcast(cast.workspace, state=BroadcastState.SENDING)
+    set_daily(cast, "1.00")
+    spend(cast, 5_000_000, reports.today_in(cast.workspace) - timedelta(days=1))
+    assert budget_checks.check_budgets()["held"] == 0
+    spend(cast, 1_000_000)
+    budget_checks.check_budgets()
+    assert waiting(broadcast) == (True, "budget")
+    for amount in ("2.00", ""):
+        set_daily(cast, "1.00")
+        budget_checks.check_budgets()
+        assert waiting(broadcast) == (True, "budget")
+        set_daily(cast, amount)
+        budget_checks.check_budgets()
+        assert waiting(broadcast) == (False, "")
+        assert broadcast.reason == ""
+
+
+def test_a_day_cannot_have_more_than_its_month(cast: Cast) -> None:
+    with pytest.raises(Invalid) as refusal:
+        rate_cards.save_setup(cast.workspace.id, currency="USD", budget="5", stops=False, daily_budget="6")
+    assert set(refusal.value.errors) == {"daily_budget"}
+    with pytest.raises(Invalid):
+        set_daily(cast, "0")

@@ -108,6 +108,7 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
         "Part of an experiment by Meta",
         "This person gets no marketing messages for now; nothing was billed.",
     ),
+    (130497, K.RECIPIENT, "Not allowed in this country", "Meta restricts this account from writing to people there."),
     (131020, K.RECIPIENT, "The group has only one member", "Choose another recipient."),
     (131021, K.RECIPIENT, "This is your own number", "A number cannot write to itself."),
     (131026, K.RECIPIENT, "Not reachable on WhatsApp", "Wrong number, or the app is not installed."),
@@ -146,6 +147,7 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
         "Check its type and size, or whether its address opens without a log-in.",
     ),
     (131055, K.CONTENT, "Only marketing templates can go this way", _MM_ONLY),
+    (131059, K.CONTENT, "A page of a list has expired", "Ask for the list from its beginning."),
     (131061, K.CONTENT, "The template has a maximum price", _MM_ONLY),
     (131063, K.CONTENT, "Marketing templates are switched off here", _MM_ONLY),
     (131065, K.CONTENT, "No maximum price in this country", "Send it without a maximum price."),
@@ -175,10 +177,10 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
         "Blocked by Meta for a while",
         "The account broke a policy; see Account quality in Business Manager.",
     ),
-    (130497, K.POLICY, "Not allowed in this country", "Meta restricts this account from writing to people there."),
     (131031, K.POLICY, "The account is locked", "See Account quality in Business Manager and ask for a review."),
     (131037, K.POLICY, "The display name is not approved", "Have it approved in WhatsApp Manager."),
     (131042, K.POLICY, "Payment problem at Meta", "Check the payment method of the account in Business Manager."),
+    (131044, K.POLICY, "Payment problem with calls", "Check the payment method of the account in Business Manager."),
     (131045, K.POLICY, "The number is not registered properly", _PIN),
     (
         131048,
@@ -207,6 +209,12 @@ _ROWS: tuple[tuple[int, ErrorKind, str, str], ...] = (
     (132016, K.TEMPLATE, "Template disabled by Meta", "It cannot be sent any more; make a new one."),
     (132068, K.TEMPLATE, "The form in this template is blocked", "Repair the form at Meta."),
     (134102, K.TEMPLATE, "Template not available here", "Use another template."),
+    (
+        1752041,
+        K.CONTENT,
+        "Asked for already",
+        "The request to join Marketing Messages is under way; there is nothing to do.",
+    ),
     # Making a template (also as the subcode of 100)
     (2388019, K.CONTENT, "The account has too many templates", "Delete some that you no longer use."),
     (

@@ -6,8 +6,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
 from wotnot.models import BroadcastState
-from wotnot.services.audience_risks import KINDS
+from wotnot.services.audience_risks import CHOOSABLE
 from wotnot.services.broadcast_fields import DEFAULT_LATE_MINUTES, MAX_LATE_MINUTES
+from wotnot.services.broadcast_pace import DEFAULT_RETRY_HOURS, MAX_DAILY, MAX_SPREAD_MINUTES, RETRY_HOURS
 from wotnot.services.broadcast_reports import cause_words
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import OUTBOUND_STATES
@@ -19,7 +20,7 @@ _AUDIENCE = {
     "Numbers that are nobody's yet become contacts. What a segment stands for is settled when the broadcast starts.",
 }
 _NOT_EMPTY = validate.Length(min=1, error="Choose one audience: all, tags, contact_ids, phones, segment_id or filter.")
-_KIND = validate.OneOf(KINDS, error=f"Choose among {', '.join(KINDS)}.")
+_KIND = validate.OneOf(CHOOSABLE, error=f"Choose among {', '.join(CHOOSABLE)}.")
 _MINUTES = validate.Range(min=1, max=MAX_LATE_MINUTES)
 _EXCLUDE = {"example": {"tags": ["Staff"]}, "description": 'Who gets nothing: `{"tags": […], "segment_ids": […]}`.'}
 _VARIABLES = {
@@ -44,6 +45,26 @@ _LATE = {
     "description": "Up to how many minutes late a planned broadcast may start by itself after a standstill. Found later than "
     "that it is `paused` with a `reason`, until `/start` or `/resume` sends it.",
 }
+_RETRY = {
+    "example": 72,
+    "description": "For how many hours whom Meta holds back (131049 and alike) gets another attempt by itself, one a day: 0, 24, "
+    "48 or 72.",
+}
+_QUIET = {"description": "True sends in the workspace's quiet hours too."}
+_CAP = {
+    "description": "True sends also to people who have got as many marketing messages as the workspace's cap allows."
+}
+_SPREAD = {
+    "example": 240,
+    "description": "Spread the list evenly over so many minutes; null sends as fast as the number may.",
+}
+_DAILY = {
+    "example": 5000,
+    "description": "At most so many people a day, in the workspace's time zone; null for no limit.",
+}
+_RETRY_HOURS = validate.OneOf(RETRY_HOURS)
+_SPREAD_MINUTES = validate.Range(min=1, max=MAX_SPREAD_MINUTES)
+_PEOPLE = validate.Range(min=1, max=MAX_DAILY)
 _SCHEDULED = {"example": "2026-11-27T09:00:00+02:00", "description": "With an offset. Without it a draft is made."}
 
 
@@ -61,6 +82,11 @@ class CreateBroadcastSchema(RequestSchema):
     one_language = fields.Boolean(load_default=False, metadata=_ONE_LANGUAGE)
     leave_out = fields.List(fields.String(validate=_KIND), load_default=list, metadata=_LEAVE_OUT)
     late_minutes = fields.Integer(load_default=DEFAULT_LATE_MINUTES, validate=_MINUTES, metadata=_LATE)
+    retry_hours = fields.Integer(load_default=DEFAULT_RETRY_HOURS, validate=_RETRY_HOURS, metadata=_RETRY)
+    sends_in_quiet_hours = fields.Boolean(load_default=False, metadata=_QUIET)
+    ignores_cap = fields.Boolean(load_default=False, metadata=_CAP)
+    spread_minutes = fields.Integer(load_default=None, allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
+    daily_most = fields.Integer(load_default=None, allow_none=True, validate=_PEOPLE, metadata=_DAILY)
     scheduled_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata=_SCHEDULED)
 
 
@@ -76,6 +102,11 @@ class ChangeBroadcastSchema(RequestSchema):
     one_language = fields.Boolean(metadata=_ONE_LANGUAGE)
     leave_out = fields.List(fields.String(validate=_KIND), metadata=_LEAVE_OUT)
     late_minutes = fields.Integer(validate=_MINUTES, metadata=_LATE)
+    retry_hours = fields.Integer(validate=_RETRY_HOURS, metadata=_RETRY)
+    sends_in_quiet_hours = fields.Boolean(metadata=_QUIET)
+    ignores_cap = fields.Boolean(metadata=_CAP)
+    spread_minutes = fields.Integer(allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
+    daily_most = fields.Integer(allow_none=True, validate=_PEOPLE, metadata=_DAILY)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
 
     @validates_schema
@@ -146,6 +177,14 @@ class LanguageCountsSchema(Schema):
     states = fields.Dict(attribute="counts.states", keys=fields.String(), values=fields.Integer())
 
 
+class HeldSchema(Schema):
+    """People who wait for one reason."""
+
+    reason = fields.String(metadata={"example": "quiet"})
+    count = fields.Integer()
+    words = fields.String(metadata={"example": "Quiet hours where they are"})
+
+
 class BroadcastDetailSchema(BroadcastSchema):
     """With what it was made from, and its counts by language."""
 
@@ -155,6 +194,32 @@ class BroadcastDetailSchema(BroadcastSchema):
     one_language = fields.Boolean(attribute="broadcast.one_language")
     leave_out = fields.List(fields.String(), attribute="broadcast.leave_out")
     late_minutes = fields.Integer(attribute="broadcast.late_minutes")
+    retry_hours = fields.Integer(attribute="broadcast.retry_hours")
+    sends_in_quiet_hours = fields.Boolean(attribute="broadcast.sends_in_quiet_hours")
+    ignores_cap = fields.Boolean(attribute="broadcast.ignores_cap")
+    spread_minutes = fields.Integer(attribute="broadcast.spread_minutes", allow_none=True)
+    daily_most = fields.Integer(attribute="broadcast.daily_most", allow_none=True)
+    waits_until = fields.AwareDateTime(
+        attribute="broadcast.waits_until",
+        allow_none=True,
+        metadata={
+            "description": "Until when all of it waits, for `waits_for`: limit (of the number) or budget (of the day)."
+        },
+    )
+    waits_for = fields.String(attribute="broadcast.waits_for")
+    held = fields.List(
+        fields.Nested(HeldSchema),
+        attribute="waiting.held",
+        metadata={"description": "Who of the waiting is not due yet, by reason; empty when all are."},
+    )
+    next_due_at = fields.AwareDateTime(
+        attribute="waiting.next_due_at",
+        allow_none=True,
+        metadata={"description": "When the first of those goes; null when none waits."},
+    )
+    last_due_at = fields.AwareDateTime(
+        attribute="waiting.last_due_at", allow_none=True, metadata={"description": "When the last of those goes."}
+    )
     languages = fields.List(
         fields.Nested(LanguageCountsSchema),
         metadata={"description": "The most used first; empty before the list of people is made."},
@@ -183,6 +248,11 @@ class BroadcastMessageSchema(Schema):
     skip_reason = fields.String(allow_none=True)
     error = fields.Method("get_error", metadata={"description": "code, title and advice, or null."})
     queued_at = fields.AwareDateTime()
+    due_at = fields.AwareDateTime(metadata={"description": "Not sent before this moment."})
+    hold_reason = fields.String(
+        allow_none=True,
+        metadata={"description": "Why it waits until then, such as quiet or retry; null when it is just queued."},
+    )
     accepted_at = fields.AwareDateTime(allow_none=True)
     sent_at = fields.AwareDateTime(allow_none=True)
     delivered_at = fields.AwareDateTime(allow_none=True)
