@@ -12,6 +12,7 @@ Contents
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
+   11. Reporting: Export
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The three `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -290,6 +291,31 @@ class WebhookState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     POISON = "poison"
+
+
+class ExportKind(StrEnum):
+    """What a file lists: the people of a broadcast, contacts, single messages of all kinds, or costs by day."""
+
+    BROADCAST = "broadcast"
+    CONTACTS = "contacts"
+    MESSAGES = "messages"
+    COSTS = "costs"
+
+
+class ExportFormat(StrEnum):
+    """How the file is written."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class ExportState(StrEnum):
+    """Waiting for its turn, being written, ready to download, or stopped for a reason."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class PurchaseKind(StrEnum):
@@ -1435,4 +1461,47 @@ class Purchase(Base):
     __table_args__ = (
         UniqueConstraint("workspace_id", "row_key"),
         Index("ix_purchases_workspace_id_paid_on_id", "workspace_id", "paid_on", "id"),
+    )
+
+
+# ---------------------------------------------------------------- 11. Reporting
+
+
+class Export(Base):
+    """A file that a job writes for somebody to download, until `expires_at`.
+
+    It lies in the storage in `parts`, each `[key, bytes]`; what is not in there does not belong to it. `place` is where the
+    writing goes on after a crash: the last row that is in a part, the state of the encoder, and the key of the part that is being
+    written. `total_count` is how many rows are expected, where that is known.
+    """
+
+    __tablename__ = "exports"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    kind: Mapped[ExportKind] = mapped_column(_enum(ExportKind, "kind"))
+    format: Mapped[ExportFormat] = mapped_column(_enum(ExportFormat, "format"))
+    name: Mapped[Name]
+    filters: Mapped[Json]
+    timezone: Mapped[str] = mapped_column(String(64))
+    state: Mapped[ExportState] = mapped_column(_enum(ExportState, "state"), server_default="queued")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    columns: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    row_count: Mapped[Count]
+    total_count: Mapped[int | None]
+    size_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    parts: Mapped[list[list[Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    place: Mapped[Json]
+    created_at: Mapped[Created]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+    heartbeat_at: Mapped[Moment | None]
+    expires_at: Mapped[Moment] = mapped_column(index=True)
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_exports_workspace_id_id", "workspace_id", "id"),
+        Index("ix_exports_open", "state", "id", postgresql_where=text("state IN ('queued', 'running')")),
     )

@@ -38,6 +38,7 @@ PAGES = (
     "/app/cost/purchases",
     "/app/cost/cards",
     "/app/cost/cards/usd-2026-10-01",
+    "/app/exports",
     "/app/media",
     "/app/media?kind=video",
     "/app/media?origin=inbound",

@@ -34,6 +34,7 @@ MODULES = (
     "template_translations",
     "broadcasts",
     "costs",
+    "exports",
     "conversations",
     "conversation_acts",
     "conversation_card",

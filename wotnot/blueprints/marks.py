@@ -86,6 +86,12 @@ CHIPS: dict[str, dict[str, tuple[str, str, str]]] = {
         "failed": ("alert-triangle", "bad", "Stopped by an error"),
         "cancelled": ("ban", "hollow", "Cancelled"),
     },
+    "export": {
+        "queued": ("clock", "", "Waiting"),
+        "running": ("loader-2", "accent", "Being written"),
+        "done": ("circle-check", "ok", "Ready"),
+        "failed": ("alert-triangle", "bad", "Stopped by an error"),
+    },
     "role": {
         "owner": ("crown", "accent", "Owner"),
         "admin": ("user-shield", "info", "Admin"),

@@ -31,6 +31,7 @@ JOBS: dict[str, Job] = {
     "sweep_sender": Job("events", "wotnot.tasks.sending.sweep_sender", 60),
     "sweep_broadcasts": Job("events", "wotnot.tasks.broadcasts.sweep_broadcasts", 60),
     "sweep_imports": Job("events", "wotnot.tasks.imports.sweep_imports", 60),
+    "sweep_exports": Job("events", "wotnot.tasks.exports.sweep_exports", 60),
     "sweep_inbound_media": Job("events", "wotnot.tasks.media.sweep_inbound_media", 60),
     "sweep_conversations": Job("events", "wotnot.tasks.webhooks.sweep_conversations", 60),
     "tell_read": Job("events", "wotnot.tasks.webhooks.tell_read", 60),
@@ -51,6 +52,7 @@ JOBS: dict[str, Job] = {
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
+    "build_export": Job("bulk", "wotnot.tasks.exports.build_export", 7200),
     # send: one long job that serves every channel
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
 }

@@ -26,6 +26,7 @@ PERIODIC = (
     Periodic("sweep_broadcasts", 10),
     Periodic("sweep_webhooks", 5),
     Periodic("sweep_imports", 15),
+    Periodic("sweep_exports", 15),
     Periodic("sweep_inbound_media", 15),
     Periodic("sweep_conversations", 60),
     Periodic("compact_tallies", 60),
