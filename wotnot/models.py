@@ -12,10 +12,10 @@ Contents
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
-   11. Reporting: Export
+   11. Reporting: ReportTally, FirstAnswer, Recount, Export
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
-text with a CHECK. The three `*_tallies` tables are append-only deltas written by statement triggers (see the first
+text with a CHECK. The four `*_tallies` tables are append-only deltas written by statement triggers (see the first
 migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
 """
 
@@ -688,7 +688,13 @@ class ConsentEvent(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Created]
 
-    __table_args__ = (Index("ix_consent_events_contact_id_id", "contact_id", "id"),)
+    __table_args__ = (
+        Index("ix_consent_events_contact_id_id", "contact_id", "id"),
+        # Opt-outs by day.
+        Index(
+            "ix_consent_events_opted_out", "workspace_id", "created_at", postgresql_where=text("consent = 'opted_out'")
+        ),
+    )
 
 
 class ContactImport(Base):
@@ -998,6 +1004,8 @@ class Message(Base):
             "accepted_at",
             postgresql_where=text("broadcast_id IS NULL AND type = 'template'"),
         ),
+        # All that belongs to no broadcast: what people write, and what is written to one of them.
+        Index("ix_messages_outside_broadcasts", "workspace_id", "day", postgresql_where=text("broadcast_id IS NULL")),
         # Who answered a broadcast: few among many.
         Index("ix_messages_replied", "broadcast_id", "id", postgresql_where=text("replied")),
     )
@@ -1465,6 +1473,64 @@ class Purchase(Base):
 
 
 # ---------------------------------------------------------------- 11. Reporting
+
+
+class ReportTally(Base):
+    """A change in the number of outbound messages by one `facet` of them; `failed` and `replied` only where it is `country`.
+
+    `country`: `key` is how the number or user id begins. `quarter`: in which quarter hour since 1970 it went out, over all
+    broadcasts (0). `read_after`: how soon it was read, as a place among `report_facets.READ_AFTER`.
+    """
+
+    __tablename__ = "report_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    broadcast_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    facet: Mapped[str] = mapped_column(String(12))
+    key: Mapped[str] = mapped_column(String(12))
+    reached: Mapped[int] = mapped_column(SmallInteger)
+    failed: Mapped[bool]
+    replied: Mapped[bool]
+    delta: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    __table_args__ = (
+        Index("ix_report_tallies_fresh", "workspace_id", "day", "broadcast_id", postgresql_where=text("is_fresh")),
+        Index("ix_report_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
+        Index("ix_report_tallies_workspace_id_facet_day", "workspace_id", "facet", "day"),
+    )
+
+
+class FirstAnswer(Base):
+    """A member's message that answered somebody who waited, `seconds` after the first of the messages that it answers.
+
+    `day` is that of the answer. Never changed.
+    """
+
+    __tablename__ = "first_answers"
+
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    seconds: Mapped[int]
+
+    __table_args__ = (Index("ix_first_answers_workspace_id_day", "workspace_id", "day"),)
+
+
+class Recount(Base):
+    """The last time a workspace's counts were held against what they count. `differences` is how many were wrong, by table."""
+
+    __tablename__ = "recounts"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    started_at: Mapped[Moment]
+    finished_at: Mapped[Moment | None]
+    differences: Mapped[Json]
 
 
 class Export(Base):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select, text, tuple_
 
 from wotnot.extensions import db
-from wotnot.models import ContactTally, CostTally, MessageState, MessageTally
+from wotnot.models import ContactTally, CostTally, MessageState, MessageTally, ReportTally
 from wotnot.services.transaction import transaction
 
 # How far a message ever got; `Message.reached`.
@@ -163,6 +163,8 @@ _MESSAGE_KEY = (
 
 _COST_KEY = "workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency"
 
+_REPORT_KEY = "workspace_id, broadcast_id, day, facet, key, reached, failed, replied"
+
 _COMPACTIONS = {
     MessageTally.__tablename__: _compaction(
         MessageTally.__tablename__, "workspace_id, day, broadcast_id", _MESSAGE_KEY, "delta"
@@ -172,5 +174,8 @@ _COMPACTIONS = {
     ),
     CostTally.__tablename__: _compaction(
         CostTally.__tablename__, "workspace_id, day, broadcast_id", _COST_KEY, "delta", "micros", "unpriced"
+    ),
+    ReportTally.__tablename__: _compaction(
+        ReportTally.__tablename__, "workspace_id, day, broadcast_id", _REPORT_KEY, "delta"
     ),
 }
