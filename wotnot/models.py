@@ -1478,8 +1478,8 @@ class Purchase(Base):
 class ReportTally(Base):
     """A change in the number of outbound messages by one `facet` of them; `failed` and `replied` only where it is `country`.
 
-    `country`: `key` is how the number or user id begins. `quarter`: in which quarter hour since 1970 it went out, over all
-    broadcasts (0). `read_after`: how soon it was read, as a place among `report_facets.READ_AFTER`.
+    `country`: `key` is how the number or user id begins. `quarter`: in which quarter hour since 1970 it went out.
+    `read_after`: how soon it was read, as a place among `report_facets.READ_AFTER`.
     """
 
     __tablename__ = "report_tallies"

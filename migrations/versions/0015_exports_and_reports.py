@@ -95,7 +95,7 @@ def _facts(source: str, sign: int) -> str:
             (m.broadcast_id, 'country',
              CASE WHEN m.phone LIKE '1%' THEN left(m.phone, 4) ELSE left(coalesce(m.phone, m.wa_user_id, ''), 3) END,
              CASE WHEN m.reached < 2 THEN 0 WHEN m.reached = 3 THEN 2 ELSE m.reached END, m.state = 'failed', m.replied),
-            (0, 'quarter', CASE WHEN m.reached >= 2
+            (coalesce(m.broadcast_id, 0), 'quarter', CASE WHEN m.reached >= 2
                 THEN floor(extract(epoch FROM coalesce(m.accepted_at, m.sent_at)) / 900)::bigint::text END,
              CASE WHEN m.reached = 3 THEN 2 ELSE m.reached END, false, false),
             (m.broadcast_id, 'read_after',

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from wotnot.services.insights import Share
 from wotnot.services.reports import Analytics
 from wotnot.services.tallies import BroadcastCounts
 
@@ -22,10 +24,9 @@ class Kpi:
     trend: str = ""
 
 
-def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, days: int) -> Kpi:
-    """How many messages Meta took, against the days before."""
+def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, since: str) -> Kpi:
+    """How many messages Meta took, against those of the days that `since` names: "in the 30 days before"."""
     count, earlier = now.funnel["accepted"], before.funnel["accepted"]
-    since = f"in the {days} days before"
     if not earlier:
         return Kpi(count, words=f"none {since}")
     if count == earlier:
@@ -69,6 +70,36 @@ def chart_of(report: Analytics) -> dict[str, Any]:
         "series": series,
         "sentence": _busiest(days),
     }
+
+
+_STEP_WORDS = {
+    "accepted": ("message was sent", "messages were sent"),
+    "delivered": ("message was delivered", "messages were delivered"),
+    "read": ("message was read", "messages were read"),
+    "replied": ("message was answered", "messages were answered"),
+    "failed": ("message failed", "messages failed"),
+}
+_STEP_VIEWS = {
+    "accepted": "got_accepted",
+    "delivered": "got_delivered",
+    "read": "got_read",
+    "replied": "replied",
+    "failed": "failed",
+}
+
+
+def share_title(step: str, count: int) -> str:
+    """1,012 messages were read."""
+    one, many = _STEP_WORDS[step]
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def share_url(share: Share, step: str, cause: str | None) -> str:
+    """The people behind a share; empty for what was sent outside broadcasts."""
+    if share.broadcast_id is None:
+        return ""
+    query = {"state": _STEP_VIEWS[step]} | ({"cause": cause} if cause else {})
+    return f"/app/broadcasts/{share.broadcast_id}?{urlencode(query)}#recipients"
 
 
 def period_words(first: date, last: date) -> str:

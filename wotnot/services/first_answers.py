@@ -48,7 +48,7 @@ def summarise(workspace_id: int, first: date, last: date) -> tuple[Waits, list[M
     classes: dict[int, dict[int, int]] = {}
     names: dict[int, str] = {}
     for row in db.session.execute(_CLASSES, asked):
-        classes.setdefault(row.user_id, {})[int(row.step)] = int(row.count)
+        classes.setdefault(row.user_id, {})[int(row.step)] = int(row.number)
         names[row.user_id] = row.name
     together: dict[int, int] = {}
     for steps in classes.values():
@@ -91,7 +91,7 @@ ON CONFLICT DO NOTHING
 
 _CLASSES: Any = text("""
 SELECT f.user_id, coalesce(u.name, 'Somebody who left') AS name,
-       floor(:steps * ln(f.seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS count
+       floor(:steps * ln(f.seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS number
 FROM first_answers f LEFT JOIN users u ON u.id = f.user_id
 WHERE f.workspace_id = :workspace AND f.day BETWEEN :first AND :last
 GROUP BY 1, 2, 3

@@ -43,6 +43,8 @@ JOBS: dict[str, Job] = {
     "expand_broadcast": Job("default", "wotnot.tasks.broadcasts.expand_broadcast", 3600),
     "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
+    "note_limit_uses": Job("default", "wotnot.tasks.channels.note_limit_uses", 300),
+    "recount": Job("bulk", "wotnot.tasks.housekeeping.recount", 7200),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),
     "price_missing": Job("default", "wotnot.tasks.costs.price_missing", 3600),
     "purge_expired": Job("default", "wotnot.tasks.housekeeping.purge_expired", 600),

@@ -63,7 +63,7 @@ def list_countries(broadcast_id: int, currency: str) -> list[Country]:
         found.setdefault(country, Country(country, _calling_code(row.key))).reached.add(row)
     for row in db.session.execute(_COSTS, {"broadcast": broadcast_id, "currency": currency}):
         line = found.setdefault(row.country, Country(row.country))
-        line.cost = Amount(int(row.count), int(row.micros), 0, int(row.unpriced))
+        line.cost = Amount(int(row.number), int(row.micros), 0, int(row.unpriced))
     return sorted(found.values(), key=lambda one: (-one.reached.sent - one.reached.failed, one.country))
 
 
@@ -71,7 +71,7 @@ def count_read_after(broadcast_id: int) -> list[int]:
     """How many messages of a broadcast were read within each step of READ_AFTER. The caller checked the tenant."""
     counts = [0] * len(READ_AFTER)
     for row in db.session.execute(_READ_AFTER, {"broadcast": broadcast_id}):
-        counts[int(row.key)] = int(row.count)
+        counts[int(row.key)] = int(row.number)
     return counts
 
 
@@ -120,12 +120,12 @@ WHERE broadcast_id = :broadcast AND broadcast_id <> 0 AND facet = 'country' GROU
 """)  # noqa: S608 — columns of ours
 
 _COSTS = text("""
-SELECT country, sum(delta) AS count, sum(micros) AS micros, sum(unpriced) AS unpriced FROM cost_tallies
+SELECT country, sum(delta) AS number, sum(micros) AS micros, sum(unpriced) AS unpriced FROM cost_tallies
 WHERE broadcast_id = :broadcast AND broadcast_id <> 0 AND currency = :currency GROUP BY country HAVING sum(delta) <> 0
 """)
 
 _READ_AFTER = text("""
-SELECT key, sum(delta) AS count FROM report_tallies
+SELECT key, sum(delta) AS number FROM report_tallies
 WHERE broadcast_id = :broadcast AND broadcast_id <> 0 AND facet = 'read_after' GROUP BY key
 """)
 

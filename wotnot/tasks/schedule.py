@@ -33,6 +33,8 @@ PERIODIC = (
     Periodic("check_budgets", 10),
     Periodic("refresh_channels", 900),
     Periodic("sync_templates", 900),
+    Periodic("note_limit_uses", 300),
+    Periodic("recount", 3600),
     Periodic("purge_expired", 3600),
 )
 
