@@ -71,14 +71,14 @@ def _cause(code: int | None) -> str:
 
 
 def _funnel(counts: BroadcastCounts, query: str) -> list[dict[str, object]]:
-    """The rows of ui.funnel, each share of the step before it."""
+    """The rows of ui.funnel. Each share is of the step before it, that of the replies of the delivered."""
     found = counts.funnel
     steps = [
-        ("Audience", "audience", "k4", "", ""),
-        ("Sent", "accepted", "k2", "audience", " of all"),
-        ("Delivered", "delivered", "k2", "accepted", " of sent"),
-        ("Read", "read", "k1", "delivered", " of delivered"),
-        ("Replied", "replied", "k1", "delivered", " of delivered"),
+        ("Audience", "audience", "k4", ""),
+        ("Sent", "accepted", "k2", "audience"),
+        ("Delivered", "delivered", "k2", "accepted"),
+        ("Read", "read", "k1", "delivered"),
+        ("Replied", "replied", "k1", "delivered"),
     ]
     return [
         {
@@ -86,9 +86,9 @@ def _funnel(counts: BroadcastCounts, query: str) -> list[dict[str, object]]:
             "count": found[step],
             "url": number_url(query, step) if step in insights.STEPS and found[step] else "",
             "colour": colour,
-            "note": f"{100 * found[step] / found[whole]:.1f}%{words}" if whole and found[whole] else "",
+            "note": f"{100 * found[step] / found[whole]:.1f}%" if whole and found[whole] else "",
         }
-        for label, step, colour, whole, words in steps
+        for label, step, colour, whole in steps
     ]
 
 
@@ -100,21 +100,24 @@ def _hours(week: Sequence[Sequence[Reached]]) -> list[tuple[str, list[HourCell]]
     used = [hour for hour in range(24) if any(day[hour].delivered for day in week)]
     if not used:
         return []
-    best = max((_share(one) for day in week for one in day if one.delivered >= _FEW), default=0.0)
+    shares = [_share(one) for day in week for one in day if one.delivered >= _FEW]
+    scale = (min(shares), max(shares)) if shares else (0.0, 1.0)
     return [
-        (f"{hour:02}:00", [_cell(WEEKDAYS[day], hour, week[day][hour], best) for day in range(7)])
+        (f"{hour:02}:00", [_cell(WEEKDAYS[day], hour, week[day][hour], scale) for day in range(7)])
         for hour in range(min(used), max(used) + 1)
     ]
 
 
-def _cell(day: str, hour: int, one: Reached, best: float) -> HourCell:
+def _cell(day: str, hour: int, one: Reached, scale: tuple[float, float]) -> HourCell:
+    """Coloured by its place between the worst and the best hour (`scale`)."""
     if not one.delivered:
         return HourCell("", f"{day} {hour:02}:00: nothing was sent", "")
     words = f"{day} {hour:02}:00: {one.read:,} of {one.delivered:,} delivered were read"
     if one.delivered < _FEW:
         return HourCell("few", words, "few")
-    level = max(1, min(_LEVELS, round(_LEVELS * _share(one) / best))) if best else 1
-    return HourCell(f"{100 * _share(one):.0f}%", words, f"h{level}")
+    worst, best = scale
+    level = 1 + round((_LEVELS - 1) * (_share(one) - worst) / (best - worst)) if best > worst else _LEVELS
+    return HourCell(f"{100 * _share(one):.0f}%", words, f"l{level}")
 
 
 def _share(one: Reached) -> float:

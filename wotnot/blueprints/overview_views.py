@@ -56,13 +56,23 @@ def chart_of(report: Analytics) -> dict[str, Any]:
     """Stacked bars by day: read, delivered but not read, failed; and one sentence that says what they show."""
     days = list(report.by_day.items())
     series = [
-        {"label": "Read", "colour": "k1", "data": [counts.funnel["read"] for _, counts in days]},
+        {
+            "label": "Read",
+            "colour": "k1",
+            "data": [counts.funnel["read"] for _, counts in days],
+            "urls": [day_url(day, "read") for day, _ in days],
+        },
         {
             "label": "Delivered, not read",
             "colour": "k2",
             "data": [counts.funnel["delivered"] - counts.funnel["read"] for _, counts in days],
         },
-        {"label": "Failed", "colour": "k3", "data": [counts.funnel["failed"] for _, counts in days]},
+        {
+            "label": "Failed",
+            "colour": "k3",
+            "data": [counts.funnel["failed"] for _, counts in days],
+            "urls": [day_url(day, "failed") for day, _ in days],
+        },
     ]
     return {
         "labels": [f"{day:%-d %b}" for day, _ in days],
@@ -100,6 +110,11 @@ def share_url(share: Share, step: str, cause: str | None) -> str:
         return ""
     query = {"state": _STEP_VIEWS[step]} | ({"cause": cause} if cause else {})
     return f"/app/broadcasts/{share.broadcast_id}?{urlencode(query)}#recipients"
+
+
+def day_url(day: date, step: str) -> str:
+    """Which broadcasts a number of one day is made of."""
+    return f"/app/numbers?{urlencode({'from': day.isoformat(), 'to': day.isoformat(), 'what': step})}"
 
 
 def period_words(first: date, last: date) -> str:

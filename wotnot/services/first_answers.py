@@ -42,6 +42,12 @@ def note_answer(message: Message) -> None:
         session.execute(_NOTE, {"message": message.id})
 
 
+def note_history(workspace_id: int) -> None:
+    """Note the waits from before they were noted. Joins the caller's transaction; safe to run twice."""
+    with transaction() as session:
+        session.execute(_NOTE_HISTORY, {"workspace": workspace_id})
+
+
 def summarise(workspace_id: int, first: date, last: date) -> tuple[Waits, list[MemberWaits]]:
     """The waits that ended from the day `first` to `last`, together and by who answered (the most answers first), in one query."""
     asked = {"workspace": workspace_id, "first": first, "last": last, "steps": _STEPS_PER_DOUBLING}
@@ -73,21 +79,28 @@ def _within(steps: dict[int, int], total: int, share: float) -> int:
     return 0
 
 
-_NOTE: Any = text("""
+def _note(which: str, before: str) -> Any:
+    """Write the waits that the answers `which` ended, looking only at messages `before` them."""
+    return text(f"""
 INSERT INTO first_answers (message_id, workspace_id, user_id, day, seconds)
-SELECT a.id, a.workspace_id, a.user_id, a.day, greatest(0, least(extract(epoch FROM a.created_at - w.since), 2147483647))::int
+SELECT a.id, a.workspace_id, a.user_id, a.day,
+       greatest(0, least(extract(epoch FROM a.created_at - w.since), 2147483647))::int
 FROM messages a
 CROSS JOIN LATERAL (
     SELECT min(i.created_at) AS since FROM messages i
-    WHERE i.contact_id = a.contact_id AND i.channel_id = a.channel_id AND i.direction = 'in'
+    WHERE i.contact_id = a.contact_id AND i.channel_id = a.channel_id AND i.direction = 'in' AND i.{before}
       AND i.created_at > coalesce((
           SELECT max(o.created_at) FROM messages o
           WHERE o.contact_id = a.contact_id AND o.channel_id = a.channel_id AND o.direction = 'out' AND o.id <> a.id
-            AND o.user_id IS NOT NULL AND o.broadcast_id IS NULL), '-infinity')
+            AND o.user_id IS NOT NULL AND o.broadcast_id IS NULL AND o.{before}), '-infinity')
 ) w
-WHERE a.id = :message AND a.user_id IS NOT NULL AND a.broadcast_id IS NULL AND w.since IS NOT NULL
+WHERE {which} AND a.direction = 'out' AND a.user_id IS NOT NULL AND a.broadcast_id IS NULL AND w.since IS NOT NULL
 ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 — conditions of ours
+
+
+_NOTE = _note("a.id = :message", "id < a.id")
+_NOTE_HISTORY = _note("a.workspace_id = :workspace", "created_at <= a.created_at")
 
 _CLASSES: Any = text("""
 SELECT f.user_id, coalesce(u.name, 'Somebody who left') AS name,

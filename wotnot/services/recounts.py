@@ -17,7 +17,7 @@ from sqlalchemy import func, select, text
 from wotnot import clock, metrics
 from wotnot.extensions import db
 from wotnot.models import Recount
-from wotnot.services import tallies
+from wotnot.services import first_answers, tallies
 from wotnot.services.transaction import transaction
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ def recount_workspace(workspace_id: int) -> dict[str, int]:
     found = mend_counts(workspace_id)
     if is_first:
         found.pop("report_tallies", None)
+        first_answers.note_history(workspace_id)
     _end(workspace_id, found)
     return found
 

@@ -1,4 +1,4 @@
-// Charts: numbers from the JSON beside the canvas, colours from the custom properties, drawn again when the theme changes.
+// Charts: numbers from the JSON of the figure, colours from the custom properties, drawn again when the theme changes.
 
 const LIBRARY = "../vendor/chart/chart.umd.min.js";
 const COLOURS = { k1: "--wn-chart-1", k2: "--wn-chart-2", k3: "--wn-chart-3", k4: "--wn-chart-4", k5: "--wn-ok" };
@@ -72,7 +72,7 @@ function tooltip(spec) {
 
 function draw(figure) {
   const canvas = figure.querySelector("canvas");
-  const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+  const spec = JSON.parse(figure.dataset.chart);
   drawn.get(canvas)?.destroy();
   Chart.defaults.font.family = colour("--wn-font");
   Chart.defaults.font.size = 12;
