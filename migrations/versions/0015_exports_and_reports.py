@@ -175,7 +175,12 @@ def _create_first_answers() -> None:
         ),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_first_answers")),
     )
-    op.create_index("ix_first_answers_workspace_id_day", "first_answers", ["workspace_id", "day"])
+    op.create_index(
+        "ix_first_answers_workspace_id_day",
+        "first_answers",
+        ["workspace_id", "day"],
+        postgresql_include=["user_id", "seconds"],
+    )
 
 
 def _create_recounts() -> None:

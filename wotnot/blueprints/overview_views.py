@@ -114,7 +114,7 @@ def share_url(share: Share, step: str, cause: str | None) -> str:
 
 def day_url(day: date, step: str) -> str:
     """Which broadcasts a number of one day is made of."""
-    return f"/app/numbers?{urlencode({'from': day.isoformat(), 'to': day.isoformat(), 'what': step})}"
+    return f"/app/numbers?from={day}&to={day}&what={step}"
 
 
 def period_words(first: date, last: date) -> str:

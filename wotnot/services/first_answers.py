@@ -103,9 +103,9 @@ _NOTE = _note("a.id = :message", "id < a.id")
 _NOTE_HISTORY = _note("a.workspace_id = :workspace", "created_at <= a.created_at")
 
 _CLASSES: Any = text("""
-SELECT f.user_id, coalesce(u.name, 'Somebody who left') AS name,
-       floor(:steps * ln(f.seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS number
-FROM first_answers f LEFT JOIN users u ON u.id = f.user_id
-WHERE f.workspace_id = :workspace AND f.day BETWEEN :first AND :last
-GROUP BY 1, 2, 3
+SELECT f.user_id, coalesce(u.name, 'Somebody who left') AS name, f.step, f.number
+FROM (
+    SELECT user_id, floor(:steps * ln(seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS number
+    FROM first_answers WHERE workspace_id = :workspace AND day BETWEEN :first AND :last GROUP BY 1, 2
+) f LEFT JOIN users u ON u.id = f.user_id
 """)
