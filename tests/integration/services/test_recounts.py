@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from tests import factories
@@ -158,3 +159,12 @@ def test_it_is_due_once_a_night(cast: Cast, broadcast: Broadcast, session: Any) 
     session.get(Recount, cast.workspace.id).started_at = clock.now() - timedelta(hours=48)
     session.commit()
     assert recounts.recount_due() == {"workspaces": 1, "differences": 0}
+
+
+def test_the_command_says_what_it_mended(app: Flask, cast: Cast, broadcast: Broadcast, session: Any) -> None:
+    session.execute(
+        text("UPDATE message_tallies SET delta = delta + 1 WHERE id = (SELECT max(id) FROM message_tallies)")
+    )
+    told = app.test_cli_runner().invoke(args=["recount"]).output
+    assert "Casa Verde: 1 in message_tallies were wrong and are mended." in told
+    assert "Charlie's Garage: All agrees." in told
