@@ -28,7 +28,8 @@ ICONS = {"broadcast": "speakerphone", "contacts": "address-book", "messages": "m
 
 
 def register(app: Flask) -> None:
-    """Put the pages under /app/exports."""
+    """Put the pages under /app/exports, and tell the menus of other pages from when on a job writes the file."""
+    app.jinja_env.globals["large_export"] = exports.LARGE
     app.register_blueprint(blueprint)
 
 

@@ -108,7 +108,7 @@ def share_url(share: Share, step: str, cause: str | None) -> str:
     """The people behind a share; empty for what was sent outside broadcasts."""
     if share.broadcast_id is None:
         return ""
-    query = {"state": _STEP_VIEWS[step]} | ({"cause": cause} if cause else {})
+    query = {"state": _STEP_VIEWS[step]} | ({} if cause is None else {"cause": cause})
     return f"/app/broadcasts/{share.broadcast_id}?{urlencode(query)}#recipients"
 
 

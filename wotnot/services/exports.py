@@ -56,7 +56,8 @@ def start_export(workspace: Workspace, wish: Wish, *, user_id: int) -> Export:
     """
     filters, name = _CHECKS[wish.kind](workspace, wish.filters)
     with transaction() as session:
-        session.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update())
+        # Two at once wait for each other here, and nobody who writes something of the workspace waits for them.
+        session.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update(key_share=True))
         open_ones = list(session.scalars(_mine(workspace.id).where(Export.state.in_(export_runs.ACTIVE))))
         for one in open_ones:
             is_same = (one.kind, one.format, one.user_id) == (wish.kind, wish.format, user_id)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from wotnot import clock, metrics
 from wotnot.extensions import db
@@ -80,13 +81,10 @@ def find_difference(workspace_id: int) -> Recount | None:
 
 def _begin(workspace_id: int) -> bool:
     """Note that it begins; answers whether it is the first time, or the first one never ended."""
+    begun = insert(Recount).values(workspace_id=workspace_id, started_at=func.now())
+    again = begun.on_conflict_do_update(index_elements=["workspace_id"], set_={"started_at": func.now()})
     with transaction() as session:
-        found = session.get(Recount, workspace_id, with_for_update=True)
-        if found is None:
-            session.add(Recount(workspace_id=workspace_id, started_at=func.now()))
-            return True
-        found.started_at = clock.now()
-        return found.finished_at is None
+        return session.scalar(again.returning(Recount.finished_at)) is None
 
 
 def _end(workspace_id: int, found: Mapping[str, int]) -> None:
