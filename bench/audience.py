@@ -30,7 +30,7 @@ def main() -> int:
     arguments.add_argument("--people", type=int, default=1_000_000)
     people = arguments.parse_args().people
     with running_world():
-        broadcast = _fill(people)
+        broadcast = fill(people)
         bare = _time_bare(broadcast)
         before = _memory_mb()
         ours = _time_ours(broadcast, people)
@@ -46,7 +46,7 @@ def _report(people: int, bare: float, ours: float, grown: float) -> int:
     return 0 if ratio <= BAR and grown <= MEMORY_BAR_MB else 1
 
 
-def _fill(people: int) -> Broadcast:
+def fill(people: int) -> Broadcast:
     """A workspace with `people` contacts, one in 50 opted out, and a broadcast to all of them that is being prepared."""
     workspace = Workspace(name="Bench", timezone="Africa/Johannesburg")
     db.session.add(workspace)

@@ -68,6 +68,9 @@ def fill(scale: float) -> Ledger:
     execute(_CONVERSATIONS)
     execute(_TEXTS)
     execute(_COSTS)
+    execute(_OPT_OUTS)
+    execute(_FIRST_ANSWERS, user=user.id)
+    execute(_EXPORTS, workspace=workspace_id, user=user.id)
     segment_id = int(execute(_SEGMENT, workspace=workspace_id)[0][0])
     live_id = _live(broadcast, first, big)
     done_import_id, checked_import_id = _imports(workspace_id, max(int(100_000 * scale), 100))
@@ -344,6 +347,25 @@ INSERT INTO import_rows (import_id, row_number, verdict, column_name, reason, ce
 SELECT :id, n + 1, CASE WHEN n % 3 = 0 THEN 'duplicate' ELSE 'invalid' END, 'phone', 'This number is too short.',
        '["0825", "Naledi", "Paarl"]'
 FROM generate_series(1, :refused) AS n
+"""
+
+_OPT_OUTS = """
+INSERT INTO consent_events (workspace_id, contact_id, consent, source, created_at)
+SELECT workspace_id, id, 'opted_out', 'reply', now() - make_interval(mins => (id % 500000)::int)
+FROM contacts WHERE consent = 'opted_out'
+"""
+
+# What is written to one person and is no template is an answer of the team.
+_FIRST_ANSWERS = """
+INSERT INTO first_answers (message_id, workspace_id, user_id, day, seconds)
+SELECT id, workspace_id, :user, day, 20 + id % 20000 FROM messages
+WHERE broadcast_id IS NULL AND direction = 'out' AND type = 'text'
+"""
+
+_EXPORTS = """
+INSERT INTO exports (workspace_id, user_id, kind, format, name, timezone, state, row_count, size_bytes, expires_at)
+SELECT :workspace, :user, 'contacts', 'csv', 'Contacts ' || n, 'UTC', 'done', n, n * 100, now() + interval '7 days'
+FROM generate_series(1, 300) AS n
 """
 
 # Triggers count them as they come from receipts.

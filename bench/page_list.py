@@ -149,7 +149,12 @@ def _reports() -> list[Page]:
     return [
         Page("overview", "/app/"),
         Page("overview, 90 days", "/app/?days=90"),
+        Page("overview, this month", "/app/?period=this-month"),
         Page("overview, numbers", "/app/_numbers?days=90", is_partial=True),
+        Page("overview, charts and tables", "/app/_detail?days=90", is_partial=True),
+        Page("overview, what a number is made of", "/app/numbers?days=90&what=read"),
+        Page("overview, what a cause is made of", "/app/numbers?days=90&what=failed&cause=131026"),
+        Page("exports", "/app/exports"),
         Page("overview, recent", "/app/_recent", is_partial=True),
         Page("overview, sending", "/app/_sending", is_partial=True),
         Page("cost", "/app/cost"),
@@ -200,6 +205,7 @@ def _api(ledger: Ledger) -> list[Page]:
         "templates": "templates",
         "channels": "channels",
         "analytics": "analytics",
+        "exports": "exports",
         "imports": "imports",
         "me": "me",
     }

@@ -31,6 +31,10 @@ from wotnot.models import (
     ContactTag,
     Conversation,
     Direction,
+    Export,
+    ExportFormat,
+    ExportKind,
+    ExportState,
     ImportRow,
     InboundMedia,
     MediaFile,
@@ -52,7 +56,7 @@ from wotnot.models import (
     WebhookEvent,
     Workspace,
 )
-from wotnot.services import contact_merges, crypto, media, rate_cards, template_versions
+from wotnot.services import contact_merges, crypto, media, rate_cards, storage, template_versions
 from wotnot.services.contact_merges import Pair
 from wotnot.services.pricing.cards import CATEGORIES, Card
 
@@ -311,6 +315,22 @@ def make_cost(
 def make_contact_of(channel: Channel) -> Contact:
     """A contact in the workspace of `channel`."""
     return save(Contact(workspace_id=channel.workspace_id, phone=phone(next(_numbers)), name="Somebody"))
+
+
+def make_export(workspace: Workspace, user: User, content: bytes = b"day\n", **fields: Any) -> Export:
+    """A finished export of costs, its file in the storage in one part."""
+    kept = storage.storage_for(current_app.extensions["wotnot.config"])
+    defaults = {
+        "kind": ExportKind.COSTS,
+        "format": ExportFormat.CSV,
+        "name": f"Costs {next(_numbers)}",
+        "timezone": workspace.timezone,
+        "state": ExportState.DONE,
+        "parts": [list(kept.save(io.BytesIO(content), limit=len(content)))],
+        "size_bytes": len(content),
+        "expires_at": clock.now() + timedelta(days=7),
+    }
+    return save(Export(workspace_id=workspace.id, user_id=user.id, **defaults | fields))
 
 
 def make_purchase(workspace: Workspace, **fields: Any) -> Purchase:

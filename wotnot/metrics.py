@@ -29,6 +29,7 @@ COUNTERS = {
     "webhook_deliveries": "Webhook deliveries: forged at the door, or taken from the inbox",
     "webhook_changes": "Changes inside deliveries by kind",
     "stream_refusals": "Live streams refused because too many are open",
+    "count_differences": "Counts that the nightly recount found wrong and mended, by table",
     "answer_refusals": "Answers of a model refused because too many are being written",
 }
 

@@ -12,9 +12,10 @@ Contents
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
+   11. Reporting: ReportTally, FirstAnswer, Recount, Export
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
-text with a CHECK. The three `*_tallies` tables are append-only deltas written by statement triggers (see the first
+text with a CHECK. The four `*_tallies` tables are append-only deltas written by statement triggers (see the first
 migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
 """
 
@@ -290,6 +291,31 @@ class WebhookState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     POISON = "poison"
+
+
+class ExportKind(StrEnum):
+    """What a file lists: the people of a broadcast, contacts, single messages of all kinds, or costs by day."""
+
+    BROADCAST = "broadcast"
+    CONTACTS = "contacts"
+    MESSAGES = "messages"
+    COSTS = "costs"
+
+
+class ExportFormat(StrEnum):
+    """How the file is written."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class ExportState(StrEnum):
+    """Waiting for its turn, being written, ready to download, or stopped for a reason."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class PurchaseKind(StrEnum):
@@ -662,7 +688,13 @@ class ConsentEvent(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Created]
 
-    __table_args__ = (Index("ix_consent_events_contact_id_id", "contact_id", "id"),)
+    __table_args__ = (
+        Index("ix_consent_events_contact_id_id", "contact_id", "id"),
+        # Opt-outs by day.
+        Index(
+            "ix_consent_events_opted_out", "workspace_id", "created_at", postgresql_where=text("consent = 'opted_out'")
+        ),
+    )
 
 
 class ContactImport(Base):
@@ -1002,6 +1034,8 @@ class Message(Base):
             "accepted_at",
             postgresql_where=text("broadcast_id IS NULL AND type = 'template'"),
         ),
+        # All that belongs to no broadcast: what people write, and what is written to one of them.
+        Index("ix_messages_outside_broadcasts", "workspace_id", "day", postgresql_where=text("broadcast_id IS NULL")),
         # Who answered a broadcast: few among many.
         Index("ix_messages_replied", "broadcast_id", "id", postgresql_where=text("replied")),
     )
@@ -1496,4 +1530,113 @@ class Purchase(Base):
     __table_args__ = (
         UniqueConstraint("workspace_id", "row_key"),
         Index("ix_purchases_workspace_id_paid_on_id", "workspace_id", "paid_on", "id"),
+    )
+
+
+# ---------------------------------------------------------------- 11. Reporting
+
+
+class ReportTally(Base):
+    """A change in the number of outbound messages by one `facet` of them; `failed` and `replied` only where it is `country`.
+
+    `country`: `key` is how the number or user id begins. `quarter`: in which quarter hour since 1970 it went out.
+    `read_after`: how soon it was read, as a place among `report_facets.READ_AFTER`.
+    """
+
+    __tablename__ = "report_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    broadcast_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    facet: Mapped[str] = mapped_column(String(12))
+    key: Mapped[str] = mapped_column(String(12))
+    reached: Mapped[int] = mapped_column(SmallInteger)
+    failed: Mapped[bool]
+    replied: Mapped[bool]
+    delta: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    __table_args__ = (
+        Index("ix_report_tallies_fresh", "workspace_id", "day", "broadcast_id", postgresql_where=text("is_fresh")),
+        Index("ix_report_tallies_broadcast_id", "broadcast_id", postgresql_where=text("broadcast_id <> 0")),
+        Index("ix_report_tallies_workspace_id_facet_day", "workspace_id", "facet", "day"),
+    )
+
+
+class FirstAnswer(Base):
+    """A member's message that answered somebody who waited, `seconds` after the first of the messages that it answers.
+
+    `day` is that of the answer. Never changed.
+    """
+
+    __tablename__ = "first_answers"
+
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    seconds: Mapped[int]
+
+    __table_args__ = (
+        # Enough for a report, which then does not read the table.
+        Index(
+            "ix_first_answers_workspace_id_day",
+            "workspace_id",
+            "day",
+            postgresql_include=["user_id", "seconds"],
+        ),
+    )
+
+
+class Recount(Base):
+    """The last time a workspace's counts were held against what they count. `differences` is how many were wrong, by table."""
+
+    __tablename__ = "recounts"
+
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
+    started_at: Mapped[Moment]
+    finished_at: Mapped[Moment | None]
+    differences: Mapped[Json]
+
+
+class Export(Base):
+    """A file that a job writes for somebody to download, until `expires_at`.
+
+    It lies in the storage in `parts`, each `[key, bytes]`; what is not in there does not belong to it. `place` is where the
+    writing goes on after a crash: the last row that is in a part, the state of the encoder, and the key of the part that is being
+    written. `total_count` is how many rows are expected, where that is known.
+    """
+
+    __tablename__ = "exports"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    kind: Mapped[ExportKind] = mapped_column(_enum(ExportKind, "kind"))
+    format: Mapped[ExportFormat] = mapped_column(_enum(ExportFormat, "format"))
+    name: Mapped[Name]
+    filters: Mapped[Json]
+    timezone: Mapped[str] = mapped_column(String(64))
+    state: Mapped[ExportState] = mapped_column(_enum(ExportState, "state"), server_default="queued")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    columns: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    row_count: Mapped[Count]
+    total_count: Mapped[int | None]
+    size_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    parts: Mapped[list[list[Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    place: Mapped[Json]
+    created_at: Mapped[Created]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+    heartbeat_at: Mapped[Moment | None]
+    expires_at: Mapped[Moment] = mapped_column(index=True)
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (
+        Index("ix_exports_workspace_id_id", "workspace_id", "id"),
+        Index("ix_exports_open", "state", "id", postgresql_where=text("state IN ('queued', 'running')")),
     )

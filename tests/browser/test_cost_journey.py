@@ -39,7 +39,7 @@ def test_from_the_estimate_to_the_receipts(member: Page) -> None:
 
 def test_the_bars_are_a_table_too(member: Page) -> None:
     member.goto("/app/cost")
-    expect(member.locator("canvas#by-month")).to_be_visible()
+    expect(member.locator(".wn-chart canvas")).to_be_visible()
     member.get_by_role("button", name="Show as table").click()
     table = member.get_by_role("table", name=re.compile("^Stacked bars of cost by month"))
     expect(table.get_by_role("row")).to_have_count(13)

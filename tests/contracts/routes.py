@@ -108,6 +108,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "channel_id": channel.id,
         "contact_id": contact.id,
         "conversation_id": factories.make_conversation(channel, contact).id,
+        "export_id": factories.make_export(workspace, cast.alice).id,
         "file_id": factories.make_media_file(workspace).id,
         "import_id": contact_import.id,
         "key_id": factories.make_api_key(workspace, cast.alice).id,

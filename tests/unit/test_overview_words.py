@@ -27,7 +27,7 @@ def counts(**funnel: int) -> BroadcastCounts:
     ],
 )
 def test_counts_against_the_days_before(now, before, words, trend):
-    kpi = sent_kpi(counts(accepted=now), counts(accepted=before), 30)
+    kpi = sent_kpi(counts(accepted=now), counts(accepted=before), "in the 30 days before")
     assert (kpi.words, kpi.trend) == (words, trend)
 
 

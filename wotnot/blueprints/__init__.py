@@ -36,6 +36,7 @@ MODULES = (
     "broadcasts",
     "meta_answers",
     "costs",
+    "exports",
     "conversations",
     "conversation_acts",
     "conversation_card",

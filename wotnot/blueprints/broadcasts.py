@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wotnot.blueprints import broadcast_wizard
 from wotnot.blueprints.broadcast_costs import cost_of_report
+from wotnot.blueprints.broadcast_facets import facets_of
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
@@ -283,8 +284,13 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "has_segment": "segment_id" in broadcast.audience and not segment_audience.is_missing(broadcast)[0],
         "follow_ups": follow_ups.list_follow_ups(broadcast),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
-        **cost_of_report(broadcast),
+        **_money_and_facets(broadcast),
     }
+
+
+def _money_and_facets(broadcast: Broadcast) -> dict[str, object]:
+    cost = cost_of_report(broadcast)
+    return cost | facets_of(broadcast, cost["cost_currency"])
 
 
 def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]:

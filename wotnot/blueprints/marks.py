@@ -3,6 +3,7 @@
 Python and not Jinja macros, since a macro takes ten times as long and these are most of what a list draws.
 """
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from types import SimpleNamespace
@@ -86,6 +87,12 @@ CHIPS: dict[str, dict[str, tuple[str, str, str]]] = {
         "failed": ("alert-triangle", "bad", "Stopped by an error"),
         "cancelled": ("ban", "hollow", "Cancelled"),
     },
+    "export": {
+        "queued": ("clock", "", "Waiting"),
+        "running": ("loader-2", "accent", "Being written"),
+        "done": ("circle-check", "ok", "Ready"),
+        "failed": ("alert-triangle", "bad", "Stopped by an error"),
+    },
     "role": {
         "owner": ("crown", "accent", "Owner"),
         "admin": ("user-shield", "info", "Admin"),
@@ -102,7 +109,14 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def register(app: Flask) -> None:
     """Give templates `marks`, which macros/ui.html hands on."""
     app.jinja_env.globals["marks"] = SimpleNamespace(
-        icon=icon, num=num, chip=chip, state_mark=state_mark, avatar=avatar, bar=bar
+        icon=icon,
+        num=num,
+        chip=chip,
+        state_mark=state_mark,
+        avatar=avatar,
+        bar=bar,
+        chart_rows=chart_rows,
+        chart_spec=chart_spec,
     )
 
 
@@ -188,3 +202,33 @@ def _bar_parts(parts: Sequence[tuple[int, str, str]], whole: int, height: int) -
             drawn.append(f'<rect class="gap" x="{at:.3f}%" y="0" width="1.5" height="{height}"/>')
         at += width
     return drawn
+
+
+def chart_spec(labels: Sequence[str], titles: Sequence[str], series: Sequence[dict[str, Any]], **looks: Any) -> str:
+    """What charts.js draws, as JSON for an attribute."""
+    drawn = [{name: one[name] for name in ("label", "colour", "data")} for one in series]
+    return json.dumps({"labels": labels, "titles": titles, "series": drawn, **looks}, separators=(",", ":"))
+
+
+def chart_rows(titles: Sequence[str], series: Sequence[dict[str, Any]], unit: str = "") -> Markup:
+    """The rows of a chart's table. A series may bring its words (`texts`), or where its numbers lead to (`urls`)."""
+    columns = [_chart_cells(titles, one, escape(unit)) for one in series]
+    rows = (
+        f'<tr><th scope="row">{escape(title)}</th>{"".join(cells)}</tr>'
+        for title, *cells in zip(titles, *columns, strict=True)
+    )
+    return Markup("".join(rows))  # noqa: S704 — every text in it is escaped
+
+
+def _chart_cells(titles: Sequence[str], one: dict[str, Any], unit: Markup) -> list[str]:
+    if "texts" in one:
+        return [f'<td class="r">{escape(words)}</td>' for words in one["texts"]]
+    cells = []
+    for at, value in enumerate(one["data"]):
+        shown = f"{value:,}{unit}"
+        if value and "urls" in one:
+            label = escape(f"{one['label']}, {titles[at]}")
+            hidden = f'<span class="visually-hidden"> {label}</span>'
+            shown = f'<a class="wn-numlink wn-num" href="{escape(one["urls"][at])}">{shown}{hidden}</a>'
+        cells.append(f'<td class="r">{shown}</td>')
+    return cells

@@ -1,6 +1,8 @@
 """A file of the library as an answer, streamed from the storage; a part of it when only a part is asked for."""
 
+from datetime import datetime
 from http import HTTPStatus
+from typing import IO
 
 from flask import Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -34,6 +36,13 @@ def _content(file: MediaFile, *, as_attachment: bool) -> Response:
     """Streamed from where a Range begins. Raises RequestedRangeNotSatisfiable."""
     size, mime_type, name, etag, moment = file.size_bytes, file.mime_type, file.filename, file.sha256, file.created_at
     stream = media.open_file(file)
+    return ranged_answer(stream, mime_type, size=size, name=name, etag=etag, moment=moment, as_attachment=as_attachment)
+
+
+def ranged_answer(
+    stream: IO[bytes], mime_type: str, *, size: int, name: str, etag: str, moment: datetime, as_attachment: bool = True
+) -> Response:
+    """`size` bytes of `stream`, or the part that a Range asks for. Closes it. Raises RequestedRangeNotSatisfiable."""
     response = send_file(
         stream,
         mime_type,

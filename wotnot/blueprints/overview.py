@@ -1,28 +1,37 @@
 """The overview: how it goes, what comes next, what needs a hand. Before the first message: how to get there."""
 
-from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, abort, render_template, request
 
 from wotnot import clock
 from wotnot.blueprints import overview_views as views
 from wotnot.blueprints.guards import actor, guard_pages, workspace_id
+from wotnot.blueprints.overview_detail import detail_of
+from wotnot.blueprints.overview_ranges import PRESETS, Range, preset_query, range_of
+from wotnot.errors import Invalid
 from wotnot.models import BroadcastState, TemplateStatus
-from wotnot.services import broadcast_reports, budgets, channels, contact_lists, reports, template_families
-from wotnot.services.broadcast_reports import BroadcastSummary
+from wotnot.services import (
+    broadcast_reports,
+    budgets,
+    channels,
+    contact_lists,
+    insights,
+    limit_uses,
+    recounts,
+    reports,
+    template_families,
+)
+from wotnot.services.broadcast_reports import BroadcastSummary, cause_words
 from wotnot.services.channel_words import limit_words
-from wotnot.services.reports import Period
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.zones import begin_sentence, in_zone, say_moment, zone_name
 
 blueprint = Blueprint("overview", __name__, url_prefix="/app")
 guard_pages(blueprint)
 
-PERIODS = {7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days"}
 _SENDING = (BroadcastState.EXPANDING, BroadcastState.SENDING)
 _RECENT = 5
-_CAUSES = 6
 
 
 def register(app: Flask) -> None:
@@ -36,35 +45,62 @@ def _words() -> dict[str, object]:
 
 
 @blueprint.get("/")
-def index() -> str:
+def index() -> Any:
     """The overview, or the first steps while nothing was ever sent."""
-    period = _period()
-    report = reports.outline(workspace_id(), period)
+    try:
+        chosen = range_of(actor().workspace)
+    except Invalid as error:
+        return render_template("overview/wrong_days.html", errors=error.errors, **_choices(None)), 422
+    report = reports.analyse(workspace_id(), chosen.period)
     if not report.total.funnel["audience"] and not reports.has_sent_messages(workspace_id()):
         return render_template("overview/first_steps.html", **_first_steps())
+    numbers = channels.list_channels(workspace_id())
     return render_template(
         "overview/index.html",
-        **_numbers(report.total, period),
+        **_choices(chosen) | _numbers(report.total, chosen) | detail_of(actor().workspace, chosen, report),
         recent=_recent(),
-        periods=PERIODS,
-        period_words=views.period_words(period.first, period.last),
-        chart=views.chart_of(report),
-        failures=report.failures[:_CAUSES],
-        other_failures=sum(one.count for one in report.failures[_CAUSES:]),
         now_words=_now_words(),
         next_broadcasts=reports.list_next_broadcasts(workspace_id()),
-        channels=channels.list_channels(workspace_id()),
+        channels=numbers,
+        limit_uses=limit_uses.find_uses([one.id for one in numbers]),
         templates=template_families.count_families(workspace_id()),
         budget=budgets.find_state(workspace_id()),
+        recount=recounts.find_difference(workspace_id()),
     )
 
 
 @blueprint.get("/_numbers")
 def numbers() -> str:
     """The cards on top, again while something is being sent."""
-    period = _period()
-    counts = reports.count_messages(workspace_id(), period)
-    return render_template("overview/_numbers.html", **_numbers(counts, period))
+    chosen = range_of(actor().workspace)
+    counts = reports.count_messages(workspace_id(), chosen.period)
+    return render_template("overview/_numbers.html", **_numbers(counts, chosen))
+
+
+@blueprint.get("/_detail")
+def detail() -> str:
+    """The charts and tables below them, again while something is being sent."""
+    chosen = range_of(actor().workspace)
+    report = reports.analyse(workspace_id(), chosen.period)
+    return render_template("overview/_detail.html", **detail_of(actor().workspace, chosen, report))
+
+
+@blueprint.get("/numbers")
+def shares() -> Any:
+    """Which broadcasts a number of the overview is made of; each leads on to its people."""
+    chosen, step = range_of(actor().workspace), request.args.get("what", "accepted")
+    if step not in insights.STEPS:
+        abort(404)
+    template, cause = request.args.get("template") or None, request.args.get("cause")
+    found = insights.list_shares(workspace_id(), chosen.period, step, template=template, cause=cause)
+    return render_template(
+        "overview/shares.html",
+        rows=[(one, views.share_url(one, step, cause)) for one in found],
+        total=sum(one.count for one in found),
+        title=views.share_title(step, sum(one.count for one in found)),
+        only=[words for words in (template, cause_words(cause)[0] if cause is not None else None) if words],
+        chosen=chosen,
+    )
 
 
 @blueprint.get("/_recent")
@@ -88,22 +124,24 @@ def sending() -> str:
     return render_template("_sending.html", sending_now=items)
 
 
-def _period() -> Period:
+def _choices(chosen: Range | None) -> dict[str, Any]:
+    """What the menu of periods shows."""
     today = reports.today_in(actor().workspace)
-    return Period(today - timedelta(days=_days() - 1), today)
-
-
-def _days() -> int:
-    days = request.args.get("days", default=reports.DEFAULT_DAYS, type=int)
-    return days if days in PERIODS else reports.DEFAULT_DAYS
-
-
-def _numbers(counts: BroadcastCounts, period: Period) -> dict[str, Any]:
-    before = reports.count_messages(workspace_id(), period.before())
     return {
-        "days": period.length,
+        "chosen": chosen,
+        "presets": [(name, words, preset_query(name)) for name, words in PRESETS.items()],
+        "range_from": chosen.period.first.isoformat() if chosen else request.args.get("from", ""),
+        "range_to": chosen.period.last.isoformat() if chosen else request.args.get("to", ""),
+        "today": today.isoformat(),
+    }
+
+
+def _numbers(counts: BroadcastCounts, chosen: Range) -> dict[str, Any]:
+    before = reports.count_messages(workspace_id(), chosen.before)
+    return {
+        "query": chosen.query,
         "counts": counts,
-        "sent": views.sent_kpi(counts, before, period.length),
+        "sent": views.sent_kpi(counts, before, chosen.before_words),
         "delivered": views.share_kpi("delivered", "accepted", counts, before),
         "read": views.share_kpi("read", "delivered", counts, before),
         "replied": views.share_kpi("replied", "delivered", counts, before),

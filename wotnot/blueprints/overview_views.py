@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from wotnot.services.insights import Share
 from wotnot.services.reports import Analytics
 from wotnot.services.tallies import BroadcastCounts
 
@@ -22,10 +24,9 @@ class Kpi:
     trend: str = ""
 
 
-def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, days: int) -> Kpi:
-    """How many messages Meta took, against the days before."""
+def sent_kpi(now: BroadcastCounts, before: BroadcastCounts, since: str) -> Kpi:
+    """How many messages Meta took, against those of the days that `since` names: "in the 30 days before"."""
     count, earlier = now.funnel["accepted"], before.funnel["accepted"]
-    since = f"in the {days} days before"
     if not earlier:
         return Kpi(count, words=f"none {since}")
     if count == earlier:
@@ -55,13 +56,23 @@ def chart_of(report: Analytics) -> dict[str, Any]:
     """Stacked bars by day: read, delivered but not read, failed; and one sentence that says what they show."""
     days = list(report.by_day.items())
     series = [
-        {"label": "Read", "colour": "k1", "data": [counts.funnel["read"] for _, counts in days]},
+        {
+            "label": "Read",
+            "colour": "k1",
+            "data": [counts.funnel["read"] for _, counts in days],
+            "urls": [day_url(day, "read") for day, _ in days],
+        },
         {
             "label": "Delivered, not read",
             "colour": "k2",
             "data": [counts.funnel["delivered"] - counts.funnel["read"] for _, counts in days],
         },
-        {"label": "Failed", "colour": "k3", "data": [counts.funnel["failed"] for _, counts in days]},
+        {
+            "label": "Failed",
+            "colour": "k3",
+            "data": [counts.funnel["failed"] for _, counts in days],
+            "urls": [day_url(day, "failed") for day, _ in days],
+        },
     ]
     return {
         "labels": [f"{day:%-d %b}" for day, _ in days],
@@ -69,6 +80,41 @@ def chart_of(report: Analytics) -> dict[str, Any]:
         "series": series,
         "sentence": _busiest(days),
     }
+
+
+_STEP_WORDS = {
+    "accepted": ("message was sent", "messages were sent"),
+    "delivered": ("message was delivered", "messages were delivered"),
+    "read": ("message was read", "messages were read"),
+    "replied": ("message was answered", "messages were answered"),
+    "failed": ("message failed", "messages failed"),
+}
+_STEP_VIEWS = {
+    "accepted": "got_accepted",
+    "delivered": "got_delivered",
+    "read": "got_read",
+    "replied": "replied",
+    "failed": "failed",
+}
+
+
+def share_title(step: str, count: int) -> str:
+    """1,012 messages were read."""
+    one, many = _STEP_WORDS[step]
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def share_url(share: Share, step: str, cause: str | None) -> str:
+    """The people behind a share; empty for what was sent outside broadcasts."""
+    if share.broadcast_id is None:
+        return ""
+    query = {"state": _STEP_VIEWS[step]} | ({} if cause is None else {"cause": cause})
+    return f"/app/broadcasts/{share.broadcast_id}?{urlencode(query)}#recipients"
+
+
+def day_url(day: date, step: str) -> str:
+    """Which broadcasts a number of one day is made of."""
+    return f"/app/numbers?from={day}&to={day}&what={step}"
 
 
 def period_words(first: date, last: date) -> str:

@@ -16,6 +16,7 @@ COLUMNS = (
     "name", "phone", "state", "replied", "reason", "advice", "error_code", "attempt", "message_id", "wamid",
     "queued_at", "accepted_at", "sent_at", "delivered_at", "read_at", "failed_at", "language",
 )  # fmt: skip
+MOMENTS = ("queued_at", "accepted_at", "sent_at", "delivered_at", "read_at", "failed_at")
 
 
 def stream_report(broadcast: Broadcast) -> Iterator[str]:
@@ -27,10 +28,11 @@ def stream_report(broadcast: Broadcast) -> Iterator[str]:
 def _rows(broadcast_id: int, timezone: str) -> Iterator[tuple[object, ...]]:
     yield COLUMNS
     for recipient in stream_recipients(broadcast_id):
-        yield _row(recipient, timezone)
+        yield tuple(_plain(cell, timezone) for cell in row_of(recipient))
 
 
-def _row(recipient: Recipient, timezone: str) -> tuple[object, ...]:
+def row_of(recipient: Recipient) -> tuple[str | int | datetime | None, ...]:
+    """One ledger row under COLUMNS; times are aware."""
     failed = recipient.state in {"failed", "skipped"}
     reason, advice = cause_words(recipient.cause, recipient.error_title or "") if failed else ("", "")
     return (
@@ -44,20 +46,15 @@ def _row(recipient: Recipient, timezone: str) -> tuple[object, ...]:
         recipient.attempt,
         recipient.id,
         recipient.wamid or "",
-        *(
-            _time(moment, timezone)
-            for moment in (
-                recipient.queued_at,
-                recipient.accepted_at,
-                recipient.sent_at,
-                recipient.delivered_at,
-                recipient.read_at,
-                recipient.failed_at,
-            )
-        ),
+        recipient.queued_at,
+        recipient.accepted_at,
+        recipient.sent_at,
+        recipient.delivered_at,
+        recipient.read_at,
+        recipient.failed_at,
         recipient.language or "",
     )
 
 
-def _time(moment: datetime | None, timezone: str) -> str:
-    return in_zone(moment, timezone).isoformat(timespec="seconds") if moment else ""
+def _plain(cell: str | int | datetime | None, timezone: str) -> str | int | None:
+    return in_zone(cell, timezone).isoformat(timespec="seconds") if isinstance(cell, datetime) else cell

@@ -1,6 +1,7 @@
 """Many contacts at once: tag, untag, opt out, and the export. Set-based; every act is safe to repeat."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import BigInteger, Text, column, delete, func, literal, select, update, values
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
@@ -82,22 +83,33 @@ def export_rows(
 
 def _export(
     workspace_id: int, names: Sequence[str], search: str | None, tag: str | None, consent: str | None
-) -> Iterator[list[str]]:
+) -> Iterator[Sequence[object]]:
     yield [*EXPORT_COLUMNS, *names]
-    last_id = 0
-    while batch := _export_batch(workspace_id, last_id, search, tag, consent):
-        for contact_id, phone, name, email, language, attributes, consent_now, created_at, tags in batch:
-            last_id = contact_id
-            fixed = [
-                f"+{phone}" if phone else "",
-                name,
-                email,
-                language or "",
-                ", ".join(tags or ()),
-                consent_now,
-                created_at.isoformat(),
-            ]
-            yield [*fixed, *(str(attributes.get(field, "")) for field in names)]
+    last_id: int | None = 0
+    while last_id is not None:
+        rows, last_id = read_rows(workspace_id, names, after=last_id, search=search, tag=tag, consent=consent)
+        # Between two batches nothing is held: a slow download must not keep a transaction open.
+        db.session.rollback()
+        yield from ([cell.isoformat() if isinstance(cell, datetime) else cell for cell in row] for row in rows)
+
+
+def read_rows(
+    workspace_id: int,
+    names: Sequence[str],
+    *,
+    after: int,
+    search: str | None = None,
+    tag: str | None = None,
+    consent: str | None = None,
+) -> tuple[list[list[str | datetime]], int | None]:
+    """The next contacts behind the id `after` under EXPORT_COLUMNS and `names`, and the id of the last; None at the end."""
+    found = _export_batch(workspace_id, after, search, tag, consent)
+    rows = []
+    for _, phone, name, email, language, attributes, consent_now, created_at, tags in found:
+        own = (str(attributes.get(field, "")) for field in names)
+        plus = f"+{phone}" if phone else ""
+        rows.append([plus, name, email, language or "", ", ".join(tags or ()), consent_now.value, created_at, *own])
+    return rows, found[-1].id if found else None
 
 
 def _export_batch(
@@ -128,7 +140,4 @@ def _export_batch(
         query = query.where(Contact.consent == consent)
     if search and search.strip():
         query = query.where(search_condition(search))
-    rows = db.session.execute(query.order_by(Contact.id).limit(_EXPORT_BATCH)).all()
-    # Between two batches nothing is held: a slow download must not keep a transaction open.
-    db.session.rollback()
-    return rows
+    return db.session.execute(query.order_by(Contact.id).limit(_EXPORT_BATCH)).all()

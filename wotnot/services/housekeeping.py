@@ -4,7 +4,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from wotnot.config import Config
-from wotnot.services import contact_merges, media, storage, template_bin
+from wotnot.services import contact_merges, exports, media, storage, template_bin
 from wotnot.services.transaction import transaction
 
 BATCH = 10_000
@@ -29,6 +29,7 @@ def purge_expired() -> dict[str, int]:
     return purged | {
         "templates": template_bin.purge_bin(),
         "contact_merges": contact_merges.purge_merges(),
+        "exports": exports.purge_exports(),
         "media_files": media.purge_deleted(),
         "partial_files": storage.storage_for(config).remove_partials(older_than=DAY_SECONDS),
     }

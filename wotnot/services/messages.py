@@ -17,7 +17,7 @@ from wotnot import clock
 from wotnot.errors import NotFound
 from wotnot.extensions import db
 from wotnot.models import Conversation, Message, MessageState, Workspace
-from wotnot.services import queue
+from wotnot.services import first_answers, queue
 from wotnot.services.transaction import on_commit, transaction
 
 CALLBACK_PREFIX = "wotnot:"
@@ -79,6 +79,8 @@ def create_message(
         )
         session.add(message)
         session.flush()
+        if user_id is not None:
+            first_answers.note_answer(message)
         wake_sender()
     return message
 

@@ -31,6 +31,7 @@ JOBS: dict[str, Job] = {
     "sweep_sender": Job("events", "wotnot.tasks.sending.sweep_sender", 60),
     "sweep_broadcasts": Job("events", "wotnot.tasks.broadcasts.sweep_broadcasts", 60),
     "sweep_imports": Job("events", "wotnot.tasks.imports.sweep_imports", 60),
+    "sweep_exports": Job("events", "wotnot.tasks.exports.sweep_exports", 60),
     "sweep_inbound_media": Job("events", "wotnot.tasks.media.sweep_inbound_media", 60),
     "sweep_conversations": Job("events", "wotnot.tasks.webhooks.sweep_conversations", 60),
     "tell_read": Job("events", "wotnot.tasks.webhooks.tell_read", 60),
@@ -44,6 +45,8 @@ JOBS: dict[str, Job] = {
     "hold_quiet": Job("default", "wotnot.tasks.sending.hold_quiet", 600),
     "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
+    "note_limit_uses": Job("default", "wotnot.tasks.channels.note_limit_uses", 300),
+    "recount": Job("bulk", "wotnot.tasks.housekeeping.recount", 7200),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),
     "price_missing": Job("default", "wotnot.tasks.costs.price_missing", 3600),
     "purge_expired": Job("default", "wotnot.tasks.housekeeping.purge_expired", 600),
@@ -53,6 +56,7 @@ JOBS: dict[str, Job] = {
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
+    "build_export": Job("bulk", "wotnot.tasks.exports.build_export", 7200),
     # send: one long job that serves every channel
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
 }

@@ -80,6 +80,22 @@ def list_recipients(
     return keyset.page(_fetch(wanted.find(keyset), keyset), lambda recipient: recipient.id)
 
 
+def read_recipients(
+    workspace_id: int,
+    broadcast_id: int,
+    *,
+    view: str = "all",
+    cause: str | None = None,
+    search: str | None = None,
+    after: int | None = None,
+    limit: int,
+) -> list[Recipient]:
+    """The next `limit` rows behind the message `after`, as `list_recipients` has them; for files, which take more at once."""
+    keyset = Keyset(limit, after)
+    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, search)
+    return _fetch(wanted.find(keyset)[:limit], keyset)
+
+
 def _fetch(ids: Sequence[int], keyset: Keyset) -> list[Recipient]:
     rows = db.session.execute(_UPWARDS if keyset.is_older else _DOWNWARDS, {"ids": list(ids)})
     return [Recipient(*row) for row in rows]

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, bindparam, func, null, select, tuple_
+from sqlalchemy import BigInteger, bindparam, func, select, tuple_
 
 from wotnot import clock
 from wotnot.errors import Invalid
@@ -88,12 +88,6 @@ def period_of(workspace: Workspace, first: date | None = None, last: date | None
 def today_in(workspace: Workspace) -> date:
     """Today's date where the workspace is."""
     return clock.now().astimezone(ZoneInfo(workspace.timezone)).date()
-
-
-def outline(workspace_id: int, period: Period) -> Analytics:
-    """A period's messages together and by day, and why some failed, in one query: what the overview shows."""
-    report, _ = _read(_BY_DAY_AND_CAUSE, workspace_id, period)
-    return report
 
 
 def analyse(workspace_id: int, period: Period, *, channel_id: int | None = None) -> Analytics:
@@ -179,10 +173,6 @@ _PARTS = (MessageTally.day, MessageTally.template_id, MessageTally.cause)
 _TOGETHER = _statement(())
 _BY_DAY = _statement((MessageTally.day,), MessageTally.day)
 _BY_PART = _statement(_PARTS, func.grouping_sets(*map(tuple_, _PARTS), tuple_()))
-_BY_DAY_AND_CAUSE = _statement(
-    (MessageTally.day, null(), MessageTally.cause),
-    func.grouping_sets(tuple_(MessageTally.day), tuple_(MessageTally.cause), tuple_()),
-)
 
 
 def _rows(statement: Any, workspace_id: int, period: Period, channel_id: int | None = None) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select, text, tuple_
 
 from wotnot.extensions import db
-from wotnot.models import ContactTally, CostTally, MessageState, MessageTally
+from wotnot.models import ContactTally, CostTally, MessageState, MessageTally, ReportTally
 from wotnot.services.transaction import transaction
 
 # How far a message ever got; `Message.reached`.
@@ -157,20 +157,25 @@ SELECT count(*) FROM gone
 """  # noqa: S608 — names of ours
 
 
-_MESSAGE_KEY = (
+MESSAGE_KEY = (
     "workspace_id, channel_id, broadcast_id, template_id, day, direction, state, reached, first_attempt, replied, cause"
 )
 
-_COST_KEY = "workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency"
+COST_KEY = "workspace_id, channel_id, broadcast_id, day, category, type, country, market, currency"
+
+REPORT_KEY = "workspace_id, broadcast_id, day, facet, key, reached, failed, replied"
 
 _COMPACTIONS = {
     MessageTally.__tablename__: _compaction(
-        MessageTally.__tablename__, "workspace_id, day, broadcast_id", _MESSAGE_KEY, "delta"
+        MessageTally.__tablename__, "workspace_id, day, broadcast_id", MESSAGE_KEY, "delta"
     ),
     ContactTally.__tablename__: _compaction(
         ContactTally.__tablename__, "workspace_id, tag_id", "workspace_id, tag_id", "delta"
     ),
     CostTally.__tablename__: _compaction(
-        CostTally.__tablename__, "workspace_id, day, broadcast_id", _COST_KEY, "delta", "micros", "unpriced"
+        CostTally.__tablename__, "workspace_id, day, broadcast_id", COST_KEY, "delta", "micros", "unpriced"
+    ),
+    ReportTally.__tablename__: _compaction(
+        ReportTally.__tablename__, "workspace_id, day, broadcast_id", REPORT_KEY, "delta"
     ),
 }

@@ -26,12 +26,15 @@ PERIODIC = (
     Periodic("sweep_broadcasts", 10),
     Periodic("sweep_webhooks", 5),
     Periodic("sweep_imports", 15),
+    Periodic("sweep_exports", 15),
     Periodic("sweep_inbound_media", 15),
     Periodic("sweep_conversations", 60),
     Periodic("compact_tallies", 60),
     Periodic("check_budgets", 10),
     Periodic("refresh_channels", 900),
     Periodic("sync_templates", 900),
+    Periodic("note_limit_uses", 300),
+    Periodic("recount", 3600),
     Periodic("purge_expired", 3600),
 )
 

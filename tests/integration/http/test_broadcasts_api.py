@@ -186,3 +186,34 @@ def test_an_audience_of_nothing_is_refused(api: ApiClient, body: dict[str, Any])
     refused = api.post("/broadcasts", body | {"audience": {}})
     assert (refused.status_code, list(refused.json["errors"])) == (422, ["audience"])
     assert count_broadcasts() == 0
+
+
+def test_the_report_tells_countries_and_how_soon_it_was_read(api: ApiClient, cast: Cast) -> None:
+    channel = make.make_channel(cast.workspace)
+    broadcast = make.make_broadcast(cast.workspace, channel, state=S.FINISHED)
+    sent_at = clock.now()
+    make.make_message(
+        channel,
+        make.make_contact(cast.workspace, phone="27825550001"),
+        broadcast,
+        state="read",
+        reached=5,
+        sent_at=sent_at,
+        read_at=sent_at + timedelta(minutes=3),
+    )
+    make.make_message(
+        channel,
+        make.make_contact(cast.workspace, phone="4915155500001"),
+        broadcast,
+        state="failed",
+        reached=1,
+        error_code=131026,
+    )
+    body = api.get(f"/broadcasts/{broadcast.id}/report").json
+    assert [(one["country"], one["sent"], one["read"], one["failed"]) for one in body["by_country"]] == [
+        ("DE", 0, 0, 1),
+        ("ZA", 1, 1, 0),
+    ]
+    assert [one["step"] for one in body["read_after"] if one["count"]] == ["1 to 5 min"]
+    assert [(one["code"], one["count"]) for one in body["errors"]] == [(131026, 1)]
+    assert body["errors"][0]["advice"]

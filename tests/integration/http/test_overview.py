@@ -9,6 +9,7 @@ from tests.cast import Cast
 from tests.client import Client
 from wotnot import clock
 from wotnot.models import BroadcastState, ChannelState, MessageState
+from wotnot.services import limit_uses
 
 
 def test_first_steps_follow_what_is_done(cast: Cast, client: Client):
@@ -129,3 +130,90 @@ def test_the_documentation_shows_every_call(session, client: Client, app):
     assert len(document["paths"]) == len(rules - {"/api/v1/docs", "/api/v1/openapi.json"})
     answers = document["components"]["responses"]["DEFAULT_ERROR"]["content"]
     assert list(answers) == ["application/problem+json"]
+
+
+# ---------------------------------------------------------------- the charts and tables below the numbers
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("period=today", "Today"),
+        ("period=this-month", "This month"),
+        ("period=last-month", "Last month"),
+        ("from=2026-11-01&to=2026-11-10", "1 November to 10 November"),
+    ],
+)
+def test_every_range_keeps_itself_in_its_parts(cast: Cast, client: Client, sent, query, words):
+    client.sign_in(cast.alice)
+    page = client.get(f"/app/?{query}").text
+    shown = query.replace("&", "&amp;")
+    assert words in page
+    assert f'hx-get="/app/_numbers?{shown}"' in page
+    assert f'hx-get="/app/_detail?{shown}"' in page
+    assert client.fragment(f"/app/_detail?{query}").status_code == 200
+
+
+def test_days_that_make_no_sense_are_told_and_can_be_mended(cast: Cast, client: Client, sent):
+    client.sign_in(cast.alice)
+    answer = client.get("/app/?from=2026-11-20&to=2026-11-01")
+    assert answer.status_code == 422
+    assert "The first day must not be after the last." in answer.text
+    assert 'value="2026-11-20"' in answer.text
+
+
+def test_every_number_leads_to_its_people(cast: Cast, client: Client, sent):
+    """Over the broadcasts that it is made of, which add up to it."""
+    client.sign_in(cast.alice)
+    page = client.get("/app/").text
+    assert "/app/numbers?days=30&amp;what=read" in page
+    assert "/app/numbers?days=30&amp;what=failed&amp;cause=131026" in page
+    shares = client.get("/app/numbers?days=30&what=failed&cause=131026").text
+    assert "2 messages failed" in shares
+    assert "Not reachable on WhatsApp" in shares
+    assert f"/app/broadcasts/{sent.id}?state=failed&amp;cause=131026#recipients" in shares
+    assert "4 messages were delivered" in client.get("/app/numbers?what=delivered").text
+    assert "3 messages were read" in client.get(f"/app/numbers?what=read&template={sent.template.name}").text
+    assert "There are none" in client.get("/app/numbers?what=read&template=another").text
+    assert client.get("/app/numbers?what=everything").status_code == 404
+
+
+def test_a_stranger_sees_none_of_it(cast: Cast, client: Client, sent):
+    factories.make_message(factories.make_channel(cast.other_workspace), factories.make_contact(cast.other_workspace))
+    client.sign_in(cast.charlie)
+    assert "There are none" in client.get("/app/numbers?what=delivered").text
+    assert sent.template.name not in client.get("/app/").text
+
+
+def test_templates_hours_and_opt_outs(cast: Cast, client: Client, sent):
+    now = clock.now()
+    for _ in range(25):
+        factories.make_message(
+            sent.channel,
+            factories.make_contact(cast.workspace),
+            sent,
+            state=MessageState.READ,
+            reached=5,
+            accepted_at=now.replace(hour=9, minute=5),
+            day=now.date(),
+        )
+    factories.make_consent_event(factories.make_contact(cast.workspace))
+    factories.make_cost(sent.channel, 1_250_000, sent, day=now.date())
+    client.sign_in(cast.alice)
+    page = client.get("/app/").text
+    assert sent.template.name in page
+    assert "US$\u00a01.25" in page
+    assert f"{now:%A} at 09:00 is read best: 100% of 25" in page
+    assert "1 person opted out" in page
+    assert "Nobody was answered in these days" in page
+
+
+def test_the_limit_that_is_used_is_shown_once_it_was_counted(cast: Cast, client: Client, sent, run_jobs):
+    sent.channel.messaging_limit = "TIER_1K"
+    message = factories.make_message(
+        sent.channel, factories.make_contact(cast.workspace), sent, state=MessageState.SENT, reached=3
+    )
+    message.accepted_at = clock.now()
+    client.sign_in(cast.alice)
+    assert limit_uses.note_uses() == {"noted": 1}
+    assert "1 of 1,000 people in 24 hours used" in " ".join(client.get("/app/").text.split())

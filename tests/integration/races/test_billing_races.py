@@ -16,7 +16,7 @@ from tests.cast import Cast
 from tests.factories import make_broadcast, make_channel
 from wotnot.extensions import db
 from wotnot.models import Channel, CostTally, Message, MessageCost
-from wotnot.services import billing, tallies
+from wotnot.services import billing, recounts, tallies
 from wotnot.services.messages import callback_of
 from wotnot.services.receipts import apply_receipts
 from wotnot.services.whatsapp.parse import Receipt
@@ -78,6 +78,7 @@ def assert_all_is_charged_once(channel: Channel) -> None:
     costs = db.session.execute(select(func.count(), func.sum(MessageCost.micros))).one()
     told = db.session.execute(select(func.sum(CostTally.delta), func.sum(CostTally.micros))).one()
     assert tuple(costs) == tuple(told) == (PEOPLE, PEOPLE * RATE)
+    assert recounts.mend_counts(channel.workspace_id) == {}
 
 
 def test_the_same_receipts_in_several_threads_at_once(app: Flask, channel: Channel) -> None:

@@ -15,6 +15,7 @@ from tests.factories import make_broadcast, make_channel, make_template
 from tests.sandbox_control import SandboxControl
 from tests.servers import Processes, Stores, wait_until
 from wotnot.extensions import db
+from wotnot.services import recounts
 
 AUDIENCE = 10_000
 KILLS = 20
@@ -95,6 +96,8 @@ def _assert_everybody_once(broadcast_id: int, sandbox: SandboxControl) -> None:
     assert len(reached) == AUDIENCE
     assert set(reached.values()) == {1}
     wait_until(lambda: _broadcast_state(broadcast_id) == "finished", 30, "the broadcast to finish")
+    workspace_id = db.session.scalar(text("SELECT workspace_id FROM broadcasts WHERE id = :id"), {"id": broadcast_id})
+    assert recounts.mend_counts(workspace_id) == {}, "counts differ from the ledger"
 
 
 def _kill_sender(processes: Processes) -> None:

@@ -29,7 +29,7 @@ from wotnot.models import (
     User,
     Workspace,
 )
-from wotnot.services import accounts, billing, message_templates, segments, tallies, workspaces
+from wotnot.services import accounts, billing, message_templates, recounts, segments, tallies, workspaces
 from wotnot.services.demo import workspace as demo
 from wotnot.services.demo.people import make_people
 from wotnot.services.phone_numbers import parse_phone
@@ -64,6 +64,7 @@ def test_it_is_made_once_and_looks_lived_in(empty: Any) -> None:
     assert count(empty, Contact, Contact.language == "de") > 50
     assert count(empty, Contact, Contact.consent == "opted_out") > 20
     assert billing.recount(here) == []
+    assert recounts.mend_counts(here) == {}
     assert count(empty, MessageCost, MessageCost.micros.is_(None)) == 0
     assert count(empty, Broadcast, Broadcast.state == "finished", Broadcast.forecast.is_(None)) == 0
     assert count(empty, Purchase) == 3

@@ -24,6 +24,7 @@ MODULES = (
     "messages",
     "conversations",
     "analytics",
+    "exports",
 )
 # Nobody is signed in yet when these are called; they guard what needs it themselves.
 OPEN = {"auth"}

@@ -21,6 +21,7 @@ from wotnot.blueprints.api.schemas.broadcasts import (
 )
 from wotnot.blueprints.api.schemas.messages import QueuedMessageSchema
 from wotnot.blueprints.api.schemas.preflight import CheckSchema, SendTestSchema
+from wotnot.blueprints.api.schemas.reports import BroadcastReportSchema, dump_report
 from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.models import Broadcast, Message, Role
 from wotnot.services import (
@@ -29,6 +30,7 @@ from wotnot.services import (
     broadcast_reports,
     broadcasts,
     preflight,
+    rate_cards,
     recipients,
     trial_messages,
 )
@@ -169,6 +171,14 @@ def messages(query: dict[str, Any], broadcast_id: int) -> Page[Recipient]:
     """List the messages of a broadcast: one a recipient and attempt, newest first."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
     return recipients.list_recipients(workspace_id(), broadcast.id, view=query.pop("state"), **query)
+
+
+@blueprint.get("/<int:broadcast_id>/report")
+@blueprint.response(200, BroadcastReportSchema)
+def facets(broadcast_id: int) -> dict[str, Any]:
+    """Get a broadcast by country, by how soon it was read, and by cause of failure. For a file of it see `POST /exports`."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    return dump_report(broadcast, rate_cards.get_setup(workspace_id()).currency)
 
 
 @blueprint.get("/<int:broadcast_id>/report.csv")

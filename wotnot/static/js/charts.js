@@ -1,9 +1,10 @@
-// Charts: numbers from the JSON beside the canvas, colours from the custom properties, drawn again when the theme changes.
+// Charts: numbers from the JSON of the figure, colours from the custom properties, drawn again when the theme changes.
 
 const LIBRARY = "../vendor/chart/chart.umd.min.js";
 const COLOURS = { k1: "--wn-chart-1", k2: "--wn-chart-2", k3: "--wn-chart-3", k4: "--wn-chart-4", k5: "--wn-ok" };
 const NARROW_PX = 480;
 const drawn = new Map(); // canvas → Chart
+const asTables = new Set(); // the charts that somebody looks at as a table: a refresh leaves them so
 let loading = null;
 
 function loadLibrary() {
@@ -71,7 +72,7 @@ function tooltip(spec) {
 
 function draw(figure) {
   const canvas = figure.querySelector("canvas");
-  const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+  const spec = JSON.parse(figure.dataset.chart);
   drawn.get(canvas)?.destroy();
   Chart.defaults.font.family = colour("--wn-font");
   Chart.defaults.font.size = 12;
@@ -98,6 +99,7 @@ async function drawAll() {
   try {
     await loadLibrary();
     figures.forEach(draw);
+    figures.forEach(keepTable);
   } catch {
     figures.forEach(showTable); // the numbers are on the page either way
   }
@@ -108,11 +110,18 @@ function showTable(figure) {
   figure.querySelector(".wn-chart-box").hidden = true;
 }
 
+function keepTable(figure) {
+  const button = figure.querySelector("[data-chart-table]");
+  if (asTables.has(button.dataset.chartTable) && button.getAttribute("aria-expanded") === "false") toggleTable(button);
+}
+
 function toggleTable(button) {
   const table = document.getElementById(button.dataset.chartTable);
   const box = button.closest("[data-chart]").querySelector(".wn-chart-box");
   table.hidden = !table.hidden;
   box.hidden = !table.hidden;
+  if (table.hidden) asTables.delete(table.id);
+  else asTables.add(table.id);
   button.setAttribute("aria-expanded", String(!table.hidden));
   button.querySelector("span").textContent = table.hidden ? "Show as table" : "Show as chart";
 }
