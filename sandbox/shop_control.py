@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from sandbox.jsonio import Json
@@ -11,7 +11,7 @@ from sandbox.shop_shapes import public
 from sandbox.shop_state import Shop, Shops, Trouble
 
 MOST_ORDERS = 10_000
-_NAMES = {one.name: type(one.default) for one in fields(Trouble)}
+_NAMES = {name: type(value) for name, value in asdict(Trouble()).items()}
 
 
 class ShopControl:

@@ -58,19 +58,16 @@ class ShopRest:
         number = int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else None
         if parts == ["system_status"] and method == "GET":
             return respond(_system_status(shop, root))
+        if parts == ["settings", "general", "woocommerce_default_country"] and method == "GET":
+            return respond({"id": parts[2], "value": f"{COUNTRY}:WC", "type": "select"})
         if name == "orders":
             return await self._orders(request, shop, number, parts[2:])
         if name == "webhooks":
-            return await self._webhooks(request, shop, number)
-        lists: dict[str, list[Json]] = {
-            "products": [product_json(goods, root) for goods in GOODS] if name == "products" else [],
-            "customers": shop.customers() if name == "customers" else [],
-        }
-        if name not in lists or method != "GET" or len(parts) > 2:
+            return await self._webhooks(request, shop, number, parts[1:])
+        if name not in ("products", "customers") or method != "GET" or len(parts) > 2:
             raise _no_route()
-        if number is None:
-            return _page(request, lists[name])
-        return respond(_one(lists[name], number, "product" if name == "products" else "customer"))
+        items = [product_json(goods, root) for goods in GOODS] if name == "products" else shop.customers()
+        return _page(request, items) if number is None else respond(_one(items, number, name.removesuffix("s")))
 
     async def _orders(self, request: web.BaseRequest, shop: Shop, number: int | None, rest: list[str]) -> web.Response:
         method = request.method
@@ -99,8 +96,13 @@ class ShopRest:
         notes = [one for one in shop.notes[number] if kind == "any" or one["customer_note"] == (kind == "customer")]
         return respond(notes[::-1])
 
-    async def _webhooks(self, request: web.BaseRequest, shop: Shop, number: int | None) -> web.Response:
+    async def _webhooks(
+        self, request: web.BaseRequest, shop: Shop, number: int | None, rest: list[str]
+    ) -> web.Response:
         method = request.method
+        if rest == ["batch"] and method == "POST":
+            wanted = (await _body(request)).get("create") or []
+            return respond({"create": [await self._new_webhook(shop, one) for one in wanted]} if wanted else {})
         if number is None:
             if method == "POST":
                 return respond(await self._new_webhook(shop, await _body(request)), 201)
@@ -177,7 +179,8 @@ def _page(request: web.BaseRequest, items: list[Json]) -> web.Response:
     items = _filtered(request, items)
     page, per_page = _number(request, "page", 1, 10**6), _number(request, "per_page", 10, MOST_A_PAGE)
     pages = math.ceil(len(items) / per_page)
-    answer = respond(items[(page - 1) * per_page : page * per_page])
+    first = int(request.query["offset"]) if request.query.get("offset", "").isdecimal() else (page - 1) * per_page
+    answer = respond(items[first : first + per_page])
     answer.headers["X-WP-Total"] = str(len(items))
     answer.headers["X-WP-TotalPages"] = str(pages)
     links = [

@@ -16,17 +16,17 @@ _EMBEDDED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/
 """IPv6 addresses that carry an IPv4 address inside: through them a private one could be reached."""
 
 
-class PrivateAddress(OSError):
+class PrivateAddress(OSError):  # noqa: N818 — named for what it is
     """The name leads to an address that is not public."""
 
 
-class UnknownAddress(OSError):
+class UnknownAddress(OSError):  # noqa: N818
     """The name leads nowhere."""
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is reachable by everybody: not private, loopback, link-local, multicast or a disguise of these."""
-    found = ipaddress.ip_address(address.split("%")[0])
+    found = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return is_public(str(found.ipv4_mapped))
@@ -115,5 +115,5 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 class _CheckedAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}

@@ -53,8 +53,7 @@ class WooClient:
         self._in_query = False
         self._http = open_session(may_be_private=may_be_private)
         self._http.headers.update({"User-Agent": _AGENT, "Accept": "application/json"})
-        self.slowest = 0.0
-        """The longest that a call took, in seconds."""
+        self._slowest = 0.0
 
     def __enter__(self) -> "WooClient":
         """Use as a context manager to give the connections back."""
@@ -63,6 +62,11 @@ class WooClient:
     def __exit__(self, *_: object) -> None:
         """Close the pooled connections."""
         self._http.close()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a call took so long that customers of the shop will have noticed it too."""
+        return self._slowest > SLOW_SECONDS
 
     # ------------------------------------------------------------ the shop
 
@@ -160,7 +164,7 @@ class WooClient:
         except requests.RequestException as error:
             raise _fault_of(error) from error
         seconds = time.monotonic() - started
-        self.slowest = max(self.slowest, seconds)
+        self._slowest = max(self._slowest, seconds)
         return _answer(response, raw, seconds)
 
     def _follow(
@@ -220,7 +224,9 @@ def _answer(response: requests.Response, raw: bytes, seconds: float) -> Answer:
     if response.status_code >= 400:
         raise _refusal(response.status_code, data)
     headers = response.headers
-    return Answer(data, _count(headers.get("X-WP-Total"), 0), _count(headers.get("X-WP-TotalPages"), 1), _date(headers), seconds)
+    return Answer(
+        data, _count(headers.get("X-WP-Total"), 0), _count(headers.get("X-WP-TotalPages"), 1), _date(headers), seconds
+    )
 
 
 def _no_json(response: requests.Response, raw: bytes) -> ShopFault:
@@ -252,19 +258,15 @@ def _refusal(status: int, data: Any) -> ShopFault:
 
 def _fault_of(error: requests.RequestException) -> ShopFault:
     cause = cause_of(error)
+    words, kinds = repr(error), requests.exceptions
     if isinstance(cause, PrivateAddress):
         return ShopFault(Trouble.PRIVATE)
-    if isinstance(cause, UnknownAddress) or "NameResolution" in repr(error):
+    if isinstance(cause, UnknownAddress) or "NameResolution" in words or isinstance(error, kinds.InvalidURL):
         return ShopFault(Trouble.UNKNOWN_ADDRESS)
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, kinds.SSLError):
         return ShopFault(Trouble.TLS)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return ShopFault(Trouble.DOWN)
-    if isinstance(error, requests.exceptions.Timeout) or "timed out" in repr(error):
-        return ShopFault(Trouble.SLOW)
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return ShopFault(Trouble.UNKNOWN_ADDRESS)
-    return ShopFault(Trouble.DOWN)
+    is_slow = isinstance(error, kinds.ReadTimeout) or "Read timed out" in words
+    return ShopFault(Trouble.SLOW if is_slow else Trouble.DOWN)
 
 
 def _object(data: Any) -> Json:

@@ -32,17 +32,20 @@ class Words:
 
 WORDS: dict[Trouble, Words] = {
     Trouble.UNKNOWN_ADDRESS: Words(
-        "Address unknown", "This address is not known. Check it for typing mistakes, and whether the domain still exists."
+        "Address unknown",
+        "This address is not known. Check it for typing mistakes, and whether the domain still exists.",
     ),
     Trouble.PRIVATE: Words(
-        "Private address", "This address leads to a private network, which is not allowed. Give the shop's public address."
+        "Private address",
+        "This address leads to a private network, which is not allowed. Give the shop's public address.",
     ),
     Trouble.DOWN: Words(
         "Down", "The shop does not answer. Check that it opens in a browser; a firewall may also keep us out."
     ),
     Trouble.SLOW: Words("Slow", "The shop takes too long to answer. Ask whoever hosts it, and try again later."),
     Trouble.TLS: Words(
-        "Certificate", "The shop's certificate is not valid, so nothing is sent to it. Have its host renew the certificate."
+        "Certificate",
+        "The shop's certificate is not valid, so nothing is sent to it. Have its host renew the certificate.",
     ),
     Trouble.MOVED: Words("Moved", "The shop sends us to another address. Connect it with that address instead."),
     Trouble.HTML: Words(
@@ -63,7 +66,8 @@ WORDS: dict[Trouble, Words] = {
     ),
     Trouble.BUSY: Words("Busy", "The shop answers too many calls just now. We try again by ourselves."),
     Trouble.BROKEN: Words(
-        "Error in the shop", "The shop answers with an error of its own. Its host finds the cause in the server's error log."
+        "Error in the shop",
+        "The shop answers with an error of its own. Its host finds the cause in the server's error log.",
     ),
     Trouble.TOO_LARGE: Words("Answer too large", "The shop's answer is too large to be read. Ask its host about it."),
 }

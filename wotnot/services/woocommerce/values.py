@@ -87,7 +87,8 @@ def fits(conditions: Mapping[str, Any], order: Order) -> bool:
         not conditions.get("countries") or order.country in conditions["countries"],
         not conditions.get("total_min") or total >= Decimal(conditions["total_min"]),
         not conditions.get("total_max") or total <= Decimal(conditions["total_max"]),
-        not conditions.get("product_ids") or bool({item.product_id for item in order.items} & set(conditions["product_ids"])),
+        not conditions.get("product_ids")
+        or bool({item.product_id for item in order.items} & set(conditions["product_ids"])),
         not conditions.get("payment_methods") or order.payment_method in conditions["payment_methods"],
     )
     return all(checks)
