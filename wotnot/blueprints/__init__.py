@@ -21,6 +21,8 @@ MODULES = (
     "automation",
     "ai_settings",
     "channels",
+    "shops",
+    "shop_rules",
     "contacts",
     "segments",
     "imports",

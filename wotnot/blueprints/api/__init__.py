@@ -23,6 +23,7 @@ MODULES = (
     "broadcasts",
     "messages",
     "conversations",
+    "shops",
     "analytics",
 )
 # Nobody is signed in yet when these are called; they guard what needs it themselves.
