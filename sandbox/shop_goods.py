@@ -77,7 +77,7 @@ def _pixel(goods: Goods, x: float, y: float) -> Colour:
     """The colour at x, y of the unit square."""
     if goods.shape == "bag":
         inside = 0.3 < x < 0.7 and 0.25 < y < 0.82
-        return (244, 236, 222) if inside and 0.42 < y < 0.6 else goods.pot if inside else _wall(goods, y)
+        return (214, 190, 136) if inside and 0.42 < y < 0.6 else goods.pot if inside else _wall(goods, y)
     if _in_pot(goods, x, y):
         shade = 1.0 if x < 0.58 else 0.88
         return _shaded(goods.pot, shade if y > 0.66 else shade * 1.08)

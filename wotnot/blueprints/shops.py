@@ -13,7 +13,16 @@ from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires
 from wotnot.blueprints.htmx import go_to, render, target_of
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.models import Role
-from wotnot.services import shop_hooks, shop_invites, shop_messages, shop_orders, shop_products, shop_rules, shops
+from wotnot.services import (
+    sandbox_shop,
+    shop_hooks,
+    shop_invites,
+    shop_messages,
+    shop_orders,
+    shop_products,
+    shop_rules,
+    shops,
+)
 
 blueprint = Blueprint("shops", __name__, url_prefix="/app/shops")
 guard_pages(blueprint)
@@ -63,7 +72,8 @@ def connect() -> Answer:
     keys = {name: values[name] for name in ("base_url", "consumer_key", "consumer_secret")}
     step = request.form.get("step", "")
     try:
-        if step == "grant":
+        # Enter in a field presses the first button; who has typed keys means them.
+        if step == "grant" and not values["consumer_key"]:
             _, url = shop_invites.begin(workspace_id(), actor().user.id, values["base_url"])
             return render_template("shops/grant.html", url=url, host=urlsplit(url).netloc)
         if step == "connect":
@@ -73,6 +83,21 @@ def connect() -> Answer:
         return _connect_page(values, {}, facts=shops.check_shop(**keys))
     except (Invalid, Conflict, Unavailable) as error:
         return _connect_page(values, errors_of(error)), 422
+
+
+@blueprint.post("/sandbox")
+@requires(Role.ADMIN)
+def connect_sandbox() -> Answer:
+    """Connect the sandbox's shop."""
+    try:
+        shop = sandbox_shop.connect_sandbox_shop(workspace_id())
+    except (Invalid, Conflict, Unavailable) as error:
+        flash(error.detail, "error")
+        return go_to("/app/shops")
+    flash(
+        "The sandbox shop is connected. What you order there can become a message on the customer’s phone.", "success"
+    )
+    return go_to(f"/app/shops/{shop.id}")
 
 
 @blueprint.get("/back")
