@@ -1,7 +1,8 @@
 """The shops' inbox: what a shop tells is a row first, and is understood later, once.
 
-The route only stores. A drain job takes pending rows with SKIP LOCKED and applies each in a transaction of its own, so that one
-that cannot be applied keeps nobody waiting; then it writes the messages that are due.
+The route only stores. A drain job takes batches of pending rows with SKIP LOCKED and applies each batch in one transaction; of
+those that say the same about an order one is applied. A batch that fails is applied one by one, so that one delivery keeps
+nobody waiting. Then the messages that are due are written.
 """
 
 import base64
@@ -11,6 +12,8 @@ import json
 import logging
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -23,16 +26,19 @@ from wotnot.models import Shop, ShopState
 from wotnot.services import queue, shop_access, shop_messages, shop_orders, shops
 from wotnot.services.shop_hooks import NOTE_TOPIC
 from wotnot.services.transaction import on_commit, transaction
-from wotnot.services.woocommerce.orders import Malformed, read_order
+from wotnot.services.woocommerce.orders import Malformed, Order, read_order
 
 logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 2.0
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.1
 MAX_SECONDS = 20.0
-WRITE_AFTER = 10
+BATCH = 40
 MOST_ATTEMPTS = 5
 AGAIN_SECONDS = 20
+LISTED = "order.listed"
+"""The topic of what was found in a shop's list instead of told."""
+
 _PING = re.compile(rb"webhook_id=\d{1,18}")
 
 
@@ -76,9 +82,8 @@ def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SE
     totals = {"applied": 0, "poison": 0, "written": 0}
     started = busy_at = time.monotonic()
     while busy_at - started < max_seconds:
-        taken = _apply_one(totals)
-        # A rush of orders must not keep the first of them waiting for its message.
-        written = shop_messages.write_due() if not taken or totals["applied"] % WRITE_AFTER == 0 else 0
+        taken = _apply_batch(totals)
+        written = shop_messages.write_due()
         totals["written"] += written
         if taken or written:
             busy_at = time.monotonic()
@@ -109,56 +114,116 @@ def sweep() -> dict[str, int]:
     return {"shops": len(due)}
 
 
-def _apply_one(totals: dict[str, int]) -> bool:
-    """Take, apply and mark the next delivery in one transaction; answers whether there was one."""
+def _apply_batch(totals: dict[str, int]) -> bool:
+    """Take, apply and mark some deliveries; answers whether there were any."""
     try:
-        return _apply_next(totals)
+        return _apply_next(BATCH, totals)
     except OperationalError as error:
-        # A deadlock or a lost connection: nothing was applied, the same row comes again.
+        # A deadlock or a lost connection: nothing was applied, the same rows come again.
         db.session.rollback()
-        logger.warning("a shop's delivery is tried again: %s", type(error.orig).__name__)
+        logger.warning("a shop's deliveries are tried again: %s", type(error.orig).__name__)
         time.sleep(0.2)
-    except Exception as error:
+    except Exception:
+        # Whatever it was, one delivery must not keep the others from being applied.
         db.session.rollback()
-        logger.exception("a shop's delivery could not be applied")
-        _count_attempt(error)
+        logger.exception("a batch of a shop's deliveries failed; trying them one by one")
+        _apply_singly(totals)
     return True
 
 
-def _apply_next(totals: dict[str, int]) -> bool:
-    with transaction() as session:
-        row = session.execute(text(_TAKE)).one_or_none()
-        if row is None:
-            return False
-        shop = session.get(Shop, row.shop_id)
+def _apply_singly(totals: dict[str, int]) -> None:
+    for _ in range(BATCH):
         try:
-            is_settled = shop is None or _apply(shop, row.topic, bytes(row.body))
-        except Malformed as error:
-            session.execute(text(_POISON), {"id": row.id, "error": str(error)})
-            totals["poison"] += 1
-            metrics.count("shop_deliveries", "poison")
-            return True
-        is_last = row.attempt_count + 1 >= MOST_ATTEMPTS
-        session.execute(text(_DONE if is_settled or is_last else _AGAIN), {"id": row.id, "seconds": AGAIN_SECONDS})
-        totals["applied"] += 1
-    metrics.count("shop_deliveries", "applied")
+            if not _apply_next(1, totals):
+                return
+        except Exception as error:
+            db.session.rollback()
+            logger.exception("a shop's delivery could not be applied")
+            _count_attempt(error)
+
+
+def _apply_next(limit: int, totals: dict[str, int]) -> bool:
+    with transaction() as session:
+        rows = session.execute(text(_TAKE), {"limit": limit}).all()
+        if not rows:
+            return False
+        session.execute(text(_HEARD), {"ids": sorted({row.shop_id for row in rows if row.topic != LISTED})})
+        again: set[int] = set()
+        poison: dict[int, str] = {}
+        for told, same in _by_meaning(rows, poison):
+            shop = session.get(Shop, told.shop_id)
+            if shop is not None and not told.apply(shop):
+                again |= {row.id for row in same if row.attempt_count + 1 < MOST_ATTEMPTS}
+        for delivery_id, error in poison.items():
+            session.execute(text(_POISON), {"id": delivery_id, "error": error})
+        session.execute(text(_AGAIN), {"ids": list(again), "seconds": AGAIN_SECONDS})
+        done = [row.id for row in rows if row.id not in again and row.id not in poison]
+        session.execute(text(_DONE), {"ids": done})
+    totals["applied"] += len(done)
+    totals["poison"] += len(poison)
+    metrics.count("shop_deliveries", "applied", len(done))
+    if poison:
+        metrics.count("shop_deliveries", "poison", len(poison))
     return True
 
 
-def _apply(shop: Shop, topic: str, body: bytes) -> bool:
-    """Apply one delivery; False when it speaks of an order that we do not know yet. Joins the caller's transaction."""
-    if topic != "order.listed":
-        db.session.execute(text(_HEARD), {"id": shop.id})
-    data = _read(body)
-    if topic == "order.deleted":
-        shop_orders.apply_deleted(shop, data.get("id"))
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What some deliveries of a shop say; those with one `meaning` say the same. Ordered, so that locks are taken in one order."""
+
+    shop_id: int
+    order_id: int
+    meaning: str
+    topic: str
+    data: dict[str, Any]
+    order: Order | None = None
+
+    def apply(self, shop: Shop) -> bool:
+        """Apply it; False when it speaks of an order that we do not know yet. Joins the caller's transaction."""
+        if self.topic == "order.deleted":
+            shop_orders.apply_deleted(shop, self.order_id)
+        elif self.topic == NOTE_TOPIC:
+            return shop_orders.apply_note(shop, self.data)
+        elif self.order is not None:
+            shop_orders.apply_order(shop, self.order)
         return True
-    if topic == NOTE_TOPIC:
+
+
+def _by_meaning(rows: Sequence[Any], poison: dict[int, str]) -> list[tuple[_Told, list[Any]]]:
+    """The deliveries by what they say, an order's older copies first; what cannot be read is noted in `poison`."""
+    found: dict[tuple[int, int, str], tuple[_Told, list[Any]]] = {}
+    keys = {shop_id: _opt_in_key(shop_id) for shop_id in {row.shop_id for row in rows}}
+    for row in rows:
+        try:
+            told = _understand(row, keys[row.shop_id])
+        except Malformed as error:
+            poison[row.id] = str(error)
+            continue
+        found.setdefault((told.shop_id, told.order_id, told.meaning), (told, []))[1].append(row)
+    return [found[key] for key in sorted(found)]
+
+
+def _understand(row: Any, opt_in_key: str) -> _Told:
+    data = _read(bytes(row.body))
+    if row.topic == NOTE_TOPIC:
         said = data.get("arg")
-        return shop_orders.apply_note(shop, said) if isinstance(said, dict) else True
-    if topic.startswith("order."):
-        shop_orders.apply_order(shop, read_order(data, shop.opt_in_key))
-    return True
+        note = said if isinstance(said, dict) else {}
+        return _Told(row.shop_id, _number(note.get("order_id")), f"~note {note.get('customer_note')}", row.topic, note)
+    if row.topic == "order.deleted":
+        return _Told(row.shop_id, _number(data.get("id")), "~~deleted", row.topic, data)
+    if not row.topic.startswith("order."):
+        return _Told(row.shop_id, 0, "other", row.topic, {})
+    order = read_order(data, opt_in_key)
+    return _Told(row.shop_id, order.order_id, f"{order.modified_at.isoformat()} {order.status}", "order", {}, order)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and 0 < value < 2**63 else 0
+
+
+def _opt_in_key(shop_id: int) -> str:
+    shop = db.session.get(Shop, shop_id)
+    return shop.opt_in_key if shop else ""
 
 
 def _read(body: bytes) -> dict[str, Any]:
@@ -189,19 +254,21 @@ SELECT EXISTS (SELECT 1 FROM shop_deliveries WHERE state = 'pending' AND due_at 
 
 _TAKE = """
 SELECT id, shop_id, topic, body, attempt_count FROM shop_deliveries WHERE state = 'pending' AND due_at <= now()
-ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
 """
 
-_DONE = "UPDATE shop_deliveries SET state = 'done', applied_at = now() WHERE id = :id"
+_DONE = "UPDATE shop_deliveries SET state = 'done', applied_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
 
 _AGAIN = """
-UPDATE shop_deliveries SET attempt_count = attempt_count + 1, due_at = now() + make_interval(secs => :seconds) WHERE id = :id
+UPDATE shop_deliveries SET attempt_count = attempt_count + 1, due_at = now() + make_interval(secs => :seconds)
+WHERE id = ANY(CAST(:ids AS bigint[]))
 """
 
 _POISON = "UPDATE shop_deliveries SET state = 'poison', error = :error WHERE id = :id"
 
 _HEARD = """
-UPDATE shops SET heard_at = now() WHERE id = :id AND (heard_at IS NULL OR heard_at < now() - interval '10 seconds')
+UPDATE shops SET heard_at = now()
+WHERE id = ANY(CAST(:ids AS bigint[])) AND (heard_at IS NULL OR heard_at < now() - interval '10 seconds')
 """
 
 _ATTEMPT = """

@@ -41,7 +41,7 @@ LATEST = timedelta(hours=24)
 """What could not be said within this time is not said any more: an order confirmation of yesterday only confuses."""
 
 AGAIN_AFTER = timedelta(minutes=2)
-BATCH = 50
+BATCH = 40
 UNPAID_EVENT = "unpaid"
 _MAY_PASS = frozenset({"channel_stopped", "template_not_approved"})
 """What keeps a message waiting instead of losing it: somebody may mend it within the day."""
@@ -105,46 +105,77 @@ def _plan_one(
 def write_due(limit: int = BATCH) -> int:
     """Write the messages that are due to the ledger, or settle why not; answers how many were settled or put off."""
     due = (ShopMessage.state == ShopMessageState.WAITING, ShopMessage.due_at <= clock.now())
-    ids = db.session.scalars(
-        select(ShopMessage.id).where(*due).order_by(ShopMessage.due_at, ShopMessage.id).limit(limit)
+    found = list(
+        db.session.scalars(select(ShopMessage.id).where(*due).order_by(ShopMessage.due_at, ShopMessage.id).limit(limit))
     )
-    found = list(ids)
-    for plan_id in found:
+    if found:
+        _bring_files(found)
         try:
-            _write_one(plan_id)
+            _write(found)
         except Exception:
             # Whatever it was, one message must not keep the others waiting, nor be tried without a pause.
             db.session.rollback()
-            logger.exception("a message about an order could not be written")
-            _put_off(plan_id, "Something went wrong here; it is tried again.")
+            logger.exception("messages about orders could not be written together; trying them one by one")
+            _write_singly(found)
     return len(found)
 
 
-def _write_one(plan_id: int) -> None:
-    found = db.session.get(ShopMessage, plan_id)
-    if found is not None and any("file_id" in source for source in found.rule.variables.values()):
-        # Files go to Meta before the transaction, and only once a month.
-        single_messages.bring_files(found.workspace_id, found.rule.channel_id, {"variables": found.rule.variables})
-    with transaction() as session:
-        mine = select(ShopMessage).where(ShopMessage.id == plan_id, ShopMessage.state == ShopMessageState.WAITING)
-        one = session.scalar(mine.with_for_update(skip_locked=True).execution_options(populate_existing=True))
-        if one is None:
-            return
+def _bring_files(plan_ids: Sequence[int]) -> None:
+    """Files of the library go to Meta before the transaction, and only once a month."""
+    rules = select(ShopRule).join(ShopMessage, ShopMessage.rule_id == ShopRule.id).where(ShopMessage.id.in_(plan_ids))
+    wanted = [
+        (rule.workspace_id, rule.channel_id, {"variables": dict(rule.variables)})
+        for rule in db.session.scalars(rules.distinct())
+        if any("file_id" in source for source in rule.variables.values())
+    ]
+    for workspace_id, channel_id, content in wanted:
         try:
-            reason = _why_not(one)
-            if not reason:
-                one.message_id = _message_of(one).id
-        except (Conflict, Unavailable) as error:
-            if isinstance(error, Conflict) and error.code not in _MAY_PASS:
-                reason = error.detail
-            else:
-                one.reason, one.due_at = error.detail, clock.now() + AGAIN_AFTER
-                return
-        except DomainError as error:
-            reason = error.detail
-        one.state = ShopMessageState.LEFT_OUT if reason else ShopMessageState.WRITTEN
-        one.reason = reason
-        events.publish(one.workspace_id, topic_of(one.shop_id))
+            single_messages.bring_files(workspace_id, channel_id, content)
+        except Unavailable:
+            logger.warning(
+                "a file for messages about orders could not be brought to Meta", extra={"channel_id": channel_id}
+            )
+
+
+def _write_singly(plan_ids: Sequence[int]) -> None:
+    for plan_id in plan_ids:
+        try:
+            _write([plan_id])
+        except Exception:
+            db.session.rollback()
+            logger.exception("a message about an order could not be written")
+            _put_off(plan_id, "Something went wrong here; it is tried again.")
+
+
+def _write(plan_ids: Sequence[int]) -> None:
+    """Settle some plans in one transaction. Who takes them at the same moment finds none."""
+    with transaction() as session:
+        mine = select(ShopMessage).where(
+            ShopMessage.id.in_(plan_ids),
+            ShopMessage.state == ShopMessageState.WAITING,
+            ShopMessage.due_at <= clock.now(),
+        )
+        locked = mine.order_by(ShopMessage.id).with_for_update(skip_locked=True)
+        for one in session.scalars(locked.execution_options(populate_existing=True)).all():
+            _settle(one)
+            events.publish(one.workspace_id, topic_of(one.shop_id))
+
+
+def _settle(one: ShopMessage) -> None:
+    """Write the message, or why it is left out or waits. Joins the caller's transaction."""
+    try:
+        reason = _why_not(one)
+        if not reason:
+            one.message_id = _message_of(one).id
+    except (Conflict, Unavailable) as error:
+        if isinstance(error, Unavailable) or error.code in _MAY_PASS:
+            one.reason, one.due_at = error.detail, clock.now() + AGAIN_AFTER
+            return
+        reason = error.detail
+    except DomainError as error:
+        reason = error.detail
+    one.state = ShopMessageState.LEFT_OUT if reason else ShopMessageState.WRITTEN
+    one.reason = reason
 
 
 def _why_not(one: ShopMessage) -> str:
