@@ -27,7 +27,7 @@ DISABLED_AFTER = 5
 
 TIMEOUT_S = 60.0
 LOG_LENGTH = 50
-AT_ONCE = 8
+AT_ONCE = 32
 
 
 @dataclass(slots=True)
