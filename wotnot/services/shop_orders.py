@@ -94,6 +94,13 @@ def summary_of(workspace_id: int, shop_ids: Sequence[int]) -> dict[int, tuple[in
     return {shop_id: found.get(shop_id, (0, None)) for shop_id in shop_ids}
 
 
+def known_states(orders: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Known]:
+    """How some orders, given as (shop, the shop's id), were told last; what is not known is missing."""
+    given = {"shops": [shop_id for shop_id, _ in orders], "orders": [order_id for _, order_id in orders]}
+    rows = db.session.execute(text(_KNOWN_STATES), given)
+    return {(row.shop_id, row.order_id): Known(row.status, row.modified_at) for row in rows}
+
+
 def _locked_row(shop: Shop, order: Order) -> tuple[ShopOrder, Known | None]:
     """The order's row, made when there is none, and locked: of two who tell the same order at once one waits."""
     values = _columns(order) | {"workspace_id": shop.workspace_id, "shop_id": shop.id, "order_id": order.order_id}
@@ -169,6 +176,12 @@ def _take_consent(shop: Shop, row: ShopOrder, order: Order) -> None:
         note = f"Ticked the box at the checkout of {shop.name}, order {order.number}"
         consent.record_consent(shop.workspace_id, [row.contact_id], Consent.OPTED_IN, source="shop", note=note)
 
+
+_KNOWN_STATES = """
+SELECT o.shop_id, o.order_id, o.status, o.modified_at
+FROM unnest(CAST(:shops AS bigint[]), CAST(:orders AS bigint[])) AS g (shop_id, order_id)
+JOIN shop_orders o ON o.shop_id = g.shop_id AND o.order_id = g.order_id
+"""
 
 _SUMMARY = """
 SELECT s.id AS shop_id, (SELECT count(*) FROM shop_orders o WHERE o.shop_id = s.id) AS amount,

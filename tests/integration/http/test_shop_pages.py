@@ -241,3 +241,15 @@ def test_an_agent_looks_and_changes_nothing(cast: Cast, client: Client, ready: d
     assert page.status_code == 200
     assert "Remove this shop" not in page.get_data(as_text=True)
     assert client.get("/app/shops/new").status_code == 403
+
+
+def test_orders_stand_beside_the_conversation(cast: Cast, client: Client) -> None:
+    contact = factories.make_contact(cast.workspace, name="Naledi Mokoena")
+    channel = factories.make_channel(cast.workspace)
+    shop = factories.make_shop(cast.workspace)
+    order = factories.make_shop_order(shop, contact)
+    conversation = factories.make_conversation(channel, contact)
+    client.sign_in(cast.alice)
+    page = client.get(f"/app/inbox/{conversation.id}").get_data(as_text=True)
+    assert f"#{order.number}, R485.00" in page
+    assert "Snake plant" in page

@@ -37,6 +37,7 @@ def there(sandbox: SandboxControl, live_server: str, processes: Processes) -> Sa
     shop.trouble(repeat=5, shuffle_s=1.0, skip_percent=20)
     for queues in (("shops",), ("media", "default"), ("events",), ("send",)):
         processes.start_worker(*queues, name=queues[0])
+    processes.start_worker("shops", name="second")  # two drains at once, and one of them is never killed
     processes.start("scheduler", "flask", "--app", "wsgi", "scheduler")
     return shop
 

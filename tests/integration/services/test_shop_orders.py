@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests import factories
 from tests.cast import Cast
@@ -18,6 +18,7 @@ from wotnot.models import (
     Channel,
     ChannelState,
     Consent,
+    ConsentEvent,
     Contact,
     Message,
     Shop,
@@ -208,6 +209,9 @@ def test_consent_comes_from_the_box_only_and_a_later_stop_counts(scene: Scene, d
     assert said == {"27825550303": Consent.OPTED_IN, "27825550304": Consent.UNKNOWN}
     person = db.session.scalars(select(Contact).where(Contact.phone == "27825550303")).one()
     consent.record_consent(scene.workspace_id, [person.id], Consent.OPTED_OUT, source="reply")
+    # A test is one transaction, whose now() is its beginning; they wrote it after they had ordered.
+    db.session.execute(update(ConsentEvent).values(created_at=datetime.now(UTC)))
+    db.session.commit()
     scene.tell(ticked | {"id": 5001, "number": "5001"})
     drain()
     db.session.refresh(person)
