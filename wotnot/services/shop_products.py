@@ -1,7 +1,7 @@
 """What shops sell, asked of the shop each time: it is the truth, and a copy here would be old."""
 
 import html
-import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +15,6 @@ from wotnot.services.shop_checks import may_be_private
 from wotnot.services.transaction import release_connection
 from wotnot.services.woocommerce.client import CONNECT_SECONDS, READ_SECONDS, Json
 from wotnot.services.woocommerce.faults import ShopFault
-
-logger = logging.getLogger(__name__)
 
 PER_PAGE = 20
 LARGEST_PICTURE = 5 * 1024 * 1024
@@ -96,10 +94,10 @@ def _fetch(url: str) -> tuple[str, bytes]:
         open_session(may_be_private=may_be_private(url)) as http,
         http.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, allow_redirects=False) as answer,
     ):
-        data = b""
+        data, deadline = b"", time.monotonic() + READ_SECONDS
         for piece in answer.iter_content(64 * 1024):
             data += piece
-            if len(data) > LARGEST_PICTURE:
+            if len(data) > LARGEST_PICTURE or time.monotonic() > deadline:
                 raise NotFound("Picture")
     kind = next((kind for start, kind in _PICTURES.items() if data.startswith(start)), "")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
