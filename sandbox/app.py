@@ -27,6 +27,10 @@ from sandbox.media_api import MediaApi
 from sandbox.messages_api import MessagesApi
 from sandbox.model import Number, Waba
 from sandbox.phone_page import PhonePage
+from sandbox.shop_control import ShopControl
+from sandbox.shop_hooks import Deliveries
+from sandbox.shop_site import ShopSite
+from sandbox.shop_state import Shops
 from sandbox.state import World
 from sandbox.store import Store
 from sandbox.templates_api import TemplatesApi
@@ -57,7 +61,10 @@ class Sandbox:
         self.media = MediaApi(self.world)
         self.accounts = AccountsApi(self.world, self.outbox)
         self.ai = AiApi(config.settings)
-        self.store = Store(self.world, config.data / "sandbox.sqlite3") if config.data else None
+        self.deliveries = Deliveries()
+        self.shops = Shops(self.deliveries.tell)
+        self.shop_site = ShopSite(self.shops, self.deliveries)
+        self.store = Store(self.world, config.data / "sandbox.sqlite3", self.shops) if config.data else None
         self.control = ControlApi(
             self.world,
             self.outbox,
@@ -65,6 +72,7 @@ class Sandbox:
             self.faults,
             accounts=self.accounts,
             templates=self.templates,
+            shops=ShopControl(self.shops, self.deliveries),
             forget=self._forget,
         )
         self.page = PhonePage(self.world, self.outbox)
@@ -73,6 +81,8 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
 
     def _forget(self) -> None:
+        self.deliveries.clear()
+        self.shops.reset()
         if self.store:
             self.store.wipe()
 
@@ -105,6 +115,7 @@ class Sandbox:
         if self._runner:
             await self._runner.cleanup()
         await self.outbox.close()
+        await self.deliveries.close()
         if self.store:
             self.store.close(self.outbox.unfinished())
 
@@ -132,6 +143,8 @@ class Sandbox:
         parts = path.strip("/").split("/")
         if parts[0] in ("", "sandbox"):
             return await self._own(request, parts[1:])
+        if parts[0] == "shop":
+            return await self.shop_site.handle(request, parts[1:])
         if is_ai_path(path):
             return await self.ai.handle(request, path)
         if _VERSION.fullmatch(parts[0]):

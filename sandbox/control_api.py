@@ -15,6 +15,7 @@ from sandbox.jsonio import Json, respond
 from sandbox.lifecycle import Lifecycle
 from sandbox.model import TIERS, Customer, Number, Waba
 from sandbox.settings import InvalidSettings
+from sandbox.shop_control import ShopControl
 from sandbox.state import Stats, World, describe_number
 from sandbox.template_rules import check_category
 from sandbox.templates_api import TemplatesApi
@@ -33,7 +34,7 @@ class ControlApi:
 
     def __init__(
         self, world: World, outbox: Outbox, lifecycle: Lifecycle, faults: Faults, *,
-        accounts: AccountsApi, templates: TemplatesApi, forget: Callable[[], None],
+        accounts: AccountsApi, templates: TemplatesApi, shops: ShopControl, forget: Callable[[], None],
     ) -> None:  # fmt: skip
         self.world = world
         self.outbox = outbox
@@ -68,6 +69,8 @@ class ControlApi:
             ("GET", "webhooks"): lambda _data, _rest: self._webhooks(),
             ("POST", "webhooks"): self._send_webhook,
             ("POST", "handshake"): self._handshake,
+            ("GET", "shops"): shops.show,
+            ("POST", "shops"): shops.act,
         }
 
     async def handle(self, request: web.BaseRequest, parts: list[str], data: Json) -> web.Response:

@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.jsonio import Json
 from sandbox.lifecycle import Lifecycle
 from sandbox.model import CHAT_LENGTH, Chat, Customer, Media, Message, Number, Template, Waba
+from sandbox.shop_state import Shops
 from sandbox.state import World
 from sandbox.webhooks import Delivery, Outbox
 
@@ -32,8 +33,9 @@ Row = tuple[str, str, str]
 class Store:
     """Reads a world from its file and keeps the file up to date."""
 
-    def __init__(self, world: World, path: Path) -> None:
+    def __init__(self, world: World, path: Path, shops: Shops) -> None:
         self.world = world
+        self.shops = shops
         world.remembers = True
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, check_same_thread=False)
@@ -47,6 +49,7 @@ class Store:
 
     def load(self, lifecycle: Lifecycle, outbox: Outbox) -> None:
         """Fill the world from the file and send messages that were under way on."""
+        self._load_shops()
         if not self._all("waba"):
             return
         world = self.world
@@ -68,6 +71,10 @@ class Store:
         self._load_people(lifecycle)
         for body in self._all("delivery"):
             outbox.take_up(Delivery(body["url"], body["body"].encode(), body["label"], body["at"]))
+
+    def _load_shops(self) -> None:
+        orders = self._db.execute("SELECT key, body FROM doc WHERE kind = 'shop_order' AND body <> ''").fetchall()
+        self.shops.load(self._all("shop"), [(key, json.loads(body)) for key, body in orders])
 
     def _load_people(self, lifecycle: Lifecycle) -> None:
         for body in self._all("customer"):
@@ -124,6 +131,8 @@ class Store:
             rows.append(("chat", f"{chat.number_id}:{chat.wa_id}", json.dumps(_chat_to(chat))))
             if customer and (customer.pinned or customer.name):
                 rows.append(_customer_row(customer))
+        # What was deleted stays as an empty body: rows are only ever replaced.
+        rows += [(kind, key, json.dumps(body) if body else "") for kind, key, body in self.shops.changed_rows()]
         return rows, accounts
 
     def _write(self, rows: list[Row], replace_accounts: bool) -> None:  # noqa: FBT001 - handed through a thread

@@ -47,6 +47,9 @@ from wotnot.models import (
     Role,
     RowVerdict,
     Segment,
+    Shop,
+    ShopOrder,
+    ShopRule,
     Tag,
     Template,
     TemplateCategory,
@@ -59,6 +62,7 @@ from wotnot.models import (
 from wotnot.services import contact_merges, crypto, media, rate_cards, storage, template_versions
 from wotnot.services.contact_merges import Pair
 from wotnot.services.pricing.cards import CATEGORIES, Card
+from wotnot.services.woocommerce.orders import Item, Order
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -155,6 +159,65 @@ def make_inbound_media(message: Message, file: MediaFile | None = None, **fields
     ids = {"message_id": message.id, "workspace_id": message.workspace_id, "channel_id": message.channel_id}
     defaults = {"meta_id": "11", "media_file_id": file.id if file else None}
     return save(InboundMedia(**ids | defaults | fields))
+
+
+def make_shop(workspace: Workspace, **fields: Any) -> Shop:
+    """A connected shop where nobody answers. The sandbox's own: tests/sandbox_shop.py."""
+    number = next(_numbers)
+    keys = current_app.extensions["wotnot.config"].encryption_keys
+    defaults = {
+        "name": f"Shop {number}",
+        "url": f"http://127.0.0.1:9/shop-{number}",
+        "token": f"shop-token-{number}",
+        "key_encrypted": crypto.encrypt("ck_test", keys),
+        "secret_encrypted": crypto.encrypt("cs_test", keys),
+        "hook_secret_encrypted": crypto.encrypt("hook secret", keys),
+        "currency": "ZAR",
+        "country": "ZA",
+        "listening_since": clock.now() - timedelta(hours=1),
+        "synced_until": clock.now(),
+    }
+    return save(Shop(workspace_id=workspace.id, **defaults | fields))
+
+
+def make_sandbox_shop(workspace: Workspace, **fields: Any) -> Shop:
+    """The sandbox's own shop, which answers when the test has asked for the `sandbox`; its webhooks are not set up."""
+    config = current_app.extensions["wotnot.config"]
+    pair = ("ck_sandbox0000000000000000000000000000000001", "cs_sandbox0000000000000000000000000000000001")
+    key, secret = (crypto.encrypt(one, config.encryption_keys) for one in pair)
+    where = {"url": f"{config.sandbox_url}/shop/casa-verde", "key_encrypted": key, "secret_encrypted": secret}
+    return make_shop(workspace, **{"name": "Casa Verde"} | where | fields)
+
+
+def make_shop_rule(shop: Shop, channel: Channel, template: Template, **fields: Any) -> ShopRule:
+    """A rule that confirms every new order."""
+    ids = {"workspace_id": shop.workspace_id, "shop_id": shop.id, "channel_id": channel.id, "template_id": template.id}
+    return save(ShopRule(**ids | {"event": "created", "variables": {"1": {"field": "first_name"}}} | fields))
+
+
+def make_shop_order(shop: Shop, contact: Contact | None = None, **fields: Any) -> ShopOrder:
+    """An order of R485.00."""
+    number = next(_numbers)
+    now = clock.now()
+    order = Order(
+        order_id=number,
+        number=str(number),
+        status="processing",
+        currency="ZAR",
+        total="485.00",
+        placed_at=now,
+        modified_at=now,
+        symbol="R",
+        first_name="Naledi",
+        last_name="Mokoena",
+        phone="082 555 0142",
+        country="ZA",
+        items=(Item("Snake plant", 102, 1, "485.00"),),
+    )
+    plain = {"order_id": number, "number": str(number), "status": order.status, "currency": "ZAR"}
+    told = {"total_micros": order.total_micros, "facts": order.as_json(), "placed_at": now, "modified_at": now}
+    whose = {"workspace_id": shop.workspace_id, "shop_id": shop.id, "contact_id": contact.id if contact else None}
+    return save(ShopOrder(**whose | plain | told | fields))
 
 
 def phone(number: int) -> str:

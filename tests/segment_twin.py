@@ -39,6 +39,16 @@ class Fact:
     error_code: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An order of a shop: `items` are the numbers and names of its products."""
+
+    placed_at: datetime
+    status: str
+    total: Decimal
+    items: tuple[tuple[int, str], ...]
+
+
 @dataclass(slots=True)
 class Known:
     """All that is known of a person."""
@@ -52,6 +62,13 @@ class Known:
     attributes: dict[str, str]
     tags: set[str] = field(default_factory=set)
     messages: list[Fact] = field(default_factory=list)
+    orders: list[Purchase] = field(default_factory=list)
+
+    @property
+    def bought(self) -> list[Purchase]:
+        """Those orders that were not called off."""
+        called_off = {"pending", "failed", "cancelled", "refunded", "deleted"}
+        return [one for one in self.orders if one.status not in called_off]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,12 @@ class Twin:
                 value in self.ours and _fate([m for m in person.messages if m.broadcast_id == value], op)
             ),
         }
+        answers |= {
+            "ordered": lambda: self._talked([one.placed_at for one in person.bought], op, value),
+            "bought": lambda: _has_bought(person.bought, op, value),
+            "order_count": lambda: _counts(Decimal(len(person.bought)), op, value),
+            "spent": lambda: _counts(sum((one.total for one in person.bought), Decimal(0)), op, value),
+        }
         return answers[key]()
 
     def _talked(self, moments: list[datetime], op: str, value: Any) -> bool:
@@ -97,6 +120,18 @@ class Twin:
             return bool(moments) == (op == "ever")
         since = self.today - timedelta(days=value)
         return any(one.astimezone(self.zone).date() >= since for one in moments) == (op == "within")
+
+
+def _has_bought(orders: list[Purchase], op: str, value: Any) -> bool:
+    items = [item for one in orders for item in one.items]
+    if op in {"is", "is_not"}:
+        return any(number == int(value) for number, _ in items) == (op == "is")
+    return any(value.lower() in name.lower() for _, name in items) == (op == "contains")
+
+
+def _counts(number: Decimal, op: str, value: Any) -> bool:
+    low, high = (Decimal(str(one)) for one in (value if isinstance(value, list) else (value, value)))
+    return {"equals": number == low, "less": number < low, "more": number > low, "between": low <= number <= high}[op]
 
 
 def _tagged(tags: set[str], op: str, names: list[str]) -> bool:
@@ -198,6 +233,13 @@ def _fate(rows: list[Fact], op: str) -> bool:
 # ---------------------------------------------------------------- made-up definitions
 
 
+_ORDER_VALUES: dict[str, dict[Takes, list[Any]]] = {
+    "bought": {Takes.TEXT: ["plant", "OLIVE", "%", "pots"], Takes.NUMBER: [101, 102, 9]},
+    "order_count": {Takes.NUMBER: [0, 1, 2], Takes.NUMBERS: [[1, 2], [2, 9]]},
+    "spent": {Takes.NUMBER: [0, 100, 485.5, 900], Takes.NUMBERS: [[100, 485.5], [0, 1]]},
+}
+
+
 class Maker:
     """Makes definitions; each takes the next pair of field and operator, so that all of them come up."""
 
@@ -235,6 +277,8 @@ class Maker:
 
     def _value(self, key: str, kind: str, operator: Operator) -> Any:
         dice = self._dice
+        if key in _ORDER_VALUES and operator.takes in _ORDER_VALUES[key]:
+            return dice.choice(_ORDER_VALUES[key][operator.takes])
         values = {
             Takes.TEXT: lambda: dice.choice([text for text in ODD_TEXTS if text.strip()]),
             Takes.PHONE: lambda: dice.choice(["27", "1", "+1 20", "555", "277", "9"]),

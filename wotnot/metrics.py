@@ -28,6 +28,7 @@ COUNTERS = {
     "sends": "Messages by what came of posting them",
     "webhook_deliveries": "Webhook deliveries: forged at the door, or taken from the inbox",
     "webhook_changes": "Changes inside deliveries by kind",
+    "shop_deliveries": "Deliveries of shops: what became of them at the door, and applied from the inbox or kept aside",
     "stream_refusals": "Live streams refused because too many are open",
     "count_differences": "Counts that the nightly recount found wrong and mended, by table",
     "answer_refusals": "Answers of a model refused because too many are being written",

@@ -13,6 +13,7 @@ Contents
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
    11. Reporting: ReportTally, FirstAnswer, Recount, Export
+   12. Shops: Shop, ShopInvite, ShopDelivery, ShopOrder, ShopRule, ShopMessage
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The four `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -316,6 +317,22 @@ class ExportState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class ShopState(StrEnum):
+    """A shop whose orders are heard, one that its owner switched off, or one that was removed."""
+
+    CONNECTED = "connected"
+    OFF = "off"
+    REMOVED = "removed"
+
+
+class ShopMessageState(StrEnum):
+    """A message about an order: it waits for its time, is in the ledger, or was left out for the reason given."""
+
+    WAITING = "waiting"
+    WRITTEN = "written"
+    LEFT_OUT = "left_out"
 
 
 class PurchaseKind(StrEnum):
@@ -1639,4 +1656,181 @@ class Export(Base):
     __table_args__ = (
         Index("ix_exports_workspace_id_id", "workspace_id", "id"),
         Index("ix_exports_open", "state", "id", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+
+# ---------------------------------------------------------------- 12. Shops
+
+
+class Shop(Base):
+    """A connected WooCommerce shop. Keys and the secret of its webhooks are encrypted; `token` is in its webhooks' address.
+
+    What happened before `listening_since` is never messaged. `synced_until` is how far the shop's own list of changed orders
+    was read, by the shop's clock. `trouble` is empty while all is well, else why the last call failed, in `trouble_text` for
+    a person; `failed_count` counts failures in a row. `hooks` are the shop's ids of our webhooks by topic.
+    """
+
+    __tablename__ = "shops"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    name: Mapped[Name]
+    url: Mapped[str] = mapped_column(String(500))
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    key_encrypted: Mapped[str] = mapped_column(Text)
+    secret_encrypted: Mapped[str] = mapped_column(Text)
+    hook_secret_encrypted: Mapped[str] = mapped_column(Text)
+    hooks: Mapped[Json]
+    state: Mapped[ShopState] = mapped_column(_enum(ShopState, "state"), server_default="connected")
+    trouble: Mapped[str] = mapped_column(String(20), server_default="")
+    trouble_text: Mapped[str] = mapped_column(Text, server_default="")
+    trouble_since: Mapped[Moment | None]
+    failed_count: Mapped[Count]
+    version: Mapped[str] = mapped_column(String(40), server_default="")
+    currency: Mapped[str] = mapped_column(String(3), server_default="")
+    country: Mapped[str] = mapped_column(String(2), server_default="")
+    opt_in_key: Mapped[str] = mapped_column(String(100), server_default="wotnot_opt_in")
+    listening_since: Mapped[Created]
+    synced_until: Mapped[Moment]
+    sync_due_at: Mapped[Created]
+    hooks_due_at: Mapped[Created]
+    heard_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        Index(
+            "uq_shops_workspace_id_url", "workspace_id", "url", unique=True, postgresql_where=text("state <> 'removed'")
+        ),
+        Index("ix_shops_sync_due_at", "sync_due_at", postgresql_where=text("state <> 'removed'")),
+    )
+
+
+class ShopInvite(Base):
+    """A shop's owner was sent to WooCommerce's own page to grant keys: `token` is what the shop gives back with them."""
+
+    __tablename__ = "shop_invites"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(String(500))
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    key_encrypted: Mapped[str] = mapped_column(Text, server_default="")
+    secret_encrypted: Mapped[str] = mapped_column(Text, server_default="")
+    used_at: Mapped[Moment | None]
+    created_at: Mapped[Created] = mapped_column(index=True)
+
+
+class ShopDelivery(Base):
+    """What a shop told, by webhook or in its list of changed orders, stored before it is understood."""
+
+    __tablename__ = "shop_deliveries"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    topic: Mapped[str] = mapped_column(String(100))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[WebhookState] = mapped_column(_enum(WebhookState, "state"), server_default="pending")
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    error: Mapped[str] = mapped_column(Text, server_default="")
+    due_at: Mapped[Created]
+    received_at: Mapped[Created]
+    applied_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index("ix_shop_deliveries_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_shop_deliveries_poison", "shop_id", "id", postgresql_where=text("state = 'poison'")),
+        Index("ix_shop_deliveries_received_at", "received_at"),
+    )
+
+
+class ShopOrder(Base):
+    """An order as its shop told it last; `facts` is the whole of what we read of it. `order_id` is the shop's own."""
+
+    __tablename__ = "shop_orders"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    order_id: Mapped[int] = mapped_column(BigInteger)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))
+    number: Mapped[str] = mapped_column(String(60))
+    status: Mapped[Short]
+    currency: Mapped[str] = mapped_column(String(3))
+    total_micros: Mapped[int] = mapped_column(BigInteger)
+    facts: Mapped[Json]
+    phone_problem: Mapped[str] = mapped_column(Text, server_default="")
+    placed_at: Mapped[Moment]
+    modified_at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        UniqueConstraint("shop_id", "order_id"),
+        Index("ix_shop_orders_shop_id_placed_at_id", "shop_id", "placed_at", "id"),
+        Index("ix_shop_orders_contact_id", "contact_id", "placed_at"),
+    )
+
+
+class ShopRule(Base):
+    """Which orders of a shop are messaged, when, and with what. `event` is `created`, `status:<slug>` or `note`.
+
+    What happened before `active_since` is not messaged. Deleting is soft, because messages name their rule.
+    """
+
+    __tablename__ = "shop_rules"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(String(60))
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    template_id: Mapped[int] = mapped_column(ForeignKey("templates.id", ondelete="CASCADE"))
+    variables: Mapped[Json]
+    conditions: Mapped[Json]
+    delay_minutes: Mapped[Count]
+    is_on: Mapped[bool] = mapped_column(server_default=text("true"))
+    active_since: Mapped[Created]
+    created_at: Mapped[Created]
+    deleted_at: Mapped[Moment | None]
+
+    channel: Mapped[Channel] = relationship()
+    template: Mapped[Template] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("delay_minutes BETWEEN 0 AND 43200", name="delay"),
+        Index("ix_shop_rules_shop_id_event", "shop_id", "event"),
+    )
+
+
+class ShopMessage(Base):
+    """One rule about one order, once: the key is what keeps a webhook that comes again from being messaged again.
+
+    `occurrence` tells notes of one order apart. `message_id` is its entry in the ledger, written in the same transaction.
+    """
+
+    __tablename__ = "shop_messages"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    rule_id: Mapped[int] = mapped_column(ForeignKey("shop_rules.id", ondelete="CASCADE"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("shop_orders.id", ondelete="CASCADE"))
+    occurrence: Mapped[str] = mapped_column(String(80), server_default="")
+    state: Mapped[ShopMessageState] = mapped_column(_enum(ShopMessageState, "state"), server_default="waiting")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    beside: Mapped[Json]
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
+    happened_at: Mapped[Moment]
+    due_at: Mapped[Created]
+    created_at: Mapped[Created]
+
+    rule: Mapped[ShopRule] = relationship()
+    order: Mapped[ShopOrder] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("rule_id", "order_id", "occurrence"),
+        Index("ix_shop_messages_shop_id_id", "shop_id", "id"),
+        Index("ix_shop_messages_order_id", "order_id"),
+        Index("ix_shop_messages_waiting", "due_at", "id", postgresql_where=text("state = 'waiting'")),
     )

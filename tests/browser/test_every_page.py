@@ -48,6 +48,8 @@ PAGES = (
     "/app/media?origin=inbound",
     "/app/channels",
     "/app/channels/new",
+    "/app/shops",
+    "/app/shops/new",
     "/app/assistant",
     "/app/settings",
     "/app/settings/members",

@@ -42,6 +42,9 @@ FIELDS = {
     "broadcasts-api.retry": {"scope": "failed"},
     "broadcasts-api.test": {"to": "+27821112222"},
     "channels-api.change": {"rate_per_second": 5},
+    "shops-api.create_rule": {"event": "created", "channel_id": 1, "template_id": 1},
+    "shops-api.change": {"name": "Mine now"},
+    "shops-api.change_rule": {"is_on": False},
     "templates-api.edit": {"components": [{"type": "BODY", "text": "Mine now"}]},
     "conversations-api.reply": {"type": "text", "text": {"body": "Hello"}},
     "segments-api.change": {"name": "Mine now"},
@@ -101,6 +104,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
     turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
+    shop = factories.make_sandbox_shop(workspace)
     return {
         "automation_id": factories.make_automation(workspace).id,
         "broadcast_id": broadcast.id,
@@ -118,8 +122,11 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,
         "phone": f"+{contact.phone}",
+        "product_id": 101,
         "purchase_id": factories.make_purchase(workspace).id,
         "name": template.name,
+        "rule_id": factories.make_shop_rule(shop, channel, template).id,
+        "shop_id": shop.id,
         "tag_id": tag.id,
         "talk_id": turn.conversation_id,
         "template_id": template.id,

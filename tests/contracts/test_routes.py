@@ -9,6 +9,7 @@ from flask import Flask
 from tests.cast import Cast
 from tests.client import Client
 from tests.contracts.routes import CHANGING, PUBLIC, Route, list_routes, make_one_of_each
+from tests.sandbox_control import SandboxControl
 
 # Live streams do not end; the walk would wait.
 ENDLESS = {"stream.stream"}
@@ -73,7 +74,7 @@ def test_a_stranger_finds_nothing_through_the_api(routes: list[Route], cast: Cas
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_owner_finds_all_of_it(routes: list[Route], cast: Cast, client: Client) -> None:
+def test_the_owner_finds_all_of_it(routes: list[Route], cast: Cast, client: Client, sandbox: SandboxControl) -> None:
     """The walk above proves something only if these addresses lead somewhere."""
     client.sign_in(cast.alice)
     api = client.api(cast.alice)

@@ -22,6 +22,8 @@ MODULES = (
     "pace_settings",
     "ai_settings",
     "channels",
+    "shops",
+    "shop_rules",
     "contacts",
     "segments",
     "imports",

@@ -26,6 +26,7 @@ from wotnot.services import (
     inbound_media,
     media,
     presence,
+    shop_orders,
     thread_search,
     threads,
     workspaces,
@@ -34,6 +35,8 @@ from wotnot.services.pages import MAX_LIMIT
 from wotnot.services.single_messages import MEDIA_TYPES
 from wotnot.services.thread_search import Hit
 from wotnot.services.threads import Entry, Thread
+from wotnot.services.woocommerce.orders import Order, money_words, status_words
+from wotnot.services.woocommerce.values import items_words
 
 PAGE = 30
 HITS = 10
@@ -284,6 +287,10 @@ def card_part(conversation: Conversation, *, errors: Errors | None = None) -> di
         "merges": contact_merges.list_merges(here, contact.id),
         "moves": identities.list_changes(here, contact.id),
         "broadcasts": contact_history.list_recent_broadcasts(here, contact.id),
+        "orders": [(row, Order.from_json(row.facts)) for row in shop_orders.list_of_contact(here, contact.id)],
+        "money_words": money_words,
+        "items_words": items_words,
+        "status_words": status_words,
         "others": [one for one in conversation_lists.list_of_contact(here, contact.id) if one.id != conversation.id],
         "numbers": {one.id: one for one in _once(channels.list_channels)},
         "editing": bool(errors) or request.args.get("card") == "edit",

@@ -1,6 +1,6 @@
-"""Meta's webhook. It checks the signature on the raw bytes, stores the body and answers; nothing else.
+"""Meta's webhook, and those of shops. They check the signature on the raw bytes, store the body and answer; nothing else.
 
-Understanding it is the inbox's work (`services/webhook_inbox.py`), so that Meta never waits and nothing is lost.
+Understanding it is the inboxes' work (`services/webhook_inbox.py`, `shop_inbox.py`), so that nobody waits and nothing is lost.
 """
 
 import hmac
@@ -10,7 +10,8 @@ from flask import Blueprint, Flask, abort, current_app, request
 from wotnot import metrics
 from wotnot.config import Config
 from wotnot.extensions import csrf, limiter
-from wotnot.services import webhook_inbox
+from wotnot.services import shop_inbox, shop_invites, webhook_inbox
+from wotnot.services.shop_inbox import Received
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
@@ -37,6 +38,34 @@ def receive() -> tuple[str, int]:
         metrics.count("webhook_deliveries", "forged")
         abort(401, "The signature does not match this app's secret.")
     webhook_inbox.store_delivery(body)
+    return "", 200
+
+
+@blueprint.post("/woocommerce/<token>")
+def receive_from_shop(token: str) -> tuple[str, int]:
+    """Store one signed delivery of a shop. 401 for a wrong signature, 410 for a shop that was removed, 413 when it is too large."""
+    request.max_content_length = MAX_BODY
+    body = request.get_data(cache=False)
+    headers = request.headers
+    received = shop_inbox.receive(
+        token,
+        body,
+        topic=headers.get("X-WC-Webhook-Topic", ""),
+        signature=headers.get("X-WC-Webhook-Signature", ""),
+    )
+    metrics.count("shop_deliveries", received)
+    if received is Received.GONE:
+        abort(410, "This shop is not connected any more. Delete this webhook.")
+    if received is Received.FORGED:
+        abort(401, "The signature does not match this webhook's secret.")
+    return "", 200
+
+
+@blueprint.post("/woocommerce/keys")
+def receive_keys() -> tuple[str, int]:
+    """Take the keys that a shop's owner granted on WooCommerce's own page; 404 for a request that we did not begin."""
+    request.max_content_length = MAX_BODY
+    shop_invites.take_keys(request.get_json(force=True, silent=True))
     return "", 200
 
 

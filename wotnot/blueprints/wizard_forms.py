@@ -169,6 +169,13 @@ def variable_rows(template: Template, broadcast: Broadcast, sent: MultiDict[str,
     return [_row(variable, broadcast.variables.get(variable.key) or {}, sent) for variable in variables_of(template)]
 
 
+def saved_rows(
+    variables: Sequence[TemplateVariable], saved: Mapping[str, Any], sent: MultiDict[str, str]
+) -> list[VariableRow]:
+    """The lines of some variables: as sent, else as saved."""
+    return [_row(variable, saved.get(variable.key) or {}, sent) for variable in variables]
+
+
 def file_rows(variables: Sequence[TemplateVariable], sent: MultiDict[str, str]) -> list[VariableRow]:
     """The lines of those variables that show a file, where nothing is saved."""
     return [_row(variable, {}, sent) for variable in variables if media_kind_of(variable.key)]

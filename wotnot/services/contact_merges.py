@@ -193,7 +193,14 @@ DELETE FROM conversations c USING threads t WHERE c.id = t.thread_id AND t.kept_
 
 _MOVE_REST = tuple(
     f"UPDATE {table} o SET contact_id = x.contact_id FROM merges x WHERE o.contact_id = x.gone_id"  # noqa: S608 — names of ours
-    for table in ("conversations", "consent_events", "automation_runs", "identity_changes", "contact_merges")
+    for table in (
+        "conversations",
+        "consent_events",
+        "automation_runs",
+        "identity_changes",
+        "contact_merges",
+        "shop_orders",
+    )
 )
 
 _NOTE_CONSENT = """

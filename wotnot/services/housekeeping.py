@@ -19,6 +19,11 @@ _EXPIRED = {
             SELECT id FROM webhook_events
             WHERE state = 'done' AND received_at < now() - interval '7 days' LIMIT :batch)
     """,
+    "shop_deliveries": """
+        DELETE FROM shop_deliveries WHERE id IN (
+            SELECT id FROM shop_deliveries
+            WHERE state = 'done' AND received_at < now() - interval '7 days' LIMIT :batch)
+    """,
 }
 
 

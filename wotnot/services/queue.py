@@ -53,6 +53,11 @@ JOBS: dict[str, Job] = {
     # media: files from and to Meta, which take as long as the network does
     "fetch_inbound_media": Job("media", "wotnot.tasks.media.fetch_inbound_media", 600),
     "upload_broadcast_files": Job("media", "wotnot.tasks.media.upload_broadcast_files", 600),
+    # shops: what shops told becomes messages; short, and nothing of it goes out on the network but to Meta
+    "drain_shops": Job("shops", "wotnot.tasks.shops.drain_shops", 600),
+    "sweep_shops": Job("shops", "wotnot.tasks.shops.sweep_shops", 60),
+    # media also asks shops, which take as long as the network does
+    "tend_shop": Job("media", "wotnot.tasks.shops.tend_shop", 300),
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
@@ -61,7 +66,7 @@ JOBS: dict[str, Job] = {
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
 }
 
-QUEUES = ("events", "default", "media", "bulk", "send")
+QUEUES = ("events", "shops", "default", "media", "bulk", "send")
 
 
 def enqueue(name: str, *args: object) -> None:

@@ -130,6 +130,19 @@ _BROADCAST = (
     Operator("not_in", "not on the list of", Takes.BROADCAST, "was not on the list of …"),
 )
 
+_ORDERED = (
+    Operator("within", "in the last … days", Takes.DAYS, "ordered in the last … days"),
+    Operator("not_within", "none in the last … days", Takes.DAYS, "did not order in the last … days"),
+    Operator("ever", "ever", said="ever ordered"),
+    Operator("never", "never", said="never ordered"),
+)
+_BOUGHT = (
+    Operator("contains", "have in their name", Takes.TEXT, "bought something with … in its name"),
+    Operator("contains_not", "never had in their name", Takes.TEXT, "never bought anything with … in its name"),
+    Operator("is", "include the number", Takes.NUMBER, "bought product …"),
+    Operator("is_not", "never included the number", Takes.NUMBER, "never bought product …"),
+)
+
 _CONSENT_WORDS = {Consent.OPTED_IN: "Opted in", Consent.OPTED_OUT: "Opted out", Consent.UNKNOWN: "Not known"}
 
 
@@ -147,6 +160,7 @@ _LANGUAGES = Choices(read_language, language_name, lambda: list(LANGUAGES.items(
 _COUNTRIES = Choices(_read_country, country_name, list_countries)
 
 PERSON, OWN, MESSAGES = "About the person", "Your own fields", "What you wrote to each other"
+SHOP = "What they ordered in your shops"
 
 FIELDS: dict[str, Field] = {
     "tags": Field("Tags", PERSON, _TAGS),
@@ -160,6 +174,10 @@ FIELDS: dict[str, Field] = {
     "last_in": Field("Messages from them", MESSAGES, _FROM_THEM, is_fleeting=True),
     "last_out": Field("Messages to them", MESSAGES, _TO_THEM, is_fleeting=True),
     "broadcast": Field("Broadcast", MESSAGES, _BROADCAST, is_fleeting=True),
+    "ordered": Field("Orders", SHOP, _ORDERED, is_fleeting=True),
+    "bought": Field("Products they bought", SHOP, _BOUGHT, is_fleeting=True),
+    "order_count": Field("Number of orders", SHOP, _NUMBER, is_fleeting=True),
+    "spent": Field("Money spent", SHOP, _NUMBER, is_fleeting=True),
 }
 """By the key that a condition names as its `field`."""
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Text, and_, any_, func, literal, not_, or_, select
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ColumnElement, Text, and_, any_, column, func, literal, not_, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, array
 
-from wotnot.models import Broadcast, Contact, ContactTag, Direction, Message, MessageState, Tag
+from wotnot.models import Broadcast, Contact, ContactTag, Direction, Message, MessageState, ShopOrder, Tag
 from wotnot.services import segment_texts as texts
 from wotnot.services.phone_numbers import country_pattern
 from wotnot.services.segment_fields import ATTRIBUTE, DATE_TYPE, NUMBER_TYPE, TEXT_TYPE, YES_NO_TYPE
@@ -256,6 +256,65 @@ _FATES: dict[str, Callable[[Callable[..., Sql]], Sql]] = {
 }
 
 
+# ---------------------------------------------------------------- orders
+
+_NO_PURCHASE = ("pending", "failed", "cancelled", "refunded", "deleted")
+"""Statuses in which nothing was bought, or it was given back."""
+
+
+def _orders(context: Context, *columns: Any) -> Any:
+    """Somebody's purchases, in whatever shop of the workspace."""
+    return select(*columns).where(
+        ShopOrder.contact_id == Contact.id,
+        ShopOrder.workspace_id == context.workspace_id,
+        ShopOrder.status.not_in(_NO_PURCHASE),
+    )
+
+
+def _ordered(condition: Condition, context: Context) -> Sql:
+    orders = _orders(context, literal(1))
+    if condition["op"] in {"within", "not_within"}:
+        orders = orders.where(ShopOrder.placed_at >= context.days_ago(condition["value"]))
+    has: Sql = orders.exists()
+    return has if condition["op"] in {"within", "ever"} else not_(has)
+
+
+def _bought(condition: Condition, context: Context) -> Sql:
+    """By a part of a product's name, or by its number in the shop."""
+    item = func.jsonb_array_elements(ShopOrder.facts["items"]).table_valued(column("value", JSONB), name="item")
+    if condition["op"] in {"is", "is_not"}:
+        wanted: Any = item.c.value["product_id"].as_string() == str(int(condition["value"]))
+    else:
+        name = func.lower(item.c.value["name"].as_string())
+        wanted = func.strpos(name, func.lower(literal(condition["value"], Text))) > 0
+    has: Sql = _orders(context, literal(1)).where(select(literal(1)).select_from(item).where(wanted).exists()).exists()
+    return has if condition["op"] in {"contains", "is"} else not_(has)
+
+
+def _order_count(condition: Condition, context: Context) -> Sql:
+    return _within(_orders(context, func.count()).scalar_subquery(), condition)
+
+
+def _spent(condition: Condition, context: Context) -> Sql:
+    """In the shops' own currencies, whichever they are: most workspaces sell in one."""
+    micros = _orders(context, func.coalesce(func.sum(ShopOrder.total_micros), 0)).scalar_subquery()
+    return _within(micros, condition, 1_000_000)
+
+
+def _within(amount: Any, condition: Condition, factor: int = 1) -> Sql:
+    """Compare a number that everybody has."""
+    value = condition["value"]
+    low, *high = [Decimal(str(one)) * factor for one in (value if isinstance(value, list) else [value])]
+    answers: dict[str, Callable[[], Any]] = {
+        "equals": lambda: amount == low,
+        "less": lambda: amount < low,
+        "more": lambda: amount > low,
+        "between": lambda: amount.between(low, high[0]),
+    }
+    answer: Sql = answers[condition["op"]]()
+    return answer
+
+
 CONDITIONS: dict[str, Callable[[Condition, Context], Sql]] = {
     "tags": _tags,
     "name": _column(Contact.name),
@@ -268,5 +327,9 @@ CONDITIONS: dict[str, Callable[[Condition, Context], Sql]] = {
     "last_in": _messages(Direction.IN, Message.created_at),
     "last_out": _messages(Direction.OUT, Message.accepted_at),
     "broadcast": _broadcast,
+    "ordered": _ordered,
+    "bought": _bought,
+    "order_count": _order_count,
+    "spent": _spent,
 }
 """By the key of `segment_fields.FIELDS`: a condition, and whom it is asked for, as SQL."""

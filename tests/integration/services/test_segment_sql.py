@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from sqlalchemy import not_, select
 
 from tests import factories as make
 from tests.cast import Cast
-from tests.segment_twin import ODD_TEXTS, Fact, Known, Maker, Twin
+from tests.segment_twin import ODD_TEXTS, Fact, Known, Maker, Purchase, Twin
 from wotnot import clock
 from wotnot.errors import Invalid
 from wotnot.extensions import db
@@ -26,6 +27,7 @@ FILTERS = 200
 ZONE = ZoneInfo("Pacific/Auckland")
 NAMES = ("Ann", "ann ", "Ben O'Brien", "", "  ", "Çelik", "a_b", "100%", "Paarl Paints")
 STATES = {"queued": 0, "sending": 1, "unknown": 1, "accepted": 2, "sent": 3, "delivered": 4, "read": 5, "failed": 1}
+GOODS = ((101, "Snake plant"), (102, "Olive tree"), (103, "Pots, 100% clay"))
 REGIONS = ("ZA", "US", "CA", "GB", "JE", "DE", "BR", "JM", "KZ", "RU")
 
 
@@ -43,6 +45,7 @@ class World:
         self.channel = make.make_channel(cast.workspace)
         template = make.make_template(cast.workspace)
         self.broadcasts = [make.make_broadcast(cast.workspace, self.channel, template) for _ in range(3)]
+        self.shop = make.make_shop(cast.workspace)
         self.stranger = make.make_broadcast(cast.other_workspace)
         self.today = clock.now().astimezone(ZONE).date()
         self.people: dict[int, Known] = {}
@@ -74,6 +77,7 @@ class World:
         for name in known.tags:
             make.tag_contact(contact, tags[name])
         known.messages = [*self._inbound(contact), *self._sent(contact)]
+        known.orders = self._ordered(contact)
         self.people[contact.id] = known
 
     def _moment(self) -> datetime:
@@ -87,6 +91,22 @@ class World:
         for fact in facts:
             make.make_inbound(self.channel, contact, created_at=fact.created_at)
         return facts
+
+    def _ordered(self, contact: Contact) -> list[Purchase]:
+        orders = []
+        for _ in range(self.dice.choice((0, 0, 1, 1, 2, 3))):
+            items = tuple(self.dice.sample(GOODS, self.dice.randint(1, 2)))
+            status = self.dice.choice(("processing", "completed", "completed", "cancelled", "refunded", "pending"))
+            one = Purchase(
+                self._moment(), status, self.dice.choice((Decimal(100), Decimal("485.5"), Decimal("0.5"))), items
+            )
+            facts = {"items": [{"name": name, "product_id": number, "quantity": 1} for number, name in items]}
+            micros = int(one.total * 1_000_000)
+            make.make_shop_order(
+                self.shop, contact, status=status, placed_at=one.placed_at, total_micros=micros, facts=facts
+            )
+            orders.append(one)
+        return orders
 
     def _sent(self, contact: Contact) -> list[Fact]:
         return [

@@ -23,6 +23,7 @@ MODULES = (
     "broadcasts",
     "messages",
     "conversations",
+    "shops",
     "analytics",
     "exports",
 )

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, jsonify
 from flask.typing import ResponseReturnValue
 
 from wotnot.blueprints import errors
-from wotnot.blueprints.api import guard_once, seed_broadcasts, seed_contacts, seed_templates
+from wotnot.blueprints.api import guard_once, seed_broadcasts, seed_contacts, seed_shops, seed_templates
 from wotnot.blueprints.api.auth import first_workspace, issue_tokens
 from wotnot.blueprints.api.schemas.seed import SeedLoginSchema, SeedRegisterSchema, check
 from wotnot.blueprints.api.seed_input import read_body
@@ -92,6 +92,9 @@ SHORT_PATHS = (
     ShortPath("DELETE", "/broadcasts-delete/<int:broadcast_id>", seed_broadcasts.cancel, Role.ADMIN),
     ShortPath("GET", "/broadcast-report/<int:broadcast_id>", seed_broadcasts.report),
     ShortPath("GET", "/get-analytics", seed_broadcasts.analytics),
+    ShortPath("POST", "/test-woocommerce", seed_shops.test, Role.ADMIN),
+    ShortPath("GET", "/woo_products", seed_shops.products),
+    ShortPath("POST", "/integrate/woo_order_cnf", seed_shops.confirm_orders, Role.ADMIN, taken_is_400=True),
 )
 
 

@@ -134,3 +134,35 @@ def check(schema: type[Schema], data: object) -> dict[str, Any]:
         raise ValidationError("Send a JSON object.")
     loaded: dict[str, Any] = schema().load(data)
     return loaded
+
+
+class SeedShopSchema(SeedSchema):
+    """Where a shop is and what opens it."""
+
+    base_url = fields.String(required=True)
+    consumer_key = fields.String(required=True)
+    consumer_secret = fields.String(required=True)
+    store_name = fields.String(load_default="", allow_none=True)
+
+
+class SeedProductArgs(SeedSchema):
+    """A window of a shop's products."""
+
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(min=0))
+    search = fields.String(load_default="")
+
+
+class SeedParameterSchema(SeedSchema):
+    """What stands for one variable: a field of an order."""
+
+    key = fields.String(required=True)
+
+
+class SeedConfirmationSchema(SeedSchema):
+    """`template_id` is the template's name."""
+
+    template_id = fields.String(required=True)
+    parameters = fields.List(fields.Nested(SeedParameterSchema), load_default=list)
+    product_id = fields.Integer(load_default=None, allow_none=True)
+    image_id = fields.Integer(load_default=None, allow_none=True)

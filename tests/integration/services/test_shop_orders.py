@@ -1,0 +1,308 @@
+"""From a shop's order to a message in the ledger, once: webhooks, the list of changes, rules, conditions, delays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from tests import factories
+from tests.cast import Cast
+from tests.client import Client
+from tests.sandbox_control import SandboxControl
+from tests.sandbox_shop import SandboxShop, connect, deliver
+from wotnot.extensions import db
+from wotnot.models import (
+    Channel,
+    ChannelState,
+    Consent,
+    ConsentEvent,
+    Contact,
+    Message,
+    Shop,
+    ShopDelivery,
+    ShopMessage,
+    ShopOrder,
+    ShopRule,
+    WebhookState,
+)
+from wotnot.services import consent, shop_inbox, shop_rules, shop_sync, shops
+
+Drain = Callable[[], dict[str, int]]
+VARIABLES = {"1": {"field": "first_name", "fallback": "there"}, "2": {"field": "order_number"}, "3": {"field": "total"}}
+BODY = {
+    "type": "BODY",
+    "text": "Hello {{1}}, we have your order {{2}} over {{3}}.",
+    "example": {"body_text": [["Thandi", "1042", "R485.00"]]},
+}
+
+
+@dataclass
+class Scene:
+    """A connected shop with a number and a template, and a browser that plays the shop's server."""
+
+    workspace_id: int
+    shop_id: int
+    there: SandboxShop
+    channel_id: int
+    template_id: int
+    client: Client
+
+    @property
+    def shop(self) -> Shop:
+        """The shop now: calls to it give the session back in between."""
+        return shops.get_shop(self.workspace_id, self.shop_id)
+
+    def rule(self, event: str = "created", **fields: Any) -> ShopRule:
+        """A rule of the shop."""
+        given = {"channel_id": self.channel_id, "template_id": self.template_id, "variables": VARIABLES}
+        return shop_rules.create_rule(self.workspace_id, self.shop_id, event=event, **given | fields)
+
+    def tell(self, order: dict[str, Any], topic: str = "order.created") -> None:
+        """The shop's server posts a webhook."""
+        assert deliver(self.client, self.shop, topic, order) == 200
+
+    def order(self, number: int) -> ShopOrder:
+        """What we know of an order."""
+        return db.session.scalars(select(ShopOrder).where(ShopOrder.order_id == number)).one()
+
+
+@pytest.fixture
+def drain() -> Drain:
+    """Apply what waits, without lingering for more."""
+    return lambda: shop_inbox.drain(linger_seconds=0)
+
+
+@pytest.fixture
+def scene(cast: Cast, client: Client, sandbox: SandboxControl, drain: Drain) -> Scene:
+    """A shop that was connected and whose past orders were read."""
+    there = SandboxShop(sandbox)
+    workspace_id = cast.workspace.id
+    channel_id = factories.make_channel(cast.workspace).id
+    template_id = factories.make_template(cast.workspace, components=[BODY], category="utility").id
+    shop_id = connect(cast.workspace, there).id
+    shop_sync.tend_shop(shop_id)
+    drain()
+    return Scene(workspace_id, shop_id, there, channel_id, template_id, client)
+
+
+def written() -> list[Message]:
+    """The ledger, the oldest entry first."""
+    return list(db.session.scalars(select(Message).order_by(Message.id)))
+
+
+def texts(message: Message) -> list[str]:
+    """The values that a message's template is filled with."""
+    return [one["text"] for part in (message.content or {})["components"] for one in part["parameters"]]
+
+
+def test_an_order_becomes_a_message(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    order = scene.there.place(first_name="Naledi", last_name="Mokoena", product_ids=[101], email="n@example.com")
+    scene.tell(order)
+    drain()
+    (message,) = written()
+    assert message.phone == "27825550142"
+    assert texts(message) == ["Naledi", order["number"], "R485.00"]
+    contact = db.session.get(Contact, message.contact_id)
+    assert contact is not None
+    assert (contact.name, contact.email, contact.consent) == ("Naledi Mokoena", "n@example.com", Consent.UNKNOWN)
+
+
+def test_the_same_webhook_five_times_and_out_of_order_is_one_message(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    scene.rule("status:completed")
+    order = scene.there.place()
+    done = scene.there.change(order["id"], status="completed")
+    for _ in range(5):
+        scene.tell(done, "order.updated")
+        scene.tell(order, "order.created")
+        drain()
+    plans = db.session.scalars(select(ShopMessage)).all()
+    assert sorted(plan.rule.event for plan in plans) == ["created", "status:completed"]
+    assert len(written()) == 2
+
+
+def test_what_webhooks_missed_is_found_in_the_list_and_messaged_once(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    orders = [scene.there.place(phone=f"+2782555{9000 + n}") for n in range(7)]
+    scene.tell(orders[0])
+    drain()
+    for _ in range(2):
+        shop_sync.tend_shop(scene.shop_id)
+        drain()
+    scene.tell(orders[3], "order.updated")
+    drain()
+    assert sorted(message.phone or "" for message in written()) == [f"2782555{9000 + n}" for n in range(7)]
+
+
+def test_what_was_before_is_known_and_not_messaged(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    scene.rule("status:processing")
+    past = scene.order(1001)
+    assert past.number == "1001"
+    assert db.session.scalar(select(Contact.id)) is None
+    scene.tell(scene.there.change(1001, tracking="https://track.example/1"), "order.updated")
+    drain()
+    assert written() == []
+    assert scene.order(1001).facts["tracking"] == "https://track.example/1"
+
+
+def test_a_past_order_that_changes_now_is_messaged(scene: Scene, drain: Drain) -> None:
+    scene.rule("status:refunded")
+    scene.tell(scene.there.change(1001, status="refunded"), "order.updated")
+    drain()
+    assert len(written()) == 1
+
+
+def test_an_older_copy_does_not_turn_an_order_back(scene: Scene, drain: Drain) -> None:
+    order = scene.there.place()
+    newer = order | {"status": "completed", "date_modified_gmt": "2099-01-01T00:00:00"}
+    scene.tell(newer, "order.updated")
+    drain()
+    scene.rule("status:processing")
+    scene.tell(order, "order.updated")
+    drain()
+    assert scene.order(order["id"]).status == "completed"
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    ("conditions", "is_met"),
+    [
+        ({"countries": ["ZA", "DE"]}, True),
+        ({"countries": ["DE"]}, False),
+        ({"total_min": "485"}, True),
+        ({"total_min": "485.01"}, False),
+        ({"total_max": "484.99"}, False),
+        ({"product_ids": [101, 103]}, True),
+        ({"product_ids": [103]}, False),
+        ({"payment_methods": ["card"]}, True),
+        ({"payment_methods": ["cod"], "countries": ["ZA"]}, False),
+    ],
+)
+def test_conditions_choose_the_orders(scene: Scene, drain: Drain, conditions: dict[str, Any], is_met: bool) -> None:
+    scene.rule(conditions=conditions)
+    scene.tell(scene.there.place())
+    drain()
+    assert len(written()) == int(is_met)
+
+
+def test_a_phone_is_read_in_the_country_of_the_order(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    scene.tell(scene.there.place(phone="0151 23456789", country="DE"))
+    scene.tell(scene.there.place(phone="call me", country="GB"))
+    drain()
+    assert [message.phone for message in written()] == ["4915123456789"]
+    left_out = db.session.scalars(select(ShopMessage.reason).where(ShopMessage.message_id.is_(None))).one()
+    assert left_out.startswith("No usable phone number")
+
+
+def test_consent_comes_from_the_box_only_and_a_later_stop_counts(scene: Scene, drain: Drain) -> None:
+    ticked = scene.there.place(phone="082 555 0303", opt_in=True)
+    scene.tell(ticked)
+    scene.tell(scene.there.place(phone="082 555 0304"))
+    drain()
+    said = dict(db.session.execute(select(Contact.phone, Contact.consent)).all())
+    assert said == {"27825550303": Consent.OPTED_IN, "27825550304": Consent.UNKNOWN}
+    person = db.session.scalars(select(Contact).where(Contact.phone == "27825550303")).one()
+    consent.record_consent(scene.workspace_id, [person.id], Consent.OPTED_OUT, source="reply")
+    # A test is one transaction, whose now() is its beginning; they wrote it after they had ordered.
+    db.session.execute(update(ConsentEvent).values(created_at=datetime.now(UTC)))
+    db.session.commit()
+    scene.tell(ticked | {"id": 5001, "number": "5001"})
+    drain()
+    db.session.refresh(person)
+    assert person.consent is Consent.OPTED_OUT, "the box was ticked before they wrote STOP"
+
+
+def test_an_unpaid_order_is_reminded_once_and_not_when_it_was_paid(
+    scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.rule("unpaid", delay_minutes=30)
+    paid = scene.there.place(phone="082 555 0401", status="pending")
+    still_open = scene.there.place(phone="082 555 0402", status="pending")
+    scene.tell(paid)
+    scene.tell(still_open)
+    scene.tell(scene.there.change(still_open["id"], status="failed"), "order.updated")
+    scene.tell(scene.there.change(paid["id"], status="processing"), "order.updated")
+    drain()
+    assert written() == []
+    monkeypatch.setattr("wotnot.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=31))
+    drain()
+    assert [message.phone for message in written()] == ["27825550402"]
+    assert db.session.scalars(select(ShopMessage.reason).where(ShopMessage.message_id.is_(None))).one() == (
+        "The order was paid or closed meanwhile."
+    )
+
+
+def test_a_note_to_the_customer_is_messaged_once(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=VARIABLES | {"3": {"field": "note"}})
+    order = scene.there.place()
+    body = {
+        "action": "woocommerce_new_customer_note",
+        "arg": {"order_id": order["id"], "customer_note": "It is\non its way"},
+    }
+    scene.tell(order)
+    for _ in range(3):
+        scene.tell(body, "action.woocommerce_new_customer_note")
+    drain()
+    (message,) = written()
+    assert texts(message)[2] == "It is on its way"
+
+
+def test_a_stopped_number_keeps_the_message_waiting(
+    scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.rule()
+    channel = db.session.get_one(Channel, scene.channel_id)
+    channel.state = ChannelState.STOPPED
+    db.session.commit()
+    scene.tell(scene.there.place())
+    drain()
+    assert written() == []
+    channel.state = ChannelState.CONNECTED
+    db.session.commit()
+    monkeypatch.setattr("wotnot.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=5))
+    drain()
+    assert len(written()) == 1
+
+
+def test_a_shop_that_is_off_messages_nobody_about_what_was_ordered_meanwhile(scene: Scene, drain: Drain) -> None:
+    scene.rule()
+    shops.switch_shop(scene.workspace_id, scene.shop_id, is_on=False)
+    scene.tell(scene.there.place())
+    drain()
+    shops.switch_shop(scene.workspace_id, scene.shop_id, is_on=True)
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+    assert written() == []
+
+
+def test_an_order_without_a_value_is_left_out_and_says_why(scene: Scene, drain: Drain) -> None:
+    scene.rule(variables=VARIABLES | {"3": {"field": "tracking_link"}})
+    scene.tell(scene.there.place())
+    drain()
+    (plan,) = db.session.scalars(select(ShopMessage)).all()
+    assert plan.message_id is None
+    assert plan.reason == "The order has no value for Tracking link, and there is no fallback."
+
+
+def test_what_is_no_order_is_kept_aside(scene: Scene, drain: Drain) -> None:
+    scene.tell({"id": "x"})
+    scene.tell(scene.there.place() | {"total": "plenty"})
+    drain()
+    kept = db.session.scalars(select(ShopDelivery.error).where(ShopDelivery.state == WebhookState.POISON)).all()
+    assert sorted(kept) == ["The order's total is no number.", "This is not an order: it has no id or no status."]
+
+
+def test_the_door_takes_a_ping_and_refuses_what_is_forged(scene: Scene) -> None:
+    url = f"/webhooks/woocommerce/{scene.shop.token}"
+    kind = "application/x-www-form-urlencoded"
+    assert scene.client.post(url, data="webhook_id=5", content_type=kind).status_code == 200
+    assert deliver(scene.client, scene.shop, "order.created", {"id": 1}, secret="not ours") == 401
+    assert scene.client.post("/webhooks/woocommerce/nobody", data="webhook_id=5", content_type=kind).status_code == 410
+    waiting = select(ShopDelivery.id).where(ShopDelivery.state == WebhookState.PENDING)
+    assert db.session.scalars(waiting).all() == []

@@ -1,0 +1,191 @@
+"""Shops that misbehave: each trouble is said, calls are bounded, the other shops go on, and webhooks are mended."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests import factories
+from tests.cast import Cast
+from tests.sandbox_control import SandboxControl
+from tests.sandbox_shop import SandboxShop, connect
+from wotnot import clock
+from wotnot.errors import Conflict, NotFound
+from wotnot.extensions import db
+from wotnot.models import Shop, ShopDelivery, ShopOrder
+from wotnot.services import sandbox_shop, shop_hooks, shop_inbox, shop_rules, shop_sync, shops
+from wotnot.services.woocommerce import client as woo
+
+
+@pytest.fixture
+def there(sandbox: SandboxControl) -> SandboxShop:
+    """The sandbox's shop."""
+    return SandboxShop(sandbox)
+
+
+@pytest.fixture
+def shop_id(cast: Cast, there: SandboxShop) -> int:
+    """The shop, connected and read."""
+    shop_id = connect(cast.workspace, there).id
+    shop_sync.tend_shop(shop_id)
+    return shop_id
+
+
+def tend(shop_id: int) -> Shop:
+    """Look after a shop, and answer how it is then."""
+    shop_sync.tend_shop(shop_id)
+    return db.session.get_one(Shop, shop_id, populate_existing=True)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [({"down": True}, "down"), ({"html": True}, "html"), ({"slow_s": 1.5}, "slow")],
+)
+def test_the_page_says_which_trouble_and_it_passes(
+    shop_id: int, there: SandboxShop, monkeypatch: pytest.MonkeyPatch, trouble: dict[str, Any], expected: str
+) -> None:
+    monkeypatch.setattr(woo, "READ_SECONDS", 0.5)
+    there.trouble(**trouble)
+    shop = tend(shop_id)
+    assert (shop.trouble, shop.failed_count) == (expected, 1)
+    assert shop.trouble_text
+    assert shop.trouble_since is not None
+    there.trouble(down=False, html=False, slow_s=0)
+    monkeypatch.undo()
+    shop = tend(shop_id)
+    assert (shop.trouble, shop.trouble_text, shop.failed_count) == ("", "", 0)
+
+
+def test_a_shop_that_answers_but_takes_long_is_slow_too(
+    shop_id: int, there: SandboxShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(woo, "SLOW_SECONDS", 0.2)
+    there.trouble(slow_s=0.3)
+    shop = tend(shop_id)
+    assert (shop.trouble, shop.failed_count) == ("slow", 0)
+
+
+def test_revoked_keys_are_said_and_new_ones_mend_it(cast: Cast, shop_id: int, there: SandboxShop) -> None:
+    workspace_id = cast.workspace.id
+    there.revoke(there.key)
+    shop = tend(shop_id)
+    assert shop.trouble == "keys"
+    assert "refuses these keys" in shop.trouble_text
+    assert shop.sync_due_at > clock.now() + timedelta(minutes=10), "what does not mend itself is asked less often"
+    key, secret = there.new_keys()
+    shops.replace_keys(workspace_id, shop_id, consumer_key=key, consumer_secret=secret)
+    assert tend(shop_id).trouble == ""
+
+
+def test_retries_wait_longer_and_longer_and_other_shops_go_on(
+    cast: Cast, sandbox: SandboxControl, shop_id: int, there: SandboxShop
+) -> None:
+    workspace = db.session.merge(cast.workspace)
+    other = SandboxShop(sandbox, "other")
+    other_id = connect(workspace, other).id
+    there.trouble(down=True)
+    pauses = []
+    for _ in range(6):
+        shop = tend(shop_id)
+        pauses.append(round((shop.sync_due_at - clock.now()).total_seconds() / 60))
+    assert pauses == [1, 2, 4, 8, 15, 15]
+    other.place(phone="082 555 0501")
+    shop = tend(other_id)
+    assert shop.trouble == ""
+    shop_inbox.drain(linger_seconds=0)
+    assert db.session.scalar(select(ShopOrder.number).where(ShopOrder.shop_id == other_id)) is not None
+
+
+def test_an_answer_without_an_end_is_cut_off(there: SandboxShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(woo, "LARGEST_ANSWER", 1000)
+    with (
+        woo.WooClient(there.url, there.key, there.secret, may_be_private=True) as client,
+        pytest.raises(woo.ShopFault) as caught,
+    ):
+        client.list_orders()
+    assert caught.value.trouble == "too_large"
+
+
+def test_webhooks_that_were_switched_off_or_deleted_come_back(shop_id: int, there: SandboxShop) -> None:
+    first, second, *_ = there.state()["webhooks"]
+    there._post(f"/webhooks/{first['id']}", {"status": "disabled"})
+    there._post(f"/webhooks/{second['id']}", {"delete": True})
+    assert shop_hooks.tend_hooks(shop_id)
+    found = there.state()["webhooks"]
+    assert sorted(hook["topic"] for hook in found) == sorted(shop_hooks.TOPICS)
+    assert {hook["status"] for hook in found} == {"active"}
+
+
+def test_a_shop_switches_a_webhook_off_after_failures_and_we_switch_it_on(shop_id: int, there: SandboxShop) -> None:
+    """Nothing listens at the address of this test, so every delivery fails."""
+    there.place(count=8)
+    deadline = time.monotonic() + 10
+    while there.state()["waiting"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "disabled" in {hook["status"] for hook in there.state()["webhooks"]}
+    assert shop_hooks.tend_hooks(shop_id)
+    assert {hook["status"] for hook in there.state()["webhooks"]} == {"active"}
+
+
+@pytest.mark.parametrize("most_a_window", [100, 2000])
+def test_hundreds_of_changes_within_a_second_are_all_found(
+    shop_id: int, there: SandboxShop, monkeypatch: pytest.MonkeyPatch, most_a_window: int
+) -> None:
+    monkeypatch.setattr(shop_sync, "MOST_A_WINDOW", most_a_window)
+    there.place(count=350)
+    shop_inbox.drain(linger_seconds=0)
+    assert shop_sync.tend_shop(shop_id)["found"] == 350
+    shop_inbox.drain(linger_seconds=0, max_seconds=60)
+    assert shop_sync.tend_shop(shop_id)["found"] == 0, "what is known as it is comes no more"
+
+
+def test_removing_takes_our_webhooks_out_and_keeps_the_orders(cast: Cast, shop_id: int, there: SandboxShop) -> None:
+    workspace_id = cast.workspace.id
+    shop_inbox.drain(linger_seconds=0)
+    shops.remove_shop(workspace_id, shop_id)
+    assert there.state()["webhooks"] == []
+    shop = db.session.get_one(Shop, shop_id, populate_existing=True)
+    assert (shop.key_encrypted, shop.secret_encrypted) == ("", "")
+    with pytest.raises(NotFound):
+        shops.get_shop(workspace_id, shop_id)
+    assert db.session.scalar(select(ShopOrder.id).limit(1)) is not None
+    assert shop_sync.tend_shop(shop_id) == {"found": 0}
+
+
+def test_a_shop_is_claimed_by_one(cast: Cast) -> None:
+    shop = factories.make_shop(cast.workspace)
+    assert shops.claim_due() == [shop.id]
+    assert shops.claim_due() == []
+
+
+def test_the_sandbox_shop_takes_one_press(cast: Cast, there: SandboxShop) -> None:
+    workspace_id = cast.workspace.id
+    shop = sandbox_shop.connect_sandbox_shop(workspace_id)
+    assert shop.name == "Casa Verde"
+    with pytest.raises(Conflict):
+        sandbox_shop.connect_sandbox_shop(workspace_id)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        shops.get_shop,
+        lambda workspace, shop: shops.change_shop(workspace, shop, name="Mine"),
+        lambda workspace, shop: shops.switch_shop(workspace, shop, is_on=False),
+        shops.refresh_shop,
+        shops.remove_shop,
+        lambda workspace, shop: shops.replace_keys(workspace, shop, consumer_key="ck_x", consumer_secret="cs_x"),
+        lambda workspace, shop: shop_rules.get_rule(workspace, shop, 1),
+        lambda workspace, shop: shop_rules.delete_rule(workspace, shop, 1),
+    ],
+)
+def test_a_stranger_finds_nothing(cast: Cast, call: Callable[[int, int], object]) -> None:
+    shop = factories.make_shop(cast.workspace)
+    channel = factories.make_channel(cast.workspace)
+    factories.make_shop_rule(shop, channel, factories.make_template(cast.workspace))
+    with pytest.raises(NotFound):
+        call(cast.other_workspace.id, shop.id)
+    assert db.session.scalar(select(ShopDelivery.id)) is None
