@@ -3,7 +3,7 @@
 Contents
     1. Column helpers
     2. Enums
-    3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
+    3. Accounts: Workspace, User, Member, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
@@ -355,7 +355,10 @@ class Member(Base):
 
 
 class ApiKey(Base):
-    """A key for programs. Only its SHA-256 is stored; `prefix` lets a person recognise it."""
+    """A key for programs. Only its SHA-256 is stored; `prefix` lets a person recognise it.
+
+    Without `scopes` it may do whatever its maker may. What a test key sends is simulated.
+    """
 
     __tablename__ = "api_keys"
 
@@ -366,13 +369,46 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(String(16))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    is_test: Mapped[Flag]
     created_at: Mapped[Created]
+    expires_at: Mapped[Moment | None]
     last_used_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
 
     user: Mapped[User] = relationship()
 
     __table_args__ = (Index("ix_api_keys_workspace_id_id", "workspace_id", "id"),)
+
+
+class SimulatedMessage(Base):
+    """What a test key sent. Not in the ledger, so that nothing counts it, prices it or sends it.
+
+    The moments are planned when it is written, in order; its state is the last of them that has passed.
+    """
+
+    __tablename__ = "simulated_messages"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    api_key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
+    phone: Mapped[str] = mapped_column(String(20))
+    type: Mapped[str] = mapped_column(String(20))
+    content: Mapped[Json]
+    error_code: Mapped[int | None]
+    created_at: Mapped[Created]
+    accepted_at: Mapped[Moment]
+    sent_at: Mapped[Moment | None]
+    delivered_at: Mapped[Moment | None]
+    read_at: Mapped[Moment | None]
+    failed_at: Mapped[Moment | None]
+
+    api_key: Mapped[ApiKey] = relationship()
+
+    __table_args__ = (
+        Index("ix_simulated_messages_workspace_id_id", "workspace_id", "id"),
+        Index("ix_simulated_messages_created_at", "created_at"),
+    )
 
 
 class RevokedToken(Base):

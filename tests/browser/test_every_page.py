@@ -53,6 +53,7 @@ PAGES = (
     "/app/settings/automation/new?kind=keyword",
     "/app/settings/replies",
     "/app/settings/keys",
+    "/app/settings/keys/test-messages",
     "/app/settings/profile",
     "/app/workspaces/new",
     "/api/v1/docs",

@@ -17,6 +17,7 @@ MODULES = (
     "overview",
     "workspaces",
     "settings",
+    "key_settings",
     "consent_settings",
     "automation",
     "ai_settings",

@@ -14,6 +14,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from jwt.exceptions import PyJWTError
 
+from wotnot.blueprints import api_scopes
 from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
@@ -25,20 +26,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 API_LIMIT = "6000 per minute"
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = api_scopes.SAFE_METHODS
 _RANK = {Role.AGENT: 1, Role.ADMIN: 2, Role.OWNER: 3}
 _ROLE_WORDS = {Role.AGENT: "a member", Role.ADMIN: "an admin or owner", Role.OWNER: "an owner"}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking: a user in one workspace with a role. `scopes` limits a key; an empty tuple does not."""
+    """Who is asking: a user in one workspace with a role. `scopes` limits a key; an empty tuple does not.
+
+    `test_key_id` is the id of a test key: what it sends is simulated.
+    """
 
     user: User
     workspace: Workspace
     role: Role
     via: Literal["session", "token", "key"]
     scopes: tuple[str, ...] = ()
+    test_key_id: int | None = None
 
     def may(self, role: Role) -> bool:
         """Whether the actor's role is at least `role`."""
@@ -219,10 +224,12 @@ def _actor_of_key(key: str) -> Actor:
     api_key, member = found
     if _header_workspace() not in {None, member.workspace_id}:
         raise NotFound("Workspace")
-    needed = "read" if request.method in SAFE_METHODS else "write"
-    if api_key.scopes and needed not in api_key.scopes:
-        raise Forbidden(f"This API key does not have the scope “{needed}”.", code="scope")
-    return Actor(member.user, member.workspace, member.role, "key", tuple(api_key.scopes))
+    if api_keys.has_expired(api_key):
+        raise Unauthorized("The API key has expired. Make a new one in the settings.", code="key_expired")
+    endpoint = request.endpoint or ""
+    api_scopes.check(api_key.scopes, endpoint, request.path, request.method, is_test=api_key.is_test)
+    test_key_id = api_key.id if api_key.is_test else None
+    return Actor(member.user, member.workspace, member.role, "key", tuple(api_key.scopes), test_key_id)
 
 
 def _header_workspace() -> int | None:

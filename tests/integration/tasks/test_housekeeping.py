@@ -24,7 +24,14 @@ def test_only_what_is_past_its_time_goes(session: Any, app: Flask) -> None:
         ]
     )
     session.commit()
-    nothing_else = {"idempotency_keys": 0, "templates": 0, "contact_merges": 0, "media_files": 0, "partial_files": 0}
+    nothing_else = {
+        "idempotency_keys": 0,
+        "simulated_messages": 0,
+        "templates": 0,
+        "contact_merges": 0,
+        "media_files": 0,
+        "partial_files": 0,
+    }
     assert purge_expired() == {"revoked_tokens": 1, "webhook_events": 1} | nothing_else
     assert {event.body for event in session.query(WebhookEvent)} == {b"new", b"kept"}
     assert not any(purge_expired().values())
