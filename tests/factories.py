@@ -49,6 +49,7 @@ from wotnot.models import (
     TemplateOrigin,
     TemplateStatus,
     User,
+    UserSession,
     WebhookEvent,
     Workspace,
 )
@@ -93,6 +94,11 @@ def make_api_key(workspace: Workspace, user: User, **fields: Any) -> ApiKey:
     key_hash = hashlib.sha256(API_KEY.encode()).hexdigest()
     defaults = {"name": "Shop", "prefix": API_KEY[:10], "key_hash": key_hash}
     return save(ApiKey(workspace_id=workspace.id, user_id=user.id, **defaults | fields))
+
+
+def make_user_session(user: User, **fields: Any) -> UserSession:
+    """A browser in which `user` is signed in."""
+    return save(UserSession(user_id=user.id, key=f"session-{next(_numbers)}", **fields))
 
 
 def make_channel(workspace: Workspace, **fields: Any) -> Channel:

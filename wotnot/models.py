@@ -3,7 +3,7 @@
 Contents
     1. Column helpers
     2. Enums
-    3. Accounts: Workspace, User, Member, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
+    3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
@@ -313,11 +313,15 @@ class Workspace(Base):
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     is_demo: Mapped[Flag]
     auto_assign: Mapped[Flag]
+    requires_two_factor: Mapped[Flag]
     created_at: Mapped[Created]
 
 
 class User(UserMixin, Base):
-    """A log-in. `session_epoch` goes up when every session and token of the user must end."""
+    """A log-in. `session_epoch` goes up when every session and token of the user must end.
+
+    With `two_factor_at` the password alone does not let anybody in.
+    """
 
     __tablename__ = "users"
 
@@ -327,6 +331,7 @@ class User(UserMixin, Base):
     password_hash: Mapped[str] = mapped_column(String(100))
     is_platform_admin: Mapped[Flag]
     session_epoch: Mapped[Count]
+    two_factor_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
     def get_id(self) -> str:
@@ -334,6 +339,44 @@ class User(UserMixin, Base):
         return f"{self.id}.{self.session_epoch}"
 
     __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
+
+
+class UserSession(Base):
+    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing."""
+
+    __tablename__ = "user_sessions"
+
+    id: Mapped[BigId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(40), unique=True)
+    user_agent: Mapped[str] = mapped_column(String(400), server_default="")
+    address: Mapped[str] = mapped_column(String(45), server_default="")
+    created_at: Mapped[Created]
+    last_seen_at: Mapped[Created] = mapped_column(index=True)
+
+
+class TwoFactor(Base):
+    """The secret that a person's phone makes codes from, encrypted. It counts once `users.two_factor_at` is set.
+
+    `last_step` is the half minute of the last code that was taken: no code is taken twice.
+    """
+
+    __tablename__ = "two_factors"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    secret_encrypted: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    created_at: Mapped[Created]
+
+
+class RecoveryCode(Base):
+    """A code that lets a person in once without their phone. Only its SHA-256 is stored: it has 80 random bits."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[Moment | None]
 
 
 class Member(Base):

@@ -1,4 +1,4 @@
-"""accounts: keys with scopes, a last day and a test mode"""
+"""accounts: keys with scopes, a last day and a test mode; browsers that are signed in; log-in in two steps"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,9 +12,19 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("is_test", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("api_keys", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
     _create_simulated_messages()
+    op.add_column("users", sa.Column("two_factor_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "workspaces", sa.Column("requires_two_factor", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    _create_user_sessions()
+    _create_second_steps()
 
 
 def downgrade() -> None:
+    for table in ("recovery_codes", "two_factors", "user_sessions"):
+        op.drop_table(table)
+    op.drop_column("workspaces", "requires_two_factor")
+    op.drop_column("users", "two_factor_at")
     op.drop_table("simulated_messages")
     # Without the columns they would be live, and last for ever.
     op.execute("DELETE FROM api_keys WHERE is_test OR expires_at IS NOT NULL")
@@ -54,3 +64,51 @@ def _create_simulated_messages() -> None:
     op.create_index(op.f("ix_simulated_messages_api_key_id"), "simulated_messages", ["api_key_id"])
     op.create_index("ix_simulated_messages_workspace_id_id", "simulated_messages", ["workspace_id", "id"])
     op.create_index("ix_simulated_messages_created_at", "simulated_messages", ["created_at"])
+
+
+def _created(name: str) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
+
+
+def _of_user(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["user_id"], ["users.id"], name=op.f(f"fk_{table}_user_id_users"), ondelete="CASCADE"
+    )
+
+
+def _create_user_sessions() -> None:
+    op.create_table(
+        "user_sessions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("user_agent", sa.String(length=400), server_default="", nullable=False),
+        sa.Column("address", sa.String(length=45), server_default="", nullable=False),
+        _created("created_at"),
+        _created("last_seen_at"),
+        _of_user("user_sessions"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_sessions")),
+        sa.UniqueConstraint("key", name=op.f("uq_user_sessions_key")),
+    )
+    for column in ("user_id", "last_seen_at"):
+        op.create_index(op.f(f"ix_user_sessions_{column}"), "user_sessions", [column])
+
+
+def _create_second_steps() -> None:
+    op.create_table(
+        "two_factors",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("secret_encrypted", sa.Text(), nullable=False),
+        sa.Column("last_step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        _created("created_at"),
+        _of_user("two_factors"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_two_factors")),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        _of_user("recovery_codes"),
+        sa.PrimaryKeyConstraint("user_id", "code_hash", name=op.f("pk_recovery_codes")),
+    )

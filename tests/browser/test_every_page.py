@@ -55,6 +55,7 @@ PAGES = (
     "/app/settings/keys",
     "/app/settings/keys/test-messages",
     "/app/settings/profile",
+    "/app/settings/two-factor",
     "/app/workspaces/new",
     "/api/v1/docs",
 )

@@ -3,11 +3,11 @@
 from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from marshmallow import ValidationError, fields, validate
 from werkzeug.wrappers import Response
 
-from wotnot.blueprints import login_limits
+from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import safe_next
 from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, TooMany, Unauthorized
@@ -97,15 +97,13 @@ def sign_in() -> Answer:
         return _login_page(form), 429
     except Unauthorized as error:
         return _login_page(form, refusal=error), 422
-    _start_session(user)
-    return redirect(safe_next(form.data["next"]))
+    return browser_sessions.enter(user, form.data["next"])
 
 
 @blueprint.post("/app/logout")
 def sign_out() -> Response:
     """End this session."""
-    logout_user()
-    session.clear()
+    browser_sessions.leave()
     flash("You are signed out.", "success")
     return redirect("/app/login")
 
@@ -136,7 +134,7 @@ def sign_up() -> Answer:
     except (Invalid, Conflict, Forbidden, TooMany) as error:
         form.take(error, "email")
         return _register_page(form), error.status if isinstance(error, TooMany) else 422
-    _start_session(user)
+    browser_sessions.start(user)
     return redirect("/app/")
 
 
@@ -153,13 +151,6 @@ def _sign_up_invited(data: dict[str, str]) -> User:
     user = accounts.create_user(email=data["email"], password=data["password"], name=data["name"])
     workspaces.accept_invitation(data["invitation"], user)
     return user
-
-
-def _start_session(user: User) -> None:
-    # What an earlier visitor left in this browser's session must not become this user's.
-    session.clear()
-    login_user(user)
-    session.permanent = True
 
 
 def _login_page(form: Form, refusal: Unauthorized | None = None) -> str:
@@ -229,9 +220,9 @@ def set_password(token: str) -> Answer:
         return render_template("auth/reset.html", form=form, token=token), 422
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again="/app/forgot"), 410
-    _start_session(user)
+    answer = browser_sessions.enter(user, "/app/")
     flash("Your password is changed. Every other session has ended.", "success")
-    return redirect("/app/")
+    return answer
 
 
 # ---------------------------------------------------------------- invitations

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from wotnot.errors import TooMany, Unauthorized
 from wotnot.extensions import limiter
 from wotnot.models import User
-from wotnot.services import accounts
+from wotnot.services import accounts, two_factor
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,20 @@ def log_in(email: str, password: str) -> User:
         raise
     _quietly(lambda: limiter.limiter.clear(TRIES_PER_ACCOUNT, *account), default=None)
     return user
+
+
+def check_second_step(user: User, code: str) -> None:
+    """Let a user go on whose code is right, or who needs none; within the limits.
+
+    Raises Unauthorized (`code_needed` without one, `wrong_code`), TooMany.
+    """
+    if user.two_factor_at is None:
+        return
+    if not code.strip():
+        raise Unauthorized("Send the code from your phone too, as `code`.", code="code_needed")
+    _take(TRIES_PER_ACCOUNT, "code", str(user.id))
+    two_factor.check_code(user.id, code)
+    _quietly(lambda: limiter.limiter.clear(TRIES_PER_ACCOUNT, "code", str(user.id)), default=None)
 
 
 def count_sign_up() -> None:

@@ -5,14 +5,15 @@ from flask_login import login_user
 from marshmallow import fields
 from werkzeug.wrappers import Response
 
-from wotnot.blueprints import login_limits
+from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.broadcast_views import time_words
+from wotnot.blueprints.browser_names import browser_view
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.workspaces import WorkspaceForm
 from wotnot.errors import DomainError, Invalid, TooMany
 from wotnot.models import Role
-from wotnot.services import accounts, workspaces
+from wotnot.services import accounts, user_sessions, workspaces
 
 blueprint = Blueprint("settings", __name__, url_prefix="/app/settings")
 guard_pages(blueprint)
@@ -108,7 +109,7 @@ def change_password() -> Answer:
     form = read_form(PasswordForm)
     try:
         login_limits.count_password_change(actor().user.id)
-        user = accounts.change_password(actor().user.id, **form.data)
+        user = accounts.change_password(actor().user.id, **form.data, keep_session=browser_sessions.key())
     except (Invalid, TooMany, DomainError) as error:
         form.take(error, "current")
         return _profile_page(Form(values={"name": actor().user.name}), form), error.status
@@ -126,4 +127,8 @@ def end_sessions() -> Response:
 
 
 def _profile_page(form: Form, password_form: Form) -> str:
-    return render_template("settings/profile.html", form=form, password_form=password_form, me=actor().user)
+    sessions = user_sessions.list_sessions(actor().user.id)
+    browsers = [browser_view(one, is_this=one.key == browser_sessions.key()) for one in sessions]
+    return render_template(
+        "settings/profile.html", form=form, password_form=password_form, me=actor().user, browsers=browsers
+    )

@@ -135,6 +135,19 @@ def remove(member_id: int) -> Response:
     return redirect("/app/settings/members")
 
 
+@blueprint.post("/two-factor")
+@requires(Role.OWNER)
+def require_two_factor() -> Response:
+    """Ask everybody here for log-in in two steps, or nobody."""
+    is_on = request.form.get("on") == "1"
+    try:
+        workspaces.require_two_factor(workspace_id(), by=actor().user, is_on=is_on)
+        flash("Everybody now needs two steps." if is_on else "Two steps are everybody’s own choice again.", "success")
+    except Conflict as error:
+        flash(error.detail, "error")
+    return redirect("/app/settings/members")
+
+
 @blueprint.post("/leave")
 def leave() -> Response:
     """Leave the workspace oneself."""

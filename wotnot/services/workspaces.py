@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, contains_eager
 from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, queue
+from wotnot.services import accounts, queue, user_sessions
 from wotnot.services.country_names import NAMES
 from wotnot.services.transaction import transaction
 
@@ -32,18 +32,19 @@ _MEMBERSHIPS = (
     .where(Member.user_id == bindparam("user_id"))
     .order_by(Member.id)
 )
-_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"))
+_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id))
 
 
-def list_memberships(user_id: int, *, epoch: int | None = None) -> list[Member]:
+def list_memberships(user_id: int, *, epoch: int | None = None, session_key: str = "") -> list[Member]:
     """The user's workspaces with their role in each, oldest first, and the user. Detached: safe to keep for the request.
 
-    With an `epoch`, none if the user's sessions of that epoch have ended.
+    With an `epoch`, none if the browser's session with that key, or all of the user's of that epoch, have ended.
     """
     if epoch is None:
         members = db.session.scalars(_MEMBERSHIPS, {"user_id": user_id}).all()
     else:
-        members = db.session.scalars(_SESSION_MEMBERSHIPS, {"user_id": user_id, "epoch": epoch}).all()
+        asked = {"user_id": user_id, "epoch": epoch, "session_key": session_key}
+        members = db.session.scalars(_SESSION_MEMBERSHIPS, asked).all()
     for entity in {*members, *(member.workspace for member in members), *(member.user for member in members)}:
         db.session.expunge(entity)
     return list(members)
@@ -129,6 +130,17 @@ def update_workspace(
         if auto_assign is not None:
             workspace.auto_assign = auto_assign
     return workspace
+
+
+def require_two_factor(workspace_id: int, *, by: User, is_on: bool) -> None:
+    """Let only people who log in with two steps work here, or everybody again.
+
+    Raises Conflict when the owner who asks for it has not set it up: it would lock them out.
+    """
+    if is_on and by.two_factor_at is None:
+        raise Conflict("Set up two steps for yourself first.", code="two_factor_needed")
+    with transaction() as session:
+        _locked(session, workspace_id).requires_two_factor = is_on
 
 
 # ---------------------------------------------------------------- members

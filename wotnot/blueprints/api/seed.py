@@ -18,7 +18,7 @@ from wotnot.blueprints.api.auth import first_workspace, issue_tokens
 from wotnot.blueprints.api.schemas.seed import SeedLoginSchema, SeedRegisterSchema, check
 from wotnot.blueprints.api.seed_input import read_body
 from wotnot.blueprints.guards import requires
-from wotnot.blueprints.login_limits import count_sign_up, log_in
+from wotnot.blueprints.login_limits import check_second_step, count_sign_up, log_in
 from wotnot.errors import Conflict, DomainError, Unauthorized
 from wotnot.models import Role
 from wotnot.services import accounts
@@ -59,6 +59,7 @@ def login() -> ResponseReturnValue:
     body = check(SeedLoginSchema, read_body())
     try:
         user = log_in(body["username"], body["password"])
+        check_second_step(user, body["code"])
     except Unauthorized as refusal:
         raise DomainError(refusal.detail, code=refusal.code) from None
     tokens = issue_tokens(user, first_workspace(user))

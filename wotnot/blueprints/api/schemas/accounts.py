@@ -41,6 +41,11 @@ class LoginSchema(RequestSchema):
 
     email = fields.String(required=True, metadata={"example": "dana@casaverde.example"})
     password = fields.String(required=True, metadata={"example": "a few words in a row", "format": "password"})
+    code = fields.String(
+        load_default="",
+        validate=validate.Length(max=40),
+        metadata={"example": "123456", "description": "Only for people who log in with two steps."},
+    )
 
 
 class TokenSchema(Schema):
