@@ -33,6 +33,7 @@ from wotnot.models import (
     Direction,
     ImportRow,
     InboundMedia,
+    Invitation,
     MediaFile,
     Member,
     Message,
@@ -99,6 +100,13 @@ def make_api_key(workspace: Workspace, user: User, **fields: Any) -> ApiKey:
 def make_user_session(user: User, **fields: Any) -> UserSession:
     """A browser in which `user` is signed in."""
     return save(UserSession(user_id=user.id, key=f"session-{next(_numbers)}", **fields))
+
+
+def make_invitation(workspace: Workspace, **fields: Any) -> Invitation:
+    """Somebody who was invited as an agent."""
+    number = next(_numbers)
+    defaults = {"email": f"invited{number}@example.com", "role": Role.AGENT, "nonce": f"nonce-{number}"}
+    return save(Invitation(workspace_id=workspace.id, **defaults | fields))
 
 
 def make_channel(workspace: Workspace, **fields: Any) -> Channel:

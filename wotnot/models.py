@@ -3,7 +3,7 @@
 Contents
     1. Column helpers
     2. Enums
-    3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
+    3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, Invitation, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
     4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
@@ -395,6 +395,26 @@ class Member(Base):
     workspace: Mapped[Workspace] = relationship()
 
     __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+
+
+class Invitation(Base):
+    """Somebody who was invited and has not come yet; the row goes when they come. Only the link with its `nonce` counts."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[Role] = mapped_column(_enum(Role, "role"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    nonce: Mapped[str] = mapped_column(String(40))
+    sent_at: Mapped[Created]
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (
+        Index("uq_invitations_workspace_id_email_lower", "workspace_id", text("lower(email)"), unique=True),
+    )
 
 
 class ApiKey(Base):

@@ -1,4 +1,4 @@
-"""accounts: keys with scopes, a last day and a test mode; browsers that are signed in; log-in in two steps"""
+"""accounts: keys with scopes, a last day and a test mode; browsers that are signed in; log-in in two steps; invitations"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,10 +18,11 @@ def upgrade() -> None:
     )
     _create_user_sessions()
     _create_second_steps()
+    _create_invitations()
 
 
 def downgrade() -> None:
-    for table in ("recovery_codes", "two_factors", "user_sessions"):
+    for table in ("invitations", "recovery_codes", "two_factors", "user_sessions"):
         op.drop_table(table)
     op.drop_column("workspaces", "requires_two_factor")
     op.drop_column("users", "two_factor_at")
@@ -111,4 +112,28 @@ def _create_second_steps() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         _of_user("recovery_codes"),
         sa.PrimaryKeyConstraint("user_id", "code_hash", name=op.f("pk_recovery_codes")),
+    )
+
+
+def _create_invitations() -> None:
+    role = sa.Enum("owner", "admin", "agent", name="role", native_enum=False, create_constraint=True, length=20)
+    op.create_table(
+        "invitations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("role", role, nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column("nonce", sa.String(length=40), nullable=False),
+        _created("sent_at"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_invitations_workspace_id_workspaces"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_invitations_user_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+    )
+    op.create_index(
+        "uq_invitations_workspace_id_email_lower", "invitations", ["workspace_id", sa.text("lower(email)")], unique=True
     )

@@ -111,6 +111,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "conversation_id": factories.make_conversation(channel, contact).id,
         "file_id": factories.make_media_file(workspace).id,
         "import_id": contact_import.id,
+        "invitation_id": factories.make_invitation(workspace).id,
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
         "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,

@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import safe_next
-from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, TooMany, Unauthorized
+from wotnot.errors import DomainError, Invalid, TooMany, Unauthorized
 from wotnot.models import User
-from wotnot.services import accounts, workspaces
+from wotnot.services import accounts, invitations, workspaces
 from wotnot.services.zone_countries import countries_by_zone
 
 blueprint = Blueprint("auth", __name__)
@@ -131,7 +131,7 @@ def sign_up() -> Answer:
             wanted = ("email", "password", "name", "workspace_name", "default_country", "timezone")
             data["timezone"] = _known_zone(data["timezone"])
             user = accounts.register_user(**{field: data[field] for field in wanted}).user
-    except (Invalid, Conflict, Forbidden, TooMany) as error:
+    except DomainError as error:
         form.take(error, "email")
         return _register_page(form), error.status if isinstance(error, TooMany) else 422
     browser_sessions.start(user)
@@ -145,11 +145,11 @@ def _known_zone(told: str) -> str:
 
 def _sign_up_invited(data: dict[str, str]) -> User:
     """The link came by mail to the invited address, so only that address may use it."""
-    _, address, _ = workspaces.read_invitation(data["invitation"])
-    if accounts.check_email(data["email"]).lower() != address.lower():
-        raise Invalid({"email": f"The invitation is for {address}."})
+    offer = invitations.read(data["invitation"])
+    if accounts.check_email(data["email"]).lower() != offer.email.lower():
+        raise Invalid({"email": f"The invitation is for {offer.email}."})
     user = accounts.create_user(email=data["email"], password=data["password"], name=data["name"])
-    workspaces.accept_invitation(data["invitation"], user)
+    invitations.accept(data["invitation"], user)
     return user
 
 
@@ -161,8 +161,9 @@ def _register_page(form: Form) -> str:
     invited_to = None
     if form.values.get("invitation"):
         try:
-            invited_to, address, _ = workspaces.read_invitation(form.values["invitation"])
-            form.values.setdefault("email", address)
+            offer = invitations.read(form.values["invitation"])
+            invited_to = offer.workspace
+            form.values.setdefault("email", offer.email)
         except DomainError as error:
             form.take(error)
             form.values["invitation"] = ""
@@ -232,13 +233,11 @@ def set_password(token: str) -> Answer:
 def invitation(token: str) -> Answer:
     """What the mailed link offers."""
     try:
-        offered, address, role = workspaces.read_invitation(token)
+        offer = invitations.read(token)
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again=""), 410
-    is_known = accounts.find_user_by_email(address) is not None
-    return render_template(
-        "auth/invitation.html", token=token, offered=offered, address=address, role=role, is_known=is_known
-    )
+    is_known = accounts.find_user_by_email(offer.email) is not None
+    return render_template("auth/invitation.html", token=token, offer=offer, is_known=is_known)
 
 
 @blueprint.post("/app/invitations/<token>")
@@ -247,7 +246,7 @@ def accept_invitation(token: str) -> Answer:
     if not current_user.is_authenticated:
         return redirect(f"/app/login?next=/app/invitations/{token}")
     try:
-        joined = workspaces.accept_invitation(token, current_user)
+        joined = invitations.accept(token, current_user)
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again=""), error.status
     session["workspace_id"] = joined.id

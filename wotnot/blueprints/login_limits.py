@@ -74,6 +74,11 @@ def count_mail(email: str) -> None:
     _take(MAILS_PER_ACCOUNT, "mail", email.strip().lower())
 
 
+def count_invitation(invitation_id: int) -> None:
+    """Count a mail that sends an invitation again. Raises TooMany."""
+    _take(MAILS_PER_ACCOUNT, "invitation", str(invitation_id))
+
+
 def count_password_change(user_id: int) -> None:
     """Count a try to change a password: a session left open must not become a way to guess it. Raises TooMany."""
     _take(TRIES_PER_ACCOUNT, "password", str(user_id))
