@@ -27,6 +27,7 @@ from sandbox.media_api import MediaApi
 from sandbox.messages_api import MessagesApi
 from sandbox.model import Number, Waba
 from sandbox.phone_page import PhonePage
+from sandbox.sign_up_page import SignUpPage
 from sandbox.state import World
 from sandbox.store import Store
 from sandbox.templates_api import TemplatesApi
@@ -68,6 +69,7 @@ class Sandbox:
             forget=self._forget,
         )
         self.page = PhonePage(self.world, self.outbox)
+        self.sign_up = SignUpPage(self.world, self.accounts)
         self._tasks: list[asyncio.Task[None]] = []
         self._good_tokens: set[str] = set()
         self._runner: web.ServerRunner | None = None
@@ -138,7 +140,7 @@ class Sandbox:
             parts = parts[1:]
         if not parts:
             raise unknown_object("", request.method)
-        if parts[0] in ("oauth", "favicon.ico"):
+        if parts[0] in ("oauth", "dialog", "favicon.ico"):
             return await self._open(request, parts)
         self._authorise(request)
         if len(parts) == 2 and request.method == "POST" and parts[1] in ("messages", "marketing_messages"):
@@ -162,6 +164,8 @@ class Sandbox:
         """What needs no token."""
         if parts == ["oauth", "access_token"]:
             return respond(self.accounts.access_token(await read_params(request), self.world.settings.app_secret))
+        if parts[0] == "dialog":
+            return self.sign_up.handle(request, parts[1:])
         if parts == ["favicon.ico"]:
             return web.Response(status=204)
         raise unknown_object(parts[0], request.method)

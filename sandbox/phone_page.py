@@ -21,7 +21,7 @@ _LOOK_EVERY_S = 0.2
 _HEARTBEAT_S = 5.0
 _PHONES_LISTED = 50
 _STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_HEADERS = {
+HEADERS = {
     # Pictures may come from anywhere because a template may link to any; everything else is ours.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http: https:; media-src 'self' http: https:;"
@@ -74,7 +74,7 @@ class PhonePage:
 
     def _render(self, template: str, data: Json) -> web.Response:
         html = self._jinja.get_template(template).render(data)
-        return web.Response(text=html, content_type="text/html", headers=_HEADERS)
+        return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     def _page_data(self, request: web.BaseRequest) -> Json:
         customer = self._customer(request)

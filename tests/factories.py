@@ -44,6 +44,7 @@ from wotnot.models import (
     Role,
     RowVerdict,
     Segment,
+    SignUp,
     Tag,
     Template,
     TemplateCategory,
@@ -57,6 +58,7 @@ from wotnot.models import (
 from wotnot.services import contact_merges, crypto, media, rate_cards, template_versions
 from wotnot.services.contact_merges import Pair
 from wotnot.services.pricing.cards import CATEGORIES, Card
+from wotnot.services.storage import storage_for
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
 API_KEY = "wn_test_0123456789abcdef"
@@ -100,6 +102,20 @@ def make_api_key(workspace: Workspace, user: User, **fields: Any) -> ApiKey:
 def make_user_session(user: User, **fields: Any) -> UserSession:
     """A browser in which `user` is signed in."""
     return save(UserSession(user_id=user.id, key=f"session-{next(_numbers)}", **fields))
+
+
+def give_picture(user: User) -> User:
+    """A picture of `user`, in the storage."""
+    storage = storage_for(current_app.extensions["wotnot.config"])
+    user.picture_key, _ = storage.save(io.BytesIO(b"\x89PNG\r\n\x1a\n"), limit=100)
+    user.picture_type = "image/png"
+    return save(user)
+
+
+def make_sign_up(workspace: Workspace, **fields: Any) -> SignUp:
+    """A sign-up at Meta that has stopped at its first step."""
+    defaults = {"token_encrypted": "", "failed_step": "inspect", "reason": "Meta does not answer."}
+    return save(SignUp(workspace_id=workspace.id, **defaults | fields))
 
 
 def make_invitation(workspace: Workspace, **fields: Any) -> Invitation:

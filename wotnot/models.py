@@ -4,7 +4,7 @@ Contents
     1. Column helpers
     2. Enums
     3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, Invitation, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
-    4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
+    4. Channels and templates: Channel, SignUp, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
     6. Sending: Broadcast, Message, MessageTally
@@ -314,6 +314,7 @@ class Workspace(Base):
     is_demo: Mapped[Flag]
     auto_assign: Mapped[Flag]
     requires_two_factor: Mapped[Flag]
+    hides_first_steps: Mapped[Flag]
     created_at: Mapped[Created]
 
 
@@ -332,6 +333,8 @@ class User(UserMixin, Base):
     is_platform_admin: Mapped[Flag]
     session_epoch: Mapped[Count]
     two_factor_at: Mapped[Moment | None]
+    picture_key: Mapped[str | None] = mapped_column(String(40))
+    picture_type: Mapped[str] = mapped_column(String(20), server_default="")
     created_at: Mapped[Created]
 
     def get_id(self) -> str:
@@ -527,6 +530,28 @@ class Channel(Base):
         ),
         Index("ix_channels_workspace_id_waba_id", "workspace_id", "waba_id"),
     )
+
+
+class SignUp(Base):
+    """A number on its way from Meta's sign-up window to a channel: what is known so far, and the step that failed.
+
+    `failed_step` is empty when it is through; `pin` is the two-step PIN that the number was registered with. Both secrets
+    are encrypted. Forgotten after a week.
+    """
+
+    __tablename__ = "sign_ups"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    token_encrypted: Mapped[str] = mapped_column(Text)
+    expires_in: Mapped[Count]
+    waba_id: Mapped[str] = mapped_column(String(40), server_default="")
+    phone_number_id: Mapped[str] = mapped_column(String(40), server_default="")
+    pin_encrypted: Mapped[str] = mapped_column(Text, server_default="")
+    failed_step: Mapped[str] = mapped_column(String(20), server_default="")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
+    created_at: Mapped[Created] = mapped_column(index=True)
 
 
 class Template(Base):

@@ -16,14 +16,23 @@ def upgrade() -> None:
     op.add_column(
         "workspaces", sa.Column("requires_two_factor", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
+    op.add_column(
+        "workspaces", sa.Column("hides_first_steps", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column("users", sa.Column("picture_key", sa.String(length=40), nullable=True))
+    op.add_column("users", sa.Column("picture_type", sa.String(length=20), server_default="", nullable=False))
     _create_user_sessions()
     _create_second_steps()
     _create_invitations()
+    _create_sign_ups()
 
 
 def downgrade() -> None:
-    for table in ("invitations", "recovery_codes", "two_factors", "user_sessions"):
+    for table in ("sign_ups", "invitations", "recovery_codes", "two_factors", "user_sessions"):
         op.drop_table(table)
+    for column in ("picture_type", "picture_key"):
+        op.drop_column("users", column)
+    op.drop_column("workspaces", "hides_first_steps")
     op.drop_column("workspaces", "requires_two_factor")
     op.drop_column("users", "two_factor_at")
     op.drop_table("simulated_messages")
@@ -137,3 +146,28 @@ def _create_invitations() -> None:
     op.create_index(
         "uq_invitations_workspace_id_email_lower", "invitations", ["workspace_id", sa.text("lower(email)")], unique=True
     )
+
+
+def _create_sign_ups() -> None:
+    op.create_table(
+        "sign_ups",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("token_encrypted", sa.Text(), nullable=False),
+        sa.Column("expires_in", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waba_id", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("phone_number_id", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("pin_encrypted", sa.Text(), server_default="", nullable=False),
+        sa.Column("failed_step", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("channel_id", sa.BigInteger(), nullable=True),
+        _created("created_at"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_sign_ups_workspace_id_workspaces"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["channel_id"], ["channels.id"], name=op.f("fk_sign_ups_channel_id_channels"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ups")),
+    )
+    op.create_index(op.f("ix_sign_ups_created_at"), "sign_ups", ["created_at"])

@@ -100,6 +100,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     message = factories.make_message(channel, contact, broadcast)
     member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
+    factories.give_picture(cast.bob)
     turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     return {
@@ -116,6 +117,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "member_id": member.id,
         "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
         "session_id": factories.make_user_session(cast.alice).id,
+        "sign_up_id": factories.make_sign_up(workspace).id,
         "segment_id": factories.make_segment(workspace).id,
         "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,

@@ -32,6 +32,7 @@ SHORT_AREAS = {
     "broadcasts-delete": "broadcasts",
     "broadcast-report": "broadcasts",
     "get-analytics": "analytics",
+    "subscribe_customer": "account",
 }
 FREE = {"me": "who the key belongs to is no secret to whoever holds it"}
 # They take a body to read with.

@@ -43,7 +43,7 @@ PERMISSIONS = (
             "seed.delete_broadcasts_delete", "seed.post_send_template_message",
         ),
     ),
-    Permission("Connect numbers and change their pace", Role.ADMIN, ("channels.*", "channels-api.*")),
+    Permission("Connect numbers and change their pace", Role.ADMIN, ("channels.*", "channels-api.*", "channel_sign_up.*", "seed.post_subscribe_customer")),
     Permission("Budgets, purchases and rate cards", Role.ADMIN, ("costs_cards.*", "costs_money.*")),
     Permission(
         "Change the workspace, its answers and its AI; make API keys",

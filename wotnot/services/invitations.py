@@ -49,7 +49,7 @@ def invite(workspace_id: int, *, email: str, role: Role, by: User, by_role: Role
         index_elements=[Invitation.workspace_id, func.lower(Invitation.email)], set_=replaced
     )
     with transaction() as session:
-        invitation = session.scalars(
+        invitation: Invitation = session.scalars(
             select(Invitation).from_statement(statement.returning(Invitation)).execution_options(populate_existing=True)
         ).one()
         _mail(invitation, by)

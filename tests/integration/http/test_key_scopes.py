@@ -34,6 +34,7 @@ AREAS_OF_PATHS = {
     "conversations": "messages",
     "analytics": "analytics",
     "get-analytics": "analytics",
+    "subscribe_customer": "account",
     "channels": "account",
     "api-keys": "account",
 }

@@ -1,5 +1,6 @@
 """Inviting, handing over, leaving; and the table of who may do what, which every route is held to."""
 
+import io
 import re
 from datetime import timedelta
 from email import message_from_bytes
@@ -18,7 +19,7 @@ from wotnot.errors import Conflict, Forbidden, NotFound
 from wotnot.models import Role
 from wotnot.services import invitations, workspaces
 
-HERE = "/app/settings/members"
+HERE, PROFILE = "/app/settings/members", "/app/settings/profile"
 
 
 @pytest.fixture
@@ -148,6 +149,51 @@ def test_what_a_removed_person_had_is_nobodys(cast: Cast, client: Client, sessio
     session.expire_all()
     assert thread.assignee_id is None
     assert session.get(type(thread), thread.id) is thread
+
+
+# ---------------------------------------------------------------- pictures
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"a small picture"
+
+
+def choose(client: Client, content: bytes, name: str = "me.png"):
+    fields = {"csrf_token": client.csrf_token(PROFILE), "picture": (io.BytesIO(content), name)}
+    client.post(f"{PROFILE}/picture", data=fields, content_type="multipart/form-data")
+    return client.get(PROFILE).text
+
+
+def test_a_picture_is_shown_to_those_one_works_with(cast: Cast, client: Client, app: Flask):
+    client.sign_in(cast.bob)
+    page = choose(client, PNG)
+    address = re.search(r'src="(/app/people/\d+/picture[^"]*)"', page).group(1)
+    with client.get(address) as answer:
+        assert (answer.data, answer.mimetype) == (PNG, "image/png")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    alice, charlie = app.test_client(), app.test_client()
+    alice.sign_in(cast.alice)
+    with alice.get(address) as answer:
+        assert answer.status_code == 200
+    assert address.split("?")[0] in alice.get(HERE).text
+    charlie.sign_in(cast.charlie)
+    assert charlie.get(address).status_code == 404
+    client.submit(f"{PROFILE}/picture/remove", page=PROFILE)
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<svg onload=alert(1)>", "JPEG, PNG or WebP"),
+        (b"", "JPEG, PNG or WebP"),
+        (PNG + bytes(1024 * 1024), "larger than 1 MB"),
+    ],
+)
+def test_what_is_no_small_picture_is_refused(cast: Cast, client: Client, content: bytes, words: str):
+    client.sign_in(cast.bob)
+    page = choose(client, content)
+    assert words in page
+    assert "/picture?v=" not in page
 
 
 # ---------------------------------------------------------------- who may do what

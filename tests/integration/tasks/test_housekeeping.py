@@ -28,6 +28,7 @@ def test_only_what_is_past_its_time_goes(session: Any, app: Flask) -> None:
         "idempotency_keys": 0,
         "simulated_messages": 0,
         "user_sessions": 0,
+        "sign_ups": 0,
         "templates": 0,
         "contact_merges": 0,
         "media_files": 0,
