@@ -278,10 +278,10 @@ class AccountsApi:
 
     # --- sign-up and tokens -------------------------------------------------------------------------------------
 
-    def new_code(self, waba: Waba) -> str:
+    def new_code(self, waba: Waba, *, redirect_uri: str = "") -> str:
         """What the sign-up window would hand to the browser: good once and for 30 seconds."""
         code = "AQ" + secrets.token_urlsafe(32)
-        self.world.codes[code] = (time.time() + CODE_LIFE_S, waba.id)
+        self.world.codes[code] = (time.time() + CODE_LIFE_S, waba.id, redirect_uri)
         return code
 
     def access_token(self, query: Json, app_secret: str) -> Json:
@@ -293,9 +293,14 @@ class AccountsApi:
         code = str(query.get("code", ""))
         if code in self.world.used_codes:
             raise GraphError(100, message="This authorization code has been used.", subcode=36009)
-        until, waba_id = self.world.codes.pop(code, (0.0, ""))
+        until, waba_id, redirect_uri = self.world.codes.pop(code, (0.0, "", ""))
         if not waba_id:
             raise GraphError(100, message="Invalid verification code format.", subcode=36008)
+        if str(query.get("redirect_uri", "")) != redirect_uri:
+            words = (
+                "Error validating verification code. Please make sure your redirect_uri is identical to the one used."
+            )
+            raise GraphError(100, message=words, subcode=36008)
         if until < time.time():
             raise GraphError(100, message="This authorization code has expired.", subcode=36007)
         self.world.used_codes.add(code)

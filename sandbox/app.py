@@ -31,6 +31,7 @@ from sandbox.shop_control import ShopControl
 from sandbox.shop_hooks import Deliveries
 from sandbox.shop_site import ShopSite
 from sandbox.shop_state import Shops
+from sandbox.sign_up_page import SignUpPage
 from sandbox.state import World
 from sandbox.store import Store
 from sandbox.templates_api import TemplatesApi
@@ -76,6 +77,7 @@ class Sandbox:
             forget=self._forget,
         )
         self.page = PhonePage(self.world, self.outbox)
+        self.sign_up = SignUpPage(self.world, self.accounts)
         self._tasks: list[asyncio.Task[None]] = []
         self._good_tokens: set[str] = set()
         self._runner: web.ServerRunner | None = None
@@ -151,7 +153,7 @@ class Sandbox:
             parts = parts[1:]
         if not parts:
             raise unknown_object("", request.method)
-        if parts[0] in ("oauth", "favicon.ico"):
+        if parts[0] in ("oauth", "dialog", "favicon.ico"):
             return await self._open(request, parts)
         self._authorise(request)
         if len(parts) == 2 and request.method == "POST" and parts[1] in ("messages", "marketing_messages"):
@@ -175,6 +177,8 @@ class Sandbox:
         """What needs no token."""
         if parts == ["oauth", "access_token"]:
             return respond(self.accounts.access_token(await read_params(request), self.world.settings.app_secret))
+        if parts[0] == "dialog":
+            return self.sign_up.handle(request, parts[1:])
         if parts == ["favicon.ico"]:
             return web.Response(status=204)
         raise unknown_object(parts[0], request.method)

@@ -84,7 +84,7 @@ class World:
         self.user_ids: dict[str, str] = {}
         self.media: dict[str, Media] = {}
         self.uploads: dict[str, Upload] = {}
-        self.codes: dict[str, tuple[float, str]] = {}
+        self.codes: dict[str, tuple[float, str, str]] = {}  # code -> (until, account, where it came back to)
         self.used_codes: set[str] = set()
         self.tokens: dict[str, str] = {}  # business token -> the account it belongs to
         self.refused_once: set[tuple[str, str]] = set()

@@ -37,6 +37,7 @@ from wotnot.models import (
     ExportState,
     ImportRow,
     InboundMedia,
+    Invitation,
     MediaFile,
     Member,
     Message,
@@ -50,18 +51,21 @@ from wotnot.models import (
     Shop,
     ShopOrder,
     ShopRule,
+    SignUp,
     Tag,
     Template,
     TemplateCategory,
     TemplateOrigin,
     TemplateStatus,
     User,
+    UserSession,
     WebhookEvent,
     Workspace,
 )
 from wotnot.services import contact_merges, crypto, media, rate_cards, storage, template_versions
 from wotnot.services.contact_merges import Pair
 from wotnot.services.pricing.cards import CATEGORIES, Card
+from wotnot.services.storage import storage_for
 from wotnot.services.woocommerce.orders import Item, Order
 
 PASSWORD_HASH = bcrypt.hashpw(b"correct horse battery", bcrypt.gensalt(4)).decode()
@@ -101,6 +105,32 @@ def make_api_key(workspace: Workspace, user: User, **fields: Any) -> ApiKey:
     key_hash = hashlib.sha256(API_KEY.encode()).hexdigest()
     defaults = {"name": "Shop", "prefix": API_KEY[:10], "key_hash": key_hash}
     return save(ApiKey(workspace_id=workspace.id, user_id=user.id, **defaults | fields))
+
+
+def make_user_session(user: User, **fields: Any) -> UserSession:
+    """A browser in which `user` is signed in."""
+    return save(UserSession(user_id=user.id, key=f"session-{next(_numbers)}", **fields))
+
+
+def give_picture(user: User) -> User:
+    """A picture of `user`, in the storage."""
+    storage = storage_for(current_app.extensions["wotnot.config"])
+    user.picture_key, _ = storage.save(io.BytesIO(b"\x89PNG\r\n\x1a\n"), limit=100)
+    user.picture_type = "image/png"
+    return save(user)
+
+
+def make_sign_up(workspace: Workspace, **fields: Any) -> SignUp:
+    """A sign-up at Meta that has stopped at its first step."""
+    defaults = {"token_encrypted": "", "failed_step": "inspect", "reason": "Meta does not answer."}
+    return save(SignUp(workspace_id=workspace.id, **defaults | fields))
+
+
+def make_invitation(workspace: Workspace, **fields: Any) -> Invitation:
+    """Somebody who was invited as an agent."""
+    number = next(_numbers)
+    defaults = {"email": f"invited{number}@example.com", "role": Role.AGENT, "nonce": f"nonce-{number}"}
+    return save(Invitation(workspace_id=workspace.id, **defaults | fields))
 
 
 def make_channel(workspace: Workspace, **fields: Any) -> Channel:

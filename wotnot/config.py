@@ -29,6 +29,7 @@ class Config:
     graph_api_version: str = "v24.0"
     facebook_app_id: str = ""
     facebook_app_secret: str = ""
+    facebook_config_id: str = ""
     whatsapp_verify_token: str = ""
     send_rate: int = 20
     gemini_api_key: str = ""
@@ -70,6 +71,7 @@ class Config:
             graph_api_version=source.get("GRAPH_API_VERSION") or "v24.0",
             facebook_app_id=source.get("FACEBOOK_APP_ID", ""),
             facebook_app_secret=source.get("FACEBOOK_APP_SECRET", ""),
+            facebook_config_id=source.get("FACEBOOK_CONFIG_ID", ""),
             whatsapp_verify_token=source.get("WHATSAPP_VERIFY_TOKEN", ""),
             send_rate=_integer(source, "SEND_RATE", 20, 1, 1000),
             gemini_api_key=source.get("GEMINI_API_KEY", ""),

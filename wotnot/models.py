@@ -3,8 +3,8 @@
 Contents
     1. Column helpers
     2. Enums
-    3. Accounts: Workspace, User, Member, ApiKey, RevokedToken, IdempotencyKey
-    4. Channels and templates: Channel, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
+    3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, Invitation, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
+    4. Channels and templates: Channel, SignUp, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
     6. Sending: Broadcast, Message, MessageTally
@@ -356,11 +356,16 @@ class Workspace(Base):
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     is_demo: Mapped[Flag]
     auto_assign: Mapped[Flag]
+    requires_two_factor: Mapped[Flag]
+    hides_first_steps: Mapped[Flag]
     created_at: Mapped[Created]
 
 
 class User(UserMixin, Base):
-    """A log-in. `session_epoch` goes up when every session and token of the user must end."""
+    """A log-in. `session_epoch` goes up when every session and token of the user must end.
+
+    With `two_factor_at` the password alone does not let anybody in.
+    """
 
     __tablename__ = "users"
 
@@ -370,6 +375,9 @@ class User(UserMixin, Base):
     password_hash: Mapped[str] = mapped_column(String(100))
     is_platform_admin: Mapped[Flag]
     session_epoch: Mapped[Count]
+    two_factor_at: Mapped[Moment | None]
+    picture_key: Mapped[str | None] = mapped_column(String(40))
+    picture_type: Mapped[str] = mapped_column(String(20), server_default="")
     created_at: Mapped[Created]
 
     def get_id(self) -> str:
@@ -377,6 +385,44 @@ class User(UserMixin, Base):
         return f"{self.id}.{self.session_epoch}"
 
     __table_args__ = (Index("uq_users_email_lower", text("lower(email)"), unique=True),)
+
+
+class UserSession(Base):
+    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing."""
+
+    __tablename__ = "user_sessions"
+
+    id: Mapped[BigId]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(40), unique=True)
+    user_agent: Mapped[str] = mapped_column(String(400), server_default="")
+    address: Mapped[str] = mapped_column(String(45), server_default="")
+    created_at: Mapped[Created]
+    last_seen_at: Mapped[Created] = mapped_column(index=True)
+
+
+class TwoFactor(Base):
+    """The secret that a person's phone makes codes from, encrypted. It counts once `users.two_factor_at` is set.
+
+    `last_step` is the half minute of the last code that was taken: no code is taken twice.
+    """
+
+    __tablename__ = "two_factors"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    secret_encrypted: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    created_at: Mapped[Created]
+
+
+class RecoveryCode(Base):
+    """A code that lets a person in once without their phone. Only its SHA-256 is stored: it has 80 random bits."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[Moment | None]
 
 
 class Member(Base):
@@ -397,8 +443,31 @@ class Member(Base):
     __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
 
 
+class Invitation(Base):
+    """Somebody who was invited and has not come yet; the row goes when they come. Only the link with its `nonce` counts."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[Role] = mapped_column(_enum(Role, "role"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    nonce: Mapped[str] = mapped_column(String(40))
+    sent_at: Mapped[Created]
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (
+        Index("uq_invitations_workspace_id_email_lower", "workspace_id", text("lower(email)"), unique=True),
+    )
+
+
 class ApiKey(Base):
-    """A key for programs. Only its SHA-256 is stored; `prefix` lets a person recognise it."""
+    """A key for programs. Only its SHA-256 is stored; `prefix` lets a person recognise it.
+
+    Without `scopes` it may do whatever its maker may. What a test key sends is simulated.
+    """
 
     __tablename__ = "api_keys"
 
@@ -409,13 +478,46 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(String(16))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    is_test: Mapped[Flag]
     created_at: Mapped[Created]
+    expires_at: Mapped[Moment | None]
     last_used_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
 
     user: Mapped[User] = relationship()
 
     __table_args__ = (Index("ix_api_keys_workspace_id_id", "workspace_id", "id"),)
+
+
+class SimulatedMessage(Base):
+    """What a test key sent. Not in the ledger, so that nothing counts it, prices it or sends it.
+
+    The moments are planned when it is written, in order; its state is the last of them that has passed.
+    """
+
+    __tablename__ = "simulated_messages"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    api_key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
+    phone: Mapped[str] = mapped_column(String(20))
+    type: Mapped[str] = mapped_column(String(20))
+    content: Mapped[Json]
+    error_code: Mapped[int | None]
+    created_at: Mapped[Created]
+    accepted_at: Mapped[Moment]
+    sent_at: Mapped[Moment | None]
+    delivered_at: Mapped[Moment | None]
+    read_at: Mapped[Moment | None]
+    failed_at: Mapped[Moment | None]
+
+    api_key: Mapped[ApiKey] = relationship()
+
+    __table_args__ = (
+        Index("ix_simulated_messages_workspace_id_id", "workspace_id", "id"),
+        Index("ix_simulated_messages_created_at", "created_at"),
+    )
 
 
 class RevokedToken(Base):
@@ -471,6 +573,28 @@ class Channel(Base):
         ),
         Index("ix_channels_workspace_id_waba_id", "workspace_id", "waba_id"),
     )
+
+
+class SignUp(Base):
+    """A number on its way from Meta's sign-up window to a channel: what is known so far, and the step that failed.
+
+    `failed_step` is empty when it is through; `pin` is the two-step PIN that the number was registered with. Both secrets
+    are encrypted. Forgotten after a week.
+    """
+
+    __tablename__ = "sign_ups"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    token_encrypted: Mapped[str] = mapped_column(Text)
+    expires_in: Mapped[Count]
+    waba_id: Mapped[str] = mapped_column(String(40), server_default="")
+    phone_number_id: Mapped[str] = mapped_column(String(40), server_default="")
+    pin_encrypted: Mapped[str] = mapped_column(Text, server_default="")
+    failed_step: Mapped[str] = mapped_column(String(20), server_default="")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
+    created_at: Mapped[Created] = mapped_column(index=True)
 
 
 class Template(Base):

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 
 TABLES = ("shops", "shop_invites", "shop_deliveries", "shop_orders", "shop_rules", "shop_messages")
 

@@ -61,7 +61,9 @@ PAGES = (
     "/app/settings/pace",
     "/app/settings/replies",
     "/app/settings/keys",
+    "/app/settings/keys/test-messages",
     "/app/settings/profile",
+    "/app/settings/two-factor",
     "/app/workspaces/new",
     "/api/v1/docs",
 )

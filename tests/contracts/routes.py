@@ -18,6 +18,7 @@ PUBLIC = {
     "static": "our own css and js",
     "api-docs": "the contract is public",
     "auth": "the pages of people who are signed out; each is a form with its own limit",
+    "second_step": "as `auth`: the form for the code, between the password and the session",
     "auth-api": "as above, for programs; log-out and refresh read the token themselves",
     "api_docs": "as above, for reading",
     "seed_open": "log-in and registration of the short paths",
@@ -102,6 +103,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
     message = factories.make_message(channel, contact, broadcast)
     member = factories.make_member(workspace, factories.make_user(), Role.AGENT)
     file = BytesIO(b"phone,name\n+27821234567,Ann\n")
+    factories.give_picture(cast.bob)
     turn = factories.make_ai_turn(workspace, cast.alice, state=AiTurnState.STOPPED)
     contact_import = contact_imports.upload(workspace.id, file, "people.csv", user_id=cast.alice.id)
     shop = factories.make_sandbox_shop(workspace)
@@ -115,9 +117,12 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "export_id": factories.make_export(workspace, cast.alice).id,
         "file_id": factories.make_media_file(workspace).id,
         "import_id": contact_import.id,
+        "invitation_id": factories.make_invitation(workspace).id,
         "key_id": factories.make_api_key(workspace, cast.alice).id,
         "member_id": member.id,
         "merge_id": factories.make_merge(contact, factories.make_contact(workspace)).id,
+        "session_id": factories.make_user_session(cast.alice).id,
+        "sign_up_id": factories.make_sign_up(workspace).id,
         "segment_id": factories.make_segment(workspace).id,
         "reply_id": canned_replies.save_reply(workspace.id, shortcut="hours", body="We open at nine.").id,
         "message_id": message.id,

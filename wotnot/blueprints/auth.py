@@ -3,16 +3,16 @@
 from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from marshmallow import ValidationError, fields, validate
 from werkzeug.wrappers import Response
 
-from wotnot.blueprints import login_limits
+from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import safe_next
-from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, TooMany, Unauthorized
+from wotnot.errors import DomainError, Invalid, TooMany, Unauthorized
 from wotnot.models import User
-from wotnot.services import accounts, workspaces
+from wotnot.services import accounts, invitations, workspaces
 from wotnot.services.zone_countries import countries_by_zone
 
 blueprint = Blueprint("auth", __name__)
@@ -97,15 +97,13 @@ def sign_in() -> Answer:
         return _login_page(form), 429
     except Unauthorized as error:
         return _login_page(form, refusal=error), 422
-    _start_session(user)
-    return redirect(safe_next(form.data["next"]))
+    return browser_sessions.enter(user, form.data["next"])
 
 
 @blueprint.post("/app/logout")
 def sign_out() -> Response:
     """End this session."""
-    logout_user()
-    session.clear()
+    browser_sessions.leave()
     flash("You are signed out.", "success")
     return redirect("/app/login")
 
@@ -133,10 +131,10 @@ def sign_up() -> Answer:
             wanted = ("email", "password", "name", "workspace_name", "default_country", "timezone")
             data["timezone"] = _known_zone(data["timezone"])
             user = accounts.register_user(**{field: data[field] for field in wanted}).user
-    except (Invalid, Conflict, Forbidden, TooMany) as error:
+    except DomainError as error:
         form.take(error, "email")
         return _register_page(form), error.status if isinstance(error, TooMany) else 422
-    _start_session(user)
+    browser_sessions.start(user)
     return redirect("/app/")
 
 
@@ -147,19 +145,12 @@ def _known_zone(told: str) -> str:
 
 def _sign_up_invited(data: dict[str, str]) -> User:
     """The link came by mail to the invited address, so only that address may use it."""
-    _, address, _ = workspaces.read_invitation(data["invitation"])
-    if accounts.check_email(data["email"]).lower() != address.lower():
-        raise Invalid({"email": f"The invitation is for {address}."})
+    offer = invitations.read(data["invitation"])
+    if accounts.check_email(data["email"]).lower() != offer.email.lower():
+        raise Invalid({"email": f"The invitation is for {offer.email}."})
     user = accounts.create_user(email=data["email"], password=data["password"], name=data["name"])
-    workspaces.accept_invitation(data["invitation"], user)
+    invitations.accept(data["invitation"], user)
     return user
-
-
-def _start_session(user: User) -> None:
-    # What an earlier visitor left in this browser's session must not become this user's.
-    session.clear()
-    login_user(user)
-    session.permanent = True
 
 
 def _login_page(form: Form, refusal: Unauthorized | None = None) -> str:
@@ -170,8 +161,9 @@ def _register_page(form: Form) -> str:
     invited_to = None
     if form.values.get("invitation"):
         try:
-            invited_to, address, _ = workspaces.read_invitation(form.values["invitation"])
-            form.values.setdefault("email", address)
+            offer = invitations.read(form.values["invitation"])
+            invited_to = offer.workspace
+            form.values.setdefault("email", offer.email)
         except DomainError as error:
             form.take(error)
             form.values["invitation"] = ""
@@ -229,9 +221,9 @@ def set_password(token: str) -> Answer:
         return render_template("auth/reset.html", form=form, token=token), 422
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again="/app/forgot"), 410
-    _start_session(user)
+    answer = browser_sessions.enter(user, "/app/")
     flash("Your password is changed. Every other session has ended.", "success")
-    return redirect("/app/")
+    return answer
 
 
 # ---------------------------------------------------------------- invitations
@@ -241,13 +233,11 @@ def set_password(token: str) -> Answer:
 def invitation(token: str) -> Answer:
     """What the mailed link offers."""
     try:
-        offered, address, role = workspaces.read_invitation(token)
+        offer = invitations.read(token)
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again=""), 410
-    is_known = accounts.find_user_by_email(address) is not None
-    return render_template(
-        "auth/invitation.html", token=token, offered=offered, address=address, role=role, is_known=is_known
-    )
+    is_known = accounts.find_user_by_email(offer.email) is not None
+    return render_template("auth/invitation.html", token=token, offer=offer, is_known=is_known)
 
 
 @blueprint.post("/app/invitations/<token>")
@@ -256,7 +246,7 @@ def accept_invitation(token: str) -> Answer:
     if not current_user.is_authenticated:
         return redirect(f"/app/login?next=/app/invitations/{token}")
     try:
-        joined = workspaces.accept_invitation(token, current_user)
+        joined = invitations.accept(token, current_user)
     except DomainError as error:
         return render_template("auth/link_ended.html", detail=error.detail, again=""), error.status
     session["workspace_id"] = joined.id

@@ -14,31 +14,41 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from jwt.exceptions import PyJWTError
 
+from wotnot import clock
+from wotnot.blueprints import api_scopes
 from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, api_keys, conversation_lists, workspaces
+from wotnot.services import accounts, api_keys, conversation_lists, user_sessions, workspaces
 from wotnot.services.channel_words import show_number
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+SESSION_KEY, SESSION_SEEN = "sid", "seen"
+"""What a browser's session holds beside the user: the key of its row, and when that was last noted."""
+SECOND_STEP_PAGES = {"two_factor"}
+"""Blueprints for people who must set up their second step before they see anything else."""
 API_LIMIT = "6000 per minute"
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = api_scopes.SAFE_METHODS
 _RANK = {Role.AGENT: 1, Role.ADMIN: 2, Role.OWNER: 3}
 _ROLE_WORDS = {Role.AGENT: "a member", Role.ADMIN: "an admin or owner", Role.OWNER: "an owner"}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is asking: a user in one workspace with a role. `scopes` limits a key; an empty tuple does not."""
+    """Who is asking: a user in one workspace with a role. `scopes` limits a key; an empty tuple does not.
+
+    `test_key_id` is the id of a test key: what it sends is simulated.
+    """
 
     user: User
     workspace: Workspace
     role: Role
     via: Literal["session", "token", "key"]
     scopes: tuple[str, ...] = ()
+    test_key_id: int | None = None
 
     def may(self, role: Role) -> bool:
         """Whether the actor's role is at least `role`."""
@@ -116,7 +126,21 @@ def _require_member() -> Response | None:
     member = next((one for one in members if one.workspace_id == session.get("workspace_id")), members[0])
     g.memberships = members
     g.actor = Actor(current_user._get_current_object(), member.workspace, member.role, "session")  # noqa: SLF001 — werkzeug's documented way out of the proxy
+    _note_seen()
+    if _lacks_second_step(member.user, member.workspace) and request.blueprint not in SECOND_STEP_PAGES:
+        return go_to("/app/settings/two-factor", 302)
     return None
+
+
+def _note_seen() -> None:
+    now = int(clock.now().timestamp())
+    if now - int(session.get(SESSION_SEEN, 0)) > user_sessions.SEEN_EVERY_SECONDS:
+        user_sessions.note_seen(str(session.get(SESSION_KEY, "")), address=get_remote_address())
+        session[SESSION_SEEN] = now
+
+
+def _lacks_second_step(user: User, workspace: Workspace) -> bool:
+    return workspace.requires_two_factor and user.two_factor_at is None
 
 
 def _next_path() -> str:
@@ -209,6 +233,10 @@ def _actor_of_token(token: str) -> Actor:
     member = workspaces.find_membership(user.id, claims.workspace_id if wanted is None else wanted)
     if member is None:
         raise NotFound("Workspace")
+    if _lacks_second_step(user, member.workspace):
+        raise Forbidden(
+            "This workspace asks for log-in in two steps. Set it up in the dashboard.", code="two_factor_needed"
+        )
     return Actor(user, member.workspace, member.role, "token")
 
 
@@ -219,10 +247,12 @@ def _actor_of_key(key: str) -> Actor:
     api_key, member = found
     if _header_workspace() not in {None, member.workspace_id}:
         raise NotFound("Workspace")
-    needed = "read" if request.method in SAFE_METHODS else "write"
-    if api_key.scopes and needed not in api_key.scopes:
-        raise Forbidden(f"This API key does not have the scope “{needed}”.", code="scope")
-    return Actor(member.user, member.workspace, member.role, "key", tuple(api_key.scopes))
+    if api_keys.has_expired(api_key):
+        raise Unauthorized("The API key has expired. Make a new one in the settings.", code="key_expired")
+    endpoint = request.endpoint or ""
+    api_scopes.check(api_key.scopes, endpoint, request.path, request.method, is_test=api_key.is_test)
+    test_key_id = api_key.id if api_key.is_test else None
+    return Actor(member.user, member.workspace, member.role, "key", tuple(api_key.scopes), test_key_id)
 
 
 def _header_workspace() -> int | None:
@@ -244,15 +274,16 @@ def register(app: Flask) -> None:
 
 
 def _load_session_user(session_id: str) -> User | None:
-    """`session_id` is "<user id>.<epoch>": every session ends when the user's epoch goes up."""
+    """`session_id` is "<user id>.<epoch>": every session ends when the user's epoch goes up, one when its row goes."""
     user_id, _, epoch = session_id.partition(".")
     if not (user_id.isdecimal() and epoch.isdecimal()):
         return None
     # Nearly every page asks for both at once: who it is, and where they work.
-    members = g.memberships = workspaces.list_memberships(int(user_id), epoch=int(epoch))
+    key = str(session.get(SESSION_KEY, ""))
+    members = g.memberships = workspaces.list_memberships(int(user_id), epoch=int(epoch), session_key=key)
     if members:
         return members[0].user
-    return accounts.find_user(int(user_id), epoch=int(epoch))
+    return accounts.find_user(int(user_id), epoch=int(epoch), session_key=key)
 
 
 def _shell_context() -> dict[str, object]:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from wotnot.errors import TooMany, Unauthorized
 from wotnot.extensions import limiter
 from wotnot.models import User
-from wotnot.services import accounts
+from wotnot.services import accounts, two_factor
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,20 @@ def log_in(email: str, password: str) -> User:
     return user
 
 
+def check_second_step(user: User, code: str) -> None:
+    """Let a user go on whose code is right, or who needs none; within the limits.
+
+    Raises Unauthorized (`code_needed` without one, `wrong_code`), TooMany.
+    """
+    if user.two_factor_at is None:
+        return
+    if not code.strip():
+        raise Unauthorized("Send the code from your phone too, as `code`.", code="code_needed")
+    _take(TRIES_PER_ACCOUNT, "code", str(user.id))
+    two_factor.check_code(user.id, code)
+    _quietly(lambda: limiter.limiter.clear(TRIES_PER_ACCOUNT, "code", str(user.id)), default=None)
+
+
 def count_sign_up() -> None:
     """Count a sign-up from this address. Raises TooMany."""
     _take(SIGN_UPS_PER_ADDRESS, "sign-up", get_remote_address())
@@ -58,6 +72,11 @@ def count_sign_up() -> None:
 def count_mail(email: str) -> None:
     """Count a mail to this person. Raises TooMany."""
     _take(MAILS_PER_ACCOUNT, "mail", email.strip().lower())
+
+
+def count_invitation(invitation_id: int) -> None:
+    """Count a mail that sends an invitation again. Raises TooMany."""
+    _take(MAILS_PER_ACCOUNT, "invitation", str(invitation_id))
 
 
 def count_password_change(user_id: int) -> None:

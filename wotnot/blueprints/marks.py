@@ -153,10 +153,15 @@ def state_mark(kind: str, state: Any, label: str = "") -> Markup:
     return mark.format(icon(icon_name, f"i-{family if family in _INK else 'mute'}"), label, word)
 
 
-def avatar(name: object, classes: str = "") -> Markup:
-    """Initials in a colour that follows the name; a person's icon where the name is only a number. Classes: s24 s40 sq."""
+def avatar(name: object, classes: str = "", picture: str = "") -> Markup:
+    """A person's picture, or initials in a colour that follows the name; an icon where the name is only a number.
+
+    Classes: s24 s40 sq.
+    """
     text = str(name or "").strip()
     colour = "" if " a" in f" {classes}" else f"a{(_LETTERS.find(text[:1].lower()) + 1 + len(text)) % _COLOURS + 1}"
+    if picture:
+        return Markup('<img class="wn-av {}" src="{}" alt="">').format(classes, picture)
     head = f'<span class="wn-av {colour} {escape(classes)}" aria-hidden="true">'
     return Markup(f"{head}{_initials(text, is_square='sq' in classes)}</span>")  # noqa: S704 — both parts are escaped
 

@@ -1,19 +1,19 @@
-"""Settings: the workspace, its API keys, and one's own profile."""
+"""Settings: the workspace, and one's own profile."""
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request
+from flask import Blueprint, Flask, flash, redirect, render_template
 from flask_login import login_user
 from marshmallow import fields
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from wotnot.blueprints import login_limits
+from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.broadcast_views import time_words
+from wotnot.blueprints.browser_names import browser_view
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.workspaces import WorkspaceForm
 from wotnot.errors import DomainError, Invalid, TooMany
 from wotnot.models import Role
-from wotnot.services import accounts, api_keys, workspaces
+from wotnot.services import accounts, user_sessions, workspaces
 
 blueprint = Blueprint("settings", __name__, url_prefix="/app/settings")
 guard_pages(blueprint)
@@ -81,49 +81,6 @@ def _workspace_page(form: Form) -> str:
     return render_template("settings/workspace.html", form=form, **lists)
 
 
-# ---------------------------------------------------------------- API keys
-
-
-@blueprint.get("/keys")
-@requires(Role.ADMIN)
-def keys() -> str:
-    """The keys that work."""
-    return _keys_page(Form())
-
-
-@blueprint.post("/keys")
-@requires(Role.ADMIN)
-def create_key() -> Answer:
-    """Make a key and show it, this once. The answer is not a redirect, so the key is in no address and no session."""
-    form = Form(values=request.form.to_dict())
-    try:
-        row, key = api_keys.create_api_key(
-            workspace_id(), user_id=actor().user.id, name=form.values.get("name", ""), scopes=_scopes(request.form)
-        )
-    except Invalid as error:
-        form.take(error)
-        return _keys_page(form), 422
-    return _keys_page(Form(), shown=(row.name, key))
-
-
-@blueprint.post("/keys/<int:key_id>/revoke")
-@requires(Role.ADMIN)
-def revoke_key(key_id: int) -> Response:
-    """Stop a key."""
-    api_keys.revoke_api_key(workspace_id(), key_id)
-    flash("The key has stopped working.", "success")
-    return redirect("/app/settings/keys")
-
-
-def _scopes(form: MultiDict[str, str]) -> list[str]:
-    return ["read"] if form.get("access") == "read" else []
-
-
-def _keys_page(form: Form, shown: tuple[str, str] | None = None) -> str:
-    page = api_keys.list_api_keys(workspace_id(), cursor=request.args.get("cursor"))
-    return render_template("settings/keys.html", form=form, page=page, shown=shown)
-
-
 # ---------------------------------------------------------------- one's own profile
 
 
@@ -152,7 +109,7 @@ def change_password() -> Answer:
     form = read_form(PasswordForm)
     try:
         login_limits.count_password_change(actor().user.id)
-        user = accounts.change_password(actor().user.id, **form.data)
+        user = accounts.change_password(actor().user.id, **form.data, keep_session=browser_sessions.key())
     except (Invalid, TooMany, DomainError) as error:
         form.take(error, "current")
         return _profile_page(Form(values={"name": actor().user.name}), form), error.status
@@ -170,4 +127,8 @@ def end_sessions() -> Response:
 
 
 def _profile_page(form: Form, password_form: Form) -> str:
-    return render_template("settings/profile.html", form=form, password_form=password_form, me=actor().user)
+    sessions = user_sessions.list_sessions(actor().user.id)
+    browsers = [browser_view(one, is_this=one.key == browser_sessions.key()) for one in sessions]
+    return render_template(
+        "settings/profile.html", form=form, password_form=password_form, me=actor().user, browsers=browsers
+    )

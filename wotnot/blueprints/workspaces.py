@@ -5,12 +5,15 @@ from flask_login import current_user
 from marshmallow import fields
 from werkzeug.wrappers import Response
 
+from wotnot import clock
 from wotnot.blueprints import login_limits
+from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.forms import Form, FormSchema, read_form
-from wotnot.blueprints.guards import actor, guard_pages, guard_users, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, guard_users, page_timezone, requires, workspace_id
+from wotnot.blueprints.permissions import PERMISSIONS
 from wotnot.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from wotnot.models import Role
-from wotnot.services import workspaces
+from wotnot.services import invitations, workspaces
 
 # Somebody who left their last workspace must still be able to make one.
 open_blueprint = Blueprint("workspaces", __name__, url_prefix="/app/workspaces")
@@ -99,12 +102,49 @@ def invite() -> Answer:
     if not form.errors:
         try:
             login_limits.count_mail(form.data["email"])
-            workspaces.invite_member(workspace_id(), **form.data, by=actor().user, by_role=actor().role)
+            invitations.invite(workspace_id(), **form.data, by=actor().user, by_role=actor().role)
         except (Invalid, Conflict, Forbidden, TooMany) as error:
             form.take(error, "email")
     if form.errors:
         return _members_page(form), 422
     flash(f"An invitation is on its way to {form.data['email'].strip()}.", "success")
+    return redirect("/app/settings/members")
+
+
+@blueprint.post("/invitations/<int:invitation_id>/again")
+@requires(Role.ADMIN)
+def send_again(invitation_id: int) -> Response:
+    """Mail a new link."""
+    try:
+        login_limits.count_invitation(invitation_id)
+        sent = invitations.send_again(workspace_id(), invitation_id, by=actor().user, by_role=actor().role)
+        flash(f"A new invitation is on its way to {sent.email}. The older link stopped working.", "success")
+    except (Forbidden, TooMany) as error:
+        flash(error.detail, "error")
+    return redirect("/app/settings/members")
+
+
+@blueprint.post("/invitations/<int:invitation_id>/withdraw")
+@requires(Role.ADMIN)
+def withdraw(invitation_id: int) -> Response:
+    """Make an invitation worthless."""
+    try:
+        invitations.withdraw(workspace_id(), invitation_id, by_role=actor().role)
+        flash("The invitation is withdrawn. Its link stopped working.", "success")
+    except Forbidden as error:
+        flash(error.detail, "error")
+    return redirect("/app/settings/members")
+
+
+@blueprint.post("/<int:member_id>/transfer")
+@requires(Role.OWNER)
+def transfer(member_id: int) -> Response:
+    """Hand the workspace over to a member, and stay as an admin."""
+    try:
+        owner = workspaces.transfer_ownership(workspace_id(), member_id, user_id=actor().user.id)
+        flash(f"{owner.user.name} is now the owner, and you are an admin.", "success")
+    except Conflict as error:
+        flash(error.detail, "error")
     return redirect("/app/settings/members")
 
 
@@ -135,6 +175,19 @@ def remove(member_id: int) -> Response:
     return redirect("/app/settings/members")
 
 
+@blueprint.post("/two-factor")
+@requires(Role.OWNER)
+def require_two_factor() -> Response:
+    """Ask everybody here for log-in in two steps, or nobody."""
+    is_on = request.form.get("on") == "1"
+    try:
+        workspaces.require_two_factor(workspace_id(), by=actor().user, is_on=is_on)
+        flash("Everybody now needs two steps." if is_on else "Two steps are everybody’s own choice again.", "success")
+    except Conflict as error:
+        flash(error.detail, "error")
+    return redirect("/app/settings/members")
+
+
 @blueprint.post("/leave")
 def leave() -> Response:
     """Leave the workspace oneself."""
@@ -149,11 +202,19 @@ def leave() -> Response:
     return redirect("/app/")
 
 
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {**time_words(page_timezone())}
+
+
 def _members_page(form: Form) -> str:
     return render_template(
         "settings/members.html",
         form=form,
         members=workspaces.list_members(workspace_id()),
+        invited=[(one, invitations.expires_at(one)) for one in invitations.list_invitations(workspace_id())],
+        permissions=PERMISSIONS,
+        now=clock.now(),
         me=actor().user,
         may_make_owners=actor().may(Role.OWNER),
     )

@@ -21,7 +21,7 @@ from wotnot.config import Config
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
 from wotnot.extensions import db
 from wotnot.models import Member, RevokedToken, Role, User, Workspace
-from wotnot.services import passwords, queue
+from wotnot.services import passwords, queue, user_sessions
 from wotnot.services.transaction import release_connection, transaction
 
 RESET_SECONDS = 3600
@@ -92,12 +92,14 @@ def authenticate(email: str, password: str) -> User:
     return user
 
 
-_BY_SESSION = select(User).where(User.id == bindparam("id"), User.session_epoch == bindparam("epoch"))
+_BY_SESSION = select(User).where(
+    User.id == bindparam("id"), User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id)
+)
 
 
-def find_user(user_id: int, *, epoch: int) -> User | None:
-    """The user, unless their sessions of that epoch have ended. Detached: safe to keep for the whole request."""
-    user = db.session.scalar(_BY_SESSION, {"id": user_id, "epoch": epoch})
+def find_user(user_id: int, *, epoch: int, session_key: str) -> User | None:
+    """The user, unless this session or all of that epoch have ended. Detached: safe to keep for the whole request."""
+    user = db.session.scalar(_BY_SESSION, {"id": user_id, "epoch": epoch, "session_key": session_key})
     if user is not None:
         db.session.expunge(user)
     return user
@@ -145,6 +147,7 @@ def end_all_sessions(user_id: int) -> None:
     """Log the user out everywhere: every session and token ends."""
     with transaction() as session:
         _locked_user(session, user_id).session_epoch += 1
+        user_sessions.end_others(user_id)
 
 
 # ---------------------------------------------------------------- profile and password
@@ -157,16 +160,22 @@ def update_profile(user_id: int, *, name: str) -> None:
         _locked_user(session, user_id).name = cleaned
 
 
-def change_password(user_id: int, *, current: str, new: str) -> User:
-    """Set a new password and end every other session. Answers the user with the new epoch.
+def change_password(user_id: int, *, current: str, new: str, keep_session: str = "") -> User:
+    """Set a new password and end every other session than the one with that key. Answers the user with the new epoch.
 
     Raises Invalid (fields current, new).
     """
+    password_hash = check_password(user_id, current, "current")
+    return _set_password(user_id, new, "new", expected_hash=password_hash, keep_session=keep_session)
+
+
+def check_password(user_id: int, password: str, field: str) -> str:
+    """Make sure that it is they; answers the hash it was held against. Raises Invalid for `field`."""
     password_hash = get_user(user_id).password_hash
     release_connection()
-    if not passwords.is_password(current, password_hash):
-        raise Invalid({"current": "This is not your present password."})
-    return _set_password(user_id, new, "new", expected_hash=password_hash)
+    if not passwords.is_password(password, password_hash):
+        raise Invalid({field: "This is not your present password."})
+    return password_hash
 
 
 def request_password_reset(email: str) -> None:
@@ -202,7 +211,7 @@ def reset_password(token: str, password: str) -> User:
     return _set_password(user_id, password, "password", expected_hash=password_hash)
 
 
-def _set_password(user_id: int, password: str, field: str, *, expected_hash: str) -> User:
+def _set_password(user_id: int, password: str, field: str, *, expected_hash: str, keep_session: str = "") -> User:
     complaint = passwords.complaint(password)
     if complaint:
         raise Invalid({field: complaint})
@@ -215,6 +224,7 @@ def _set_password(user_id: int, password: str, field: str, *, expected_hash: str
             raise DomainError("The password was changed in the meantime.", code="link_used")
         user.password_hash = password_hash
         user.session_epoch += 1
+        user_sessions.end_others(user_id, keep_session)
     return get_user(user_id)
 
 

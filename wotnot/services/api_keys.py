@@ -1,13 +1,14 @@
 """API keys for programs. Owns the `api_keys` table.
 
 A key is shown once and stored as its SHA-256: it has 256 random bits, so a slow hash would protect nothing. It works
-with the role of whoever made it, for as long as they are a member.
+with the role of whoever made it, for as long as they are a member, and never does more than its scopes say. What a test
+key sends is simulated (see `simulated_messages.py`).
 """
 
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import contains_eager
@@ -20,10 +21,20 @@ from wotnot.services.pages import Page, clamp_limit, decode_id_cursor, encode_cu
 from wotnot.services.transaction import transaction
 
 ANY_KEY_START = "wn_"
-KEY_START = "wn_live_"
-SCOPES = ("read", "write")
+LIVE_START, TEST_START = "wn_live_", "wn_test_"
+AREAS = {
+    "contacts": ("read", "write"),
+    "templates": ("read", "write"),
+    "broadcasts": ("read", "write"),
+    "messages": ("read", "send"),
+    "analytics": ("read",),
+    "account": ("read", "write"),
+}
+"""What a key may be limited to: in each area to read, or to read and change."""
+SCOPES = ("read", "write", *(f"{area}:{verb}" for area, verbs in AREAS.items() for verb in verbs))
+"""`read` and `write` alone are for every area; the others name theirs. Whoever may change an area may read it."""
 NAME_LENGTH = 200
-_SHOWN = len(KEY_START) + 6
+_SHOWN = len(LIVE_START) + 6
 # `last_used_at` is for people; writing it on every call would cost a commit a request.
 _USED_EVERY = timedelta(minutes=5)
 
@@ -33,20 +44,22 @@ def looks_like_key(credential: str) -> bool:
     return credential.startswith(ANY_KEY_START)
 
 
-def create_api_key(workspace_id: int, *, user_id: int, name: str, scopes: Sequence[str] = ()) -> tuple[ApiKey, str]:
-    """A new key: its row, and the key itself, which nobody can read again. No scopes means all.
+def create_api_key(
+    workspace_id: int,
+    *,
+    user_id: int,
+    name: str,
+    scopes: Sequence[str] = (),
+    is_test: bool = False,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key: its row, and the key itself, which nobody can read again. No scopes means all; without a time it lasts.
 
-    Raises Invalid (fields name, scopes).
+    Raises Invalid (fields name, scopes, expires_at).
     """
     cleaned = " ".join(name.split())
-    errors: dict[str, str] = {}
-    if not cleaned or len(cleaned) > NAME_LENGTH or "\0" in cleaned:
-        errors["name"] = f"Say what the key is for, in at most {NAME_LENGTH} characters."
-    if not set(scopes) <= set(SCOPES):
-        errors["scopes"] = f"Scopes are {' and '.join(SCOPES)}."
-    if errors:
-        raise Invalid(errors)
-    key = KEY_START + secrets.token_urlsafe(32)
+    _check_new(cleaned, scopes, expires_at)
+    key = (TEST_START if is_test else LIVE_START) + secrets.token_urlsafe(32)
     with transaction() as session:
         row = ApiKey(
             workspace_id=workspace_id,
@@ -55,9 +68,35 @@ def create_api_key(workspace_id: int, *, user_id: int, name: str, scopes: Sequen
             prefix=key[:_SHOWN],
             key_hash=_hash(key),
             scopes=[scope for scope in SCOPES if scope in scopes],
+            is_test=is_test,
+            expires_at=expires_at,
         )
         session.add(row)
     return row, key
+
+
+def may(scopes: Sequence[str], area: str, *, changes: bool) -> bool:
+    """Whether a key with these scopes may read or change something of an area. No scopes are no limit."""
+    verb = AREAS[area][-1] if changes else "read"
+    enough = {"write", f"{area}:{verb}"} if changes else {"read", *(f"{area}:{each}" for each in AREAS[area])}
+    return not scopes or not enough.isdisjoint(scopes)
+
+
+def has_expired(api_key: ApiKey) -> bool:
+    """Whether the key's time is over."""
+    return api_key.expires_at is not None and api_key.expires_at <= clock.now()
+
+
+def _check_new(name: str, scopes: Sequence[str], expires_at: datetime | None) -> None:
+    errors: dict[str, str] = {}
+    if not name or len(name) > NAME_LENGTH or "\0" in name:
+        errors["name"] = f"Say what the key is for, in at most {NAME_LENGTH} characters."
+    if not set(scopes) <= set(SCOPES):
+        errors["scopes"] = f"Scopes are {', '.join(SCOPES)}."
+    if expires_at is not None and expires_at <= clock.now():
+        errors["expires_at"] = "This time has passed. Choose a later one, or none."
+    if errors:
+        raise Invalid(errors)
 
 
 def list_api_keys(workspace_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[ApiKey]:

@@ -14,6 +14,10 @@ DAY_SECONDS = 86_400
 _EXPIRED = {
     "revoked_tokens": "DELETE FROM revoked_tokens WHERE expires_at < now()",
     "idempotency_keys": "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'",
+    # A browser's cookie lasts a month after it was last here.
+    "user_sessions": "DELETE FROM user_sessions WHERE last_seen_at < now() - interval '32 days'",
+    "sign_ups": "DELETE FROM sign_ups WHERE created_at < now() - interval '7 days'",
+    "simulated_messages": "DELETE FROM simulated_messages WHERE created_at < now() - interval '30 days'",
     "webhook_events": """
         DELETE FROM webhook_events WHERE id IN (
             SELECT id FROM webhook_events

@@ -134,20 +134,18 @@ def list_by_ids(workspace_id: int, template_ids: Collection[int]) -> list[Templa
 
 
 def find_template(
-    workspace_id: int, channel_id: int, name: str, language: str | None = None, *, reader: str | None = None
+    workspace_id: int, channel_id: int | None, name: str, language: str | None = None, *, reader: str | None = None
 ) -> Template | None:
     """The live template of a channel's account by name and language; without a language the only one of that name, or of
-    several approved ones the one for somebody who reads the language `reader`.
+    several approved ones the one for somebody who reads the language `reader`. Without a channel, of any account.
 
     Raises NotFound for the channel, Invalid when several languages fit.
     """
-    channel = channels.get_channel(workspace_id, channel_id)
     query = select(Template).where(
-        Template.workspace_id == workspace_id,
-        Template.waba_id == channel.waba_id,
-        Template.name == name,
-        Template.deleted_at.is_(None),
+        Template.workspace_id == workspace_id, Template.name == name, Template.deleted_at.is_(None)
     )
+    if channel_id is not None:
+        query = query.where(Template.waba_id == channels.get_channel(workspace_id, channel_id).waba_id)
     if language:
         query = query.where(Template.language == normalise_language(language))
     found = db.session.scalars(query.order_by(Template.language).limit(100)).all()

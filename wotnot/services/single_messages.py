@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wotnot.errors import Conflict, Invalid, NotFound
-from wotnot.models import Channel, ChannelState, Contact, Message
+from wotnot.models import Channel, ChannelState, Contact, Message, Template
 from wotnot.services import (
     broadcast_files,
     channels,
@@ -23,6 +23,7 @@ from wotnot.services.phone_numbers import PhoneError, parse_phone
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.payloads import (
     FILENAME,
+    CompiledTemplate,
     MissingVariable,
     UnsupportedTemplate,
     compile_template,
@@ -88,7 +89,7 @@ def draft_message(channel: Channel, contact: Contact, *, type: str, content: Map
         template_id, body = _template_content(channel, content, contact.language)
     else:
         _refuse_closed_window(channel.id, contact)
-        body = _free_content(type, _with_meta_id(channel, type, content))
+        body = free_content(type, _with_meta_id(channel, type, content))
     return _draft(channel, contact, type, body, template_id)
 
 
@@ -166,26 +167,43 @@ def _template_content(channel: Channel, content: Mapping[str, Any], reader: str 
     if obstacle:
         raise Conflict(obstacle, code="template_not_approved")
     template_id = template.id
+    compiled = compile_sendable(template)
+    return template_id, fill(compiled, _with_files(channel, content.get("variables") or {}))
+
+
+def compile_sendable(template: Template) -> CompiledTemplate:
+    """The template, taken apart for filling. Raises Invalid for a kind that cannot be sent."""
     try:
-        compiled = compile_template(template.name, template.language, template.components, template.parameter_format)
-        return template_id, compiled.payload(_with_files(channel, content.get("variables") or {}))
+        return compile_template(template.name, template.language, template.components, template.parameter_format)
     except UnsupportedTemplate as error:
         raise Invalid({"template.name": str(error)}) from error
+
+
+def fill(compiled: CompiledTemplate, values: Mapping[str, str]) -> dict[str, Any]:
+    """Meta's object for a template with its values. Raises Invalid, naming each variable without one."""
+    try:
+        return compiled.payload(values)
     except MissingVariable as error:
         raise Invalid({f"template.variables.{key}": "This variable has no value." for key in error.keys}) from error
 
 
-def _with_files(channel: Channel, variables: Mapping[str, Any]) -> dict[str, str]:
-    """The values by variable, with Meta's id in place of a file of the library. Goes out on the network for those."""
+def split_values(workspace_id: int, variables: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, int]]:
+    """(texts by variable, files of the library by variable) of the values for a template. Raises Invalid."""
     sources = {str(key): value for key, value in variables.items() if isinstance(value, Mapping)}
     values = {str(key): str(value) for key, value in variables.items() if not isinstance(value, Mapping)}
     try:
         wanted = broadcast_files.files_in(clean_variables(sources))
-        problems = broadcast_files.find_problems(channel.workspace_id, clean_variables(sources))
+        problems = broadcast_files.find_problems(workspace_id, clean_variables(sources))
     except Invalid as error:
         raise Invalid({f"template.{name}": words for name, words in error.errors.items()}) from None
     if problems:
         raise Invalid({f"template.variables.{key}": words for key, words in problems.items()})
+    return values, wanted
+
+
+def _with_files(channel: Channel, variables: Mapping[str, Any]) -> dict[str, str]:
+    """The values by variable, with Meta's id in place of a file of the library. Goes out on the network for those."""
+    values, wanted = split_values(channel.workspace_id, variables)
     for key, file_id in wanted.items():
         file = media.get_file(channel.workspace_id, file_id)
         values[key + FILENAME] = file.filename
@@ -218,7 +236,8 @@ def _with_meta_id(channel: Channel, type: str, content: Mapping[str, Any]) -> Ma
     return {**content, "id": media.media_id_for(channel, file), "filename": name}
 
 
-def _free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+def free_content(type: str, content: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+    """The Cloud API's object for a message that is no template, of what the API takes. Raises Invalid."""
     if type == "reaction":
         return _reaction(content)
     if type == "interactive":

@@ -10,14 +10,13 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, contains_eager
 
-from wotnot.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from wotnot.errors import Conflict, Forbidden, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, queue
+from wotnot.services import user_sessions
 from wotnot.services.country_names import NAMES
 from wotnot.services.transaction import transaction
 
-INVITATION_SECONDS = 7 * 86400
 NAME_LENGTH = 200
 
 # ---------------------------------------------------------------- reading
@@ -32,18 +31,19 @@ _MEMBERSHIPS = (
     .where(Member.user_id == bindparam("user_id"))
     .order_by(Member.id)
 )
-_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"))
+_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id))
 
 
-def list_memberships(user_id: int, *, epoch: int | None = None) -> list[Member]:
+def list_memberships(user_id: int, *, epoch: int | None = None, session_key: str = "") -> list[Member]:
     """The user's workspaces with their role in each, oldest first, and the user. Detached: safe to keep for the request.
 
-    With an `epoch`, none if the user's sessions of that epoch have ended.
+    With an `epoch`, none if the browser's session with that key, or all of the user's of that epoch, have ended.
     """
     if epoch is None:
         members = db.session.scalars(_MEMBERSHIPS, {"user_id": user_id}).all()
     else:
-        members = db.session.scalars(_SESSION_MEMBERSHIPS, {"user_id": user_id, "epoch": epoch}).all()
+        asked = {"user_id": user_id, "epoch": epoch, "session_key": session_key}
+        members = db.session.scalars(_SESSION_MEMBERSHIPS, asked).all()
     for entity in {*members, *(member.workspace for member in members), *(member.user for member in members)}:
         db.session.expunge(entity)
     return list(members)
@@ -131,6 +131,17 @@ def update_workspace(
     return workspace
 
 
+def require_two_factor(workspace_id: int, *, by: User, is_on: bool) -> None:
+    """Let only people who log in with two steps work here, or everybody again.
+
+    Raises Conflict when the owner who asks for it has not set it up: it would lock them out.
+    """
+    if is_on and by.two_factor_at is None:
+        raise Conflict("Set up two steps for yourself first.", code="two_factor_needed")
+    with transaction() as session:
+        _locked(session, workspace_id).requires_two_factor = is_on
+
+
 # ---------------------------------------------------------------- members
 
 
@@ -162,7 +173,7 @@ def change_role(workspace_id: int, member_id: int, role: Role, *, by: Role) -> M
 
 
 def remove_member(workspace_id: int, member_id: int, *, by: Role) -> None:
-    """Take a member out; their keys stop working. Only owners remove owners.
+    """Take a member out; their keys stop working, and the conversations they had are nobody's. Only owners remove owners.
 
     Raises NotFound, Forbidden, Conflict for the last owner.
     """
@@ -172,6 +183,23 @@ def remove_member(workspace_id: int, member_id: int, *, by: Role) -> None:
             _require_owner(by)
             _require_another_owner(session, member)
         session.delete(member)
+
+
+def transfer_ownership(workspace_id: int, member_id: int, *, user_id: int) -> Member:
+    """Make a member an owner in the place of the owner `user_id`, who stays as an admin; answers the new owner.
+
+    Raises NotFound, Forbidden (only an owner can), Conflict (to oneself).
+    """
+    with transaction() as session:
+        member = _locked_member(session, workspace_id, member_id)
+        mine = Member.workspace_id == workspace_id, Member.user_id == user_id, Member.role == Role.OWNER
+        owner = session.scalar(select(Member).where(*mine).execution_options(populate_existing=True))
+        if owner is None:
+            raise Forbidden("Only an owner may hand the workspace over.")
+        if owner.id == member.id:
+            raise Conflict("It is yours already. Choose somebody else.")
+        owner.role, member.role = Role.ADMIN, Role.OWNER
+    return member
 
 
 def leave_workspace(workspace_id: int, user_id: int) -> None:
@@ -184,52 +212,6 @@ def leave_workspace(workspace_id: int, user_id: int) -> None:
         if member.role is Role.OWNER:
             _require_another_owner(session, member)
         session.delete(member)
-
-
-# ---------------------------------------------------------------- invitations
-
-
-def invite_member(workspace_id: int, *, email: str, role: Role, by: User, by_role: Role) -> None:
-    """Mail somebody a link, valid seven days, that lets them in with `role`.
-
-    Raises Invalid (field email), Forbidden (only owners invite owners), Conflict (a member already).
-    """
-    address = accounts.check_email(email)
-    if role is Role.OWNER:
-        _require_owner(by_role)
-    user = accounts.find_user_by_email(address)
-    if user is not None and find_membership(user.id, workspace_id) is not None:
-        raise Conflict(f"{user.name} is a member already.", code="member_exists")
-    workspace = get_workspace(workspace_id)
-    token = accounts.sign("invitation", [workspace_id, address, role.value])
-    body = (
-        f"Hello,\n\n{by.name} ({by.email}) invites you to work in “{workspace.name}” on WotNot. "
-        f"Open this within seven days:\n\n{accounts.link(f'/app/invitations/{token}')}\n\n"
-        "If you do not know them, ignore this mail.\n"
-    )
-    with transaction():
-        queue.enqueue("send_mail", address, f"{by.name} invites you to {workspace.name}", body)
-
-
-def read_invitation(token: str) -> tuple[Workspace, str, Role]:
-    """What an invitation offers: the workspace, the invited address and the role. Raises DomainError, NotFound."""
-    value = accounts.unsign("invitation", token, INVITATION_SECONDS)
-    if not (isinstance(value, list) and len(value) == 3):
-        raise DomainError("This link is not complete. Copy all of it from the mail.", code="link_invalid")
-    return get_workspace(int(value[0])), str(value[1]), Role(value[2])
-
-
-def accept_invitation(token: str, user: User) -> Workspace:
-    """Let the invited user in; accepting again changes nothing.
-
-    Raises DomainError (link), Forbidden when the invitation is for another address.
-    """
-    workspace, address, role = read_invitation(token)
-    if user.email.lower() != address.lower():
-        raise Forbidden(f"This invitation is for {address}. Sign in with that address to accept it.")
-    if find_membership(user.id, workspace.id) is None:
-        add_member(workspace.id, user_id=user.id, role=role)
-    return workspace
 
 
 # ---------------------------------------------------------------- checks

@@ -9,7 +9,7 @@ from tests import factories
 from tests.cast import Cast
 from wotnot.errors import Conflict, Forbidden, Invalid, NotFound
 from wotnot.models import Role
-from wotnot.services import workspaces
+from wotnot.services import invitations, workspaces
 
 OWNER, ADMIN, AGENT = Role.OWNER, Role.ADMIN, Role.AGENT
 
@@ -74,12 +74,12 @@ def test_nobody_is_a_member_twice(cast: Cast):
     with pytest.raises(Conflict):
         workspaces.add_member(cast.workspace.id, user_id=cast.bob.id, role=ADMIN)
     with pytest.raises(Conflict):
-        workspaces.invite_member(cast.workspace.id, email="BOB@example.com", role=AGENT, by=cast.alice, by_role=OWNER)
+        invitations.invite(cast.workspace.id, email="BOB@example.com", role=AGENT, by=cast.alice, by_role=OWNER)
 
 
 def test_admins_invite_no_owners(cast: Cast):
     with pytest.raises(Forbidden):
-        workspaces.invite_member(cast.workspace.id, email="x@example.com", role=OWNER, by=cast.bob, by_role=ADMIN)
+        invitations.invite(cast.workspace.id, email="x@example.com", role=OWNER, by=cast.bob, by_role=ADMIN)
 
 
 @pytest.mark.parametrize(

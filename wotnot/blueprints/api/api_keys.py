@@ -30,7 +30,8 @@ def index(args: dict[str, Any]) -> Page[ApiKey]:
 def create(body: dict[str, Any]) -> dict[str, Any]:
     """Make a key. It works with your role while you are a member, and is shown this once."""
     row, key = api_keys.create_api_key(workspace_id(), user_id=actor().user.id, **body)
-    return {**ApiKeySchema().dump(row), "created_at": row.created_at, "last_used_at": None, "key": key}
+    moments = {"created_at": row.created_at, "expires_at": row.expires_at, "last_used_at": None}
+    return {**ApiKeySchema().dump(row), **moments, "key": key}
 
 
 @blueprint.delete("/<int:key_id>")

@@ -48,8 +48,12 @@ def register_account(body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, TokensSchema)
 @blueprint.alt_response(401, description="E-mail and password do not match.")
 def log_in(body: dict[str, Any]) -> dict[str, Any]:
-    """Log in with e-mail and password. The tokens are for the user's first workspace."""
+    """Log in with e-mail and password. The tokens are for the user's first workspace.
+
+    Who logs in with two steps sends `code` too, from their phone or one of their recovery codes.
+    """
     user = login_limits.log_in(body["email"], body["password"])
+    login_limits.check_second_step(user, body["code"])
     return issue_tokens(user, first_workspace(user))
 
 

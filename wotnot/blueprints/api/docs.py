@@ -6,9 +6,11 @@ from typing import Any
 from flask import Blueprint, Flask, current_app, render_template
 from markupsafe import Markup, escape
 
+from wotnot.blueprints import api_scopes
 from wotnot.blueprints.api import reference
 from wotnot.blueprints.api.seed import SHORT_PATHS
 from wotnot.extensions import api, limiter
+from wotnot.services import api_keys
 
 blueprint = Blueprint("api_docs", __name__, url_prefix="/api/v1")
 
@@ -68,6 +70,7 @@ def _finish_spec(app: Flask) -> None:
     _describe_problems(spec.components)
     for rule in app.url_map.iter_rules():
         _describe_guard(app, rule)
+        _describe_scope(rule)
 
 
 def _describe_guard(app: Flask, rule: Any) -> None:
@@ -80,6 +83,15 @@ def _describe_guard(app: Flask, rule: Any) -> None:
             operation["x-role"] = str(role)
         if path in OPEN_PATHS:
             operation["security"] = []
+
+
+def _describe_scope(rule: Any) -> None:
+    """Which scope a limited key needs for a call."""
+    for method, operation in (api.spec._paths.get(_openapi_path(rule.rule)) or {}).items():  # noqa: SLF001 — as above
+        area = api_scopes.area_of(rule.endpoint, rule.rule)
+        if area and method.upper() in (rule.methods or ()):
+            is_change = api_scopes.changes(rule.endpoint, method.upper())
+            operation["x-scope"] = f"{area}:{api_keys.AREAS[area][-1] if is_change else 'read'}"
 
 
 def _describe_problems(components: Any) -> None:

@@ -42,6 +42,7 @@ class Call:
     summary: str
     text: str
     role: str
+    scope: str
     is_open: bool
     parameters: list[Field]
     content_type: str
@@ -99,6 +100,7 @@ class _Reader:
             summary=operation.get("summary", ""),
             text=operation.get("description", ""),
             role=operation.get("x-role", ""),
+            scope=operation.get("x-scope", ""),
             is_open=is_open,
             parameters=[self._parameter(one) for one in [*shared, *operation.get("parameters", [])]],
             content_type=content_type,

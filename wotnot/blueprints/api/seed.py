@@ -16,12 +16,12 @@ from wotnot.blueprints import errors
 from wotnot.blueprints.api import guard_once, seed_broadcasts, seed_contacts, seed_shops, seed_templates
 from wotnot.blueprints.api.auth import first_workspace, issue_tokens
 from wotnot.blueprints.api.schemas.seed import SeedLoginSchema, SeedRegisterSchema, check
-from wotnot.blueprints.api.seed_input import read_body
-from wotnot.blueprints.guards import requires
-from wotnot.blueprints.login_limits import count_sign_up, log_in
+from wotnot.blueprints.api.seed_input import read_body, read_sign_up
+from wotnot.blueprints.guards import requires, workspace_id
+from wotnot.blueprints.login_limits import check_second_step, count_sign_up, log_in
 from wotnot.errors import Conflict, DomainError, Unauthorized
 from wotnot.models import Role
-from wotnot.services import accounts
+from wotnot.services import accounts, sign_ups
 
 View = Callable[..., ResponseReturnValue]
 
@@ -59,6 +59,7 @@ def login() -> ResponseReturnValue:
     body = check(SeedLoginSchema, read_body())
     try:
         user = log_in(body["username"], body["password"])
+        check_second_step(user, body["code"])
     except Unauthorized as refusal:
         raise DomainError(refusal.detail, code=refusal.code) from None
     tokens = issue_tokens(user, first_workspace(user))
@@ -73,9 +74,20 @@ def register_user() -> ResponseReturnValue:
     return jsonify(success=True, message="The account is ready. Log in with the e-mail and the password.")
 
 
+def subscribe_customer() -> ResponseReturnValue:
+    """A number from what Meta's sign-up window handed over: its code, and the account and number if it named them."""
+    code, waba_id, phone_number_id = read_sign_up(read_body())
+    row = sign_ups.begin(workspace_id(), code=code, waba_id=waba_id, phone_number_id=phone_number_id)
+    if row.failed_step:
+        raise DomainError(row.reason, code=f"sign_up_{row.failed_step}", sign_up_id=row.id)
+    # The token is the caller's own, from the sign-up they did: the first API answered with it.
+    return jsonify(access_token=sign_ups.token_of(row), expires_in=row.expires_in, channel_id=row.channel_id)
+
+
 SHORT_PATHS = (
     ShortPath("POST", "/login", login, is_open=True),
     ShortPath("POST", "/register", register_user, is_open=True, taken_is_400=True),
+    ShortPath("POST", "/subscribe_customer", subscribe_customer, Role.ADMIN),
     ShortPath("GET", "/contacts", seed_contacts.index),
     ShortPath("POST", "/contacts", seed_contacts.create, taken_is_400=True),
     ShortPath("PUT", "/contacts/<contact_id>", seed_contacts.update, taken_is_400=True),

@@ -100,6 +100,17 @@ class GraphClient:
         data = answer.get("data")
         return data if isinstance(data, dict) else {}
 
+    def exchange_code(self, app_id: str, app_secret: str, code: str, redirect_uri: str = "") -> Json:
+        """The business token for a code of Meta's sign-up window: access_token, expires_in where it ends.
+
+        A code is good once and for thirty seconds. `redirect_uri` must be the address that it came back to, if there was one.
+        """
+        asked = {"client_id": app_id, "client_secret": app_secret, "code": code}
+        if redirect_uri:
+            asked["redirect_uri"] = redirect_uri
+        # Whoever asks has no token yet.
+        return self._call("GET", "oauth", "access_token", params=asked, headers={"Authorization": None})
+
     # ------------------------------------------------------------ templates
 
     def list_templates(self, waba_id: str) -> Iterator[Json]:

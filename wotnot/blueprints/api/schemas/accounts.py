@@ -41,6 +41,11 @@ class LoginSchema(RequestSchema):
 
     email = fields.String(required=True, metadata={"example": "dana@casaverde.example"})
     password = fields.String(required=True, metadata={"example": "a few words in a row", "format": "password"})
+    code = fields.String(
+        load_default="",
+        validate=validate.Length(max=40),
+        metadata={"example": "123456", "description": "Only for people who log in with two steps."},
+    )
 
 
 class TokenSchema(Schema):
@@ -73,11 +78,24 @@ class MeSchema(Schema):
 
 
 class NewApiKeySchema(RequestSchema):
-    """What the key is for, and what it may do: `read`, `write`, or everything when left out."""
+    """What the key is for, and what it may do: everything when `scopes` is left out."""
 
     name = fields.String(required=True, metadata={"example": "Web shop"})
     scopes = fields.List(
-        fields.String(validate=validate.OneOf(SCOPES)), load_default=list, metadata={"example": ["read", "write"]}
+        fields.String(validate=validate.OneOf(SCOPES)),
+        load_default=list,
+        metadata={"example": ["contacts:write", "messages:send"], "description": "Whoever may change may also read."},
+    )
+    is_test = fields.Boolean(
+        load_default=False, metadata={"description": "What a test key sends is simulated; it changes nothing else."}
+    )
+    expires_at = fields.AwareDateTime(
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "example": "2027-11-26T09:00:00+00:00",
+            "description": "Without it the key lasts until it is revoked.",
+        },
     )
 
 
@@ -88,7 +106,9 @@ class ApiKeySchema(Schema):
     name = fields.String(metadata={"example": "Web shop"})
     prefix = fields.String(metadata={"example": "wn_live_a1B2c3"})
     scopes = fields.List(fields.String())
+    is_test = fields.Boolean()
     created_at = fields.DateTime()
+    expires_at = fields.DateTime(allow_none=True)
     last_used_at = fields.DateTime(allow_none=True)
 
 

@@ -62,7 +62,9 @@ class MediaPartSchema(RequestSchema):
 class SendMessageSchema(RequestSchema):
     """One message to one person."""
 
-    channel_id = fields.Integer(required=True)
+    channel_id = fields.Integer(
+        load_default=None, metadata={"description": "The number that sends it. Only a test key may leave it out."}
+    )
     to = fields.String(required=True, metadata={"example": "+27 82 555 0140"})
     type = fields.String(required=True, validate=validate.OneOf(TYPES), metadata={"example": "template"})
     template = fields.Nested(TemplatePartSchema, load_default=None)
@@ -81,6 +83,7 @@ class QueuedMessageSchema(Schema):
 
     id = fields.Integer()
     state = fields.String(metadata={"example": "queued"})
+    is_test = fields.Boolean(dump_default=False, metadata={"description": "Simulated, for a test key."})
 
 
 class AttemptSchema(Schema):
@@ -106,7 +109,8 @@ class AttemptSchema(Schema):
 class MessageSchema(AttemptSchema):
     """A ledger entry: where the message is now, and how it got there."""
 
-    channel_id = fields.Integer()
+    is_test = fields.Boolean(metadata={"description": "Simulated, for a test key."})
+    channel_id = fields.Integer(allow_none=True)
     broadcast_id = fields.Integer(allow_none=True)
     contact_id = fields.Integer(allow_none=True)
     to = fields.Function(lambda message: f"+{message.phone}" if message.phone else None)

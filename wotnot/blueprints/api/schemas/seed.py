@@ -21,6 +21,7 @@ class SeedLoginSchema(SeedSchema):
 
     username = fields.String(required=True)
     password = fields.String(required=True)
+    code = fields.String(load_default="")
 
     @pre_load
     def _email_is_username(self, data: dict[str, Any], **_: object) -> dict[str, Any]:

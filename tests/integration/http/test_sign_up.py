@@ -1,0 +1,173 @@
+"""Connecting a number in Meta's window, which the sandbox plays."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tests import factories
+from tests.cast import Cast
+from tests.client import Client
+from tests.sandbox_control import SandboxControl
+from wotnot.models import ChannelState
+from wotnot.services import channels, sign_ups
+
+HERE = "/app/channels/sign-up"
+TOKEN_HEADERS = {"Authorization": f"Bearer {SandboxControl.TOKEN}"}
+
+
+@pytest.fixture
+def alice(client: Client, cast: Cast, sandbox: SandboxControl) -> Client:
+    client.sign_in(cast.alice)
+    return client
+
+
+def new_account(sandbox: SandboxControl, *, pin: str = "") -> dict:
+    """A code for an account of its own with one verified number; with a `pin` it was registered once and taken off."""
+    waba = sandbox.post("/sandbox/wabas", {"name": "New shop", "subscribed": False})["id"]
+    number = _graph(sandbox, f"{waba}/phone_numbers", {"cc": "27", "phone_number": "825550199", "verified_name": "New"})
+    _graph(sandbox, f"{number['id']}/verify_code", {"code": "123456"})
+    if pin:
+        _graph(sandbox, f"{number['id']}/register", {"messaging_product": "whatsapp", "pin": pin})
+        _graph(sandbox, f"{number['id']}/deregister", {})
+    return {**sandbox.post("/sandbox/codes", {"waba_id": waba}), "phone_number_id": number["id"]}
+
+
+def _graph(sandbox: SandboxControl, path: str, body: dict) -> dict:
+    answer = requests.post(f"{sandbox.url}/v24.0/{path}", json=body, headers=TOKEN_HEADERS, timeout=5)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def through_the_window(alice: Client) -> str:
+    """Press the button and go through the window; answers the address that it comes back to."""
+    there = alice.get(f"{HERE}/start").location
+    page = requests.get(there, timeout=5)
+    assert "Continue with a new account" in page.text
+    asked = parse_qs(urlsplit(there).query)
+    assert asked["response_type"] == ["code"]
+    finish = there.replace("/dialog/oauth?", "/dialog/oauth/finish?")
+    back = requests.get(finish, allow_redirects=False, timeout=5).headers["Location"]
+    assert back.startswith(asked["redirect_uri"][0])
+    parts = urlsplit(back)
+    return f"{parts.path}?{parts.query}"
+
+
+def test_the_window_leads_to_a_number_that_sends(alice: Client, cast: Cast, session):
+    assert "Connect in Meta’s window" in alice.get("/app/channels/new").text
+    back = through_the_window(alice)
+    shown = alice.get(alice.get(back).location)
+    assert "5 of 5 steps done" in shown.text
+    assert "two-step PIN" in shown.text
+    (channel,) = channels.list_channels(cast.workspace.id)
+    assert channel.state is ChannelState.CONNECTED
+    assert f"/app/channels/{channel.id}" in shown.text
+    # The address was good once.
+    assert alice.get(back).location == "/app/channels/new"
+    assert len(channels.list_channels(cast.workspace.id)) == 1
+
+
+def test_an_address_that_nobody_asked_for_connects_nothing(alice: Client, cast: Cast, sandbox: SandboxControl):
+    """Or somebody could make Alice connect their account."""
+    code = new_account(sandbox)["code"]
+    assert alice.get(f"{HERE}/back?code={code}&state=guessed").location == "/app/channels/new"
+    assert channels.list_channels(cast.workspace.id) == []
+
+
+def test_a_window_that_was_closed_is_said(alice: Client):
+    state = parse_qs(urlsplit(alice.get(f"{HERE}/start").location).query)["state"][0]
+    answer = alice.get(f"{HERE}/back?error=access_denied&state={state}")
+    assert "closed before it was done" in alice.get(answer.location).text
+
+
+def test_a_number_with_a_pin_of_its_own_is_gone_on_with(alice: Client, cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox, pin="135790")
+    row = sign_ups.begin(cast.workspace.id, code=account["code"])
+    assert (row.failed_step, row.waba_id) == ("register", account["waba_id"])
+    page = f"{HERE}/{row.id}"
+    assert "3 of 5 steps done" in alice.get(page).text
+    assert alice.submit(f"{page}/continue", page=page, pin="12").status_code == 422
+    alice.submit(f"{page}/continue", page=page, pin="246802")
+    assert "3 of 5 steps done" in alice.get(page).text
+    alice.submit(f"{page}/continue", page=page, pin="135790")
+    assert "5 of 5 steps done" in alice.get(page).text
+    # Twice is as good as once.
+    alice.submit(f"{page}/continue", page=page)
+    assert len(channels.list_channels(cast.workspace.id)) == 1
+
+
+def test_an_account_without_a_free_number_says_so(cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox)
+    factories.make_channel(cast.other_workspace, phone_number_id=account["phone_number_id"])
+    row = sign_ups.begin(cast.workspace.id, code=account["code"])
+    assert row.failed_step == "number"
+    assert "connected already" in row.reason
+
+
+def test_ids_that_the_token_is_not_for_are_refused(cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox)
+    row = sign_ups.begin(cast.workspace.id, code=account["code"], waba_id=SandboxControl.WABA_ID)
+    assert row.failed_step == "inspect"
+    other = new_account(sandbox)
+    row = sign_ups.begin(cast.workspace.id, code=other["code"], phone_number_id=SandboxControl.PHONE_NUMBER_ID)
+    assert row.failed_step == "number"
+
+
+# ---------------------------------------------------------------- the short path
+
+
+def window_told(account: dict, *, as_text: bool) -> dict:
+    ids = {"waba_id": account["waba_id"], "phone_number_id": account["phone_number_id"]}
+    told = {
+        "sessionInfoResponse": {"data": ids, "type": "WA_EMBEDDED_SIGNUP", "event": "FINISH"},
+        "sdkResponse": {"authResponse": {"code": account["code"]}, "status": "connected"},
+    }
+    return {name: json.dumps(value) for name, value in told.items()} if as_text else told
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_short_path_takes_strings_and_objects(
+    cast: Cast, client: Client, sandbox: SandboxControl, session, as_text
+):
+    body = window_told(new_account(sandbox), as_text=as_text)
+    api = client.api(cast.alice)
+    answer = api.post("//subscribe_customer", body)
+    assert answer.status_code == 200, answer.json
+    assert answer.json["access_token"].startswith("sandbox-business-")
+    assert isinstance(answer.json["expires_in"], int)
+    (channel,) = channels.list_channels(cast.workspace.id)
+    assert channel.id == answer.json["channel_id"]
+    # A code works once.
+    again = api.post("//subscribe_customer", body)
+    assert again.status_code == 422
+    assert "start again" in again.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"sdkResponse": "{}", "sessionInfoResponse": "{}"},
+        {"sdkResponse": "not json", "sessionInfoResponse": "{}"},
+        {"sdkResponse": {"authResponse": {"code": "x"}}},
+        {"sdkResponse": {"authResponse": {"code": 7}}, "sessionInfoResponse": {}},
+        {"sdkResponse": {"authResponse": "x"}, "sessionInfoResponse": []},
+    ],
+)
+def test_missing_parts_are_400(cast: Cast, client: Client, sandbox: SandboxControl, body):
+    answer = client.api(cast.alice).post("//subscribe_customer", body)
+    assert answer.status_code == 400, answer.json
+    assert answer.json["detail"]
+
+
+def test_a_step_that_fails_is_told_with_how_to_go_on(cast: Cast, client: Client, sandbox: SandboxControl, session):
+    account = new_account(sandbox, pin="135790")
+    answer = client.api(cast.alice).post("//subscribe_customer", window_told(account, as_text=True))
+    assert (answer.status_code, answer.json["code"]) == (400, "sign_up_register")
+    row = sign_ups.go_on(cast.workspace.id, answer.json["sign_up_id"], pin="135790")
+    assert row.channel_id is not None
+
+
+def test_agents_cannot(cast: Cast, client: Client, sandbox: SandboxControl):
+    assert client.api(cast.bob).post("//subscribe_customer", {}).status_code == 403
