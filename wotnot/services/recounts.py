@@ -180,7 +180,8 @@ _SLICE_STATEMENTS = {
         ["delta"],
         f"""SELECT workspace_id, channel_id, coalesce(broadcast_id, 0) AS broadcast_id,
                    coalesce(template_id, 0) AS template_id, day, direction, state, reached, attempt = 1 AS first_attempt,
-                   replied, coalesce(skip_reason, error_code::text, '') AS cause, 1 AS delta
+                   replied,
+                   coalesce(skip_reason, error_code::text, CASE WHEN state = 'queued' THEN hold_reason END, '') AS cause, 1 AS delta
             FROM {_LEDGER} m""",  # noqa: S608
         _OF_SLICE,
     ),
