@@ -1,4 +1,4 @@
-"""Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo, broadcast and costs."""
+"""Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo, broadcast, costs and rotate_keys."""
 
 from importlib import import_module
 
@@ -8,7 +8,7 @@ from flask import Flask
 from wotnot import worker
 
 # Each module has `register(app)` that adds its commands.
-MODULES = ("doctor", "demo", "broadcast", "costs")
+MODULES = ("doctor", "demo", "broadcast", "costs", "rotate_keys")
 
 
 def register(app: Flask) -> None:
