@@ -1,4 +1,6 @@
-"""Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo, broadcast, costs and recount."""
+"""Commands beside the web: workers, the scheduler, and (each in its own module) doctor, demo, broadcast, costs, recount and
+rotate_keys.
+"""
 
 from importlib import import_module
 
@@ -8,7 +10,7 @@ from flask import Flask
 from wotnot import worker
 
 # Each module has `register(app)` that adds its commands.
-MODULES = ("doctor", "demo", "broadcast", "costs", "recount")
+MODULES = ("doctor", "demo", "broadcast", "costs", "recount", "rotate_keys")
 
 
 def register(app: Flask) -> None:

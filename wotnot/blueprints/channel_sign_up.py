@@ -19,12 +19,14 @@ guard_pages(blueprint)
 Answer = str | Response | tuple[str, int]
 
 STATE = "sign_up_state"
+# Of each step: what is to be done, that it is done, and what that means.
 STEP_WORDS = {
-    "exchange": ("Meta’s window is done", "Its code is exchanged for a token."),
-    "inspect": ("The token is good", "It has both permissions and is for your account."),
-    "number": ("The number is found", "It is one of the account’s."),
-    "register": ("The number is registered", "It may send through the Cloud API."),
+    "exchange": ("Meta’s window", "Meta’s window is done", "Its code is exchanged for a token."),
+    "inspect": ("Look at the token", "The token is good", "It has both permissions and is for your account."),
+    "number": ("Find the number", "The number is found", "It is one of the account’s."),
+    "register": ("Register the number", "The number is registered", "It may send through the Cloud API."),
     "connect": (
+        "Have receipts and replies sent here",
         "Receipts and replies come here",
         "Meta sends this account’s webhooks to WotNot, and the number is kept.",
     ),

@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, abort, render_template, request
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request
+from werkzeug.wrappers import Response
 
 from wotnot import clock
 from wotnot.blueprints import overview_views as views
-from wotnot.blueprints.guards import actor, guard_pages, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
 from wotnot.blueprints.overview_detail import detail_of
 from wotnot.blueprints.overview_ranges import PRESETS, Range, preset_query, range_of
 from wotnot.errors import Invalid
-from wotnot.models import BroadcastState, TemplateStatus
+from wotnot.models import BroadcastState, Role
 from wotnot.services import (
     broadcast_reports,
     budgets,
     channels,
-    contact_lists,
+    first_steps,
     insights,
     limit_uses,
     recounts,
@@ -32,6 +33,13 @@ guard_pages(blueprint)
 
 _SENDING = (BroadcastState.EXPANDING, BroadcastState.SENDING)
 _RECENT = 5
+NEXT_STEP = {
+    "number": ("Next: a number to send from.", "Connect a number", "/app/channels/new"),
+    "contacts": ("Next: the people to write to.", "Import a file", "/app/imports/new"),
+    "template": ("Next: a message that Meta approves.", "Write a template", "/app/templates/new"),
+    "test": ("Next: see it on one phone first.", "Choose whom to send it to", "/app/contacts"),
+    "broadcast": ("Next: send it to everybody.", "Prepare a broadcast", "/app/broadcasts/new"),
+}
 
 
 def register(app: Flask) -> None:
@@ -52,7 +60,8 @@ def index() -> Any:
     except Invalid as error:
         return render_template("overview/wrong_days.html", errors=error.errors, **_choices(None)), 422
     report = reports.analyse(workspace_id(), chosen.period)
-    if not report.total.funnel["audience"] and not reports.has_sent_messages(workspace_id()):
+    is_new = not report.total.funnel["audience"] and not reports.has_sent_messages(workspace_id())
+    if is_new and not actor().workspace.hides_first_steps:
         return render_template("overview/first_steps.html", **_first_steps())
     numbers = channels.list_channels(workspace_id())
     return render_template(
@@ -66,7 +75,17 @@ def index() -> Any:
         templates=template_families.count_families(workspace_id()),
         budget=budgets.find_state(workspace_id()),
         recount=recounts.find_difference(workspace_id()),
+        **_steps_left(),
     )
+
+
+@blueprint.post("/first-steps/hide")
+@requires(Role.ADMIN)
+def hide_first_steps() -> Response:
+    """Show the numbers at once; the steps come back no more."""
+    first_steps.hide(workspace_id())
+    flash("The first steps are hidden.", "success")
+    return redirect("/app/")
 
 
 @blueprint.get("/_numbers")
@@ -154,26 +173,30 @@ def _recent() -> list[BroadcastSummary]:
 
 def _first_steps() -> dict[str, Any]:
     """Which of the steps to a first broadcast are done; the first that is not is the current one."""
+    steps = first_steps.find(workspace_id())
     numbers = channels.list_channels(workspace_id())
-    people = contact_lists.count_contacts(workspace_id()).total
-    templates = template_families.count_families(workspace_id())
     drafts = broadcast_reports.list_broadcasts(workspace_id(), limit=1).items
-    done = {
-        "number": bool(numbers),
-        "contacts": people > 0,
-        "template": templates.get(TemplateStatus.APPROVED, 0) > 0,
-        "broadcast": False,
-    }
     return {
         "greeting": views.greeting(in_zone(clock.now(), actor().workspace.timezone), actor().user.name),
-        "done": done,
-        "current": next(step for step, is_done in done.items() if not is_done),
+        "done": steps.done,
+        "current": steps.current,
         "number": numbers[0] if numbers else None,
-        "people": people,
-        "templates": templates,
+        "people": steps.people,
+        "templates": steps.templates,
         "draft": drafts[0].broadcast if drafts else None,
         "is_sandbox": channels.is_sandbox(),
     }
+
+
+def _steps_left() -> dict[str, Any]:
+    """What the card says between the first message and the first broadcast; nothing for it once it is done or hidden."""
+    if actor().workspace.hides_first_steps:
+        return {"steps": None}
+    steps = first_steps.find(workspace_id())
+    if steps.done["broadcast"]:
+        return {"steps": None}
+    words, act, url = NEXT_STEP[steps.current]
+    return {"steps": steps, "next_words": words, "next_act": act, "next_url": url}
 
 
 def _now_words() -> str:

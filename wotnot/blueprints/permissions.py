@@ -49,7 +49,7 @@ PERMISSIONS = (
         "Change the workspace, its answers and its AI; make API keys",
         Role.ADMIN,
         (
-            "settings.*", "ai_settings.*", "automation.*", "consent_settings.*", "saved_replies.*", "keys.*",
+            "overview.*", "settings.*", "ai_settings.*", "automation.*", "consent_settings.*", "saved_replies.*", "keys.*",
             "api-keys.*",
         ),
     ),

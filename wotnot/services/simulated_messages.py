@@ -81,6 +81,7 @@ def simulate_message(
             **_plan(phone, clock.now()),
         )
         session.add(message)
+        session.flush()
     return message
 
 

@@ -246,6 +246,7 @@ def test_repeated_with_the_same_idempotency_key_it_is_one(cast: Cast, app: Flask
     body = {"to": "+27825550140", "type": "text", "text": {"body": "x"}, "channel_id": None}
     first, second = (test.post("/messages", body, headers=once).json for _ in range(2))
     assert first == second
+    assert test.get(f"/messages/{first['id']}").json["to"] == "+27825550140"
     # What was tried with a test key is sent for real with a live one.
     assert make_key(cast, app).post("/messages", body, headers=once).status_code == 422
 

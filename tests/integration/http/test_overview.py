@@ -14,23 +14,38 @@ from wotnot.services import limit_uses
 
 def test_first_steps_follow_what_is_done(cast: Cast, client: Client):
     client.sign_in(cast.alice)
-    assert "0 of 4 done" in client.get("/app/").text
+    assert "0 of 5 done" in client.get("/app/").text
     channel = factories.make_channel(cast.workspace)
     page = client.get("/app/").text
-    assert "1 of 4 done" in page
+    assert "1 of 5 done" in page
     assert "Import a file" in page
     factories.make_contact(cast.workspace)
     factories.make_template(cast.workspace)
     draft = factories.make_broadcast(cast.workspace, channel)
     page = client.get("/app/").text
-    assert "3 of 4 done" in page
-    assert f"/app/broadcasts/{draft.id}" in page
+    assert "3 of 5 done" in page
+    assert "Choose whom to send it to" in page
+    contact = factories.make_contact(cast.workspace)
+    factories.make_message(channel, contact, type="template", accepted_at=clock.now(), state=MessageState.ACCEPTED)
+    assert "4 of 5 first steps done" in client.get("/app/").text
+    draft.started_at = clock.now()
+    factories.save(draft)
+    assert "first steps done" not in client.get("/app/").text
+
+
+def test_first_steps_that_are_hidden_stay_away(cast: Cast, client: Client):
+    client.sign_in(cast.alice)
+    assert "0 of 5 done" in client.get("/app/").text
+    client.submit("/app/first-steps/hide", page="/app/")
+    page = client.get("/app/").text
+    assert "of 5 done" not in page
+    assert "Messages by day" in page
 
 
 def test_agents_get_no_buttons_they_may_not_press(cast: Cast, client: Client):
     client.sign_in(cast.bob)
     page = client.get("/app/").text
-    assert "0 of 4 done" in page
+    assert "0 of 5 done" in page
     assert "/app/channels/new" not in page
 
 

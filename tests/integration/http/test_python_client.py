@@ -1,0 +1,67 @@
+"""The Python client against the product under gunicorn, over real HTTP."""
+
+import importlib.util
+from types import ModuleType
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+
+from launcher.paths import ROOT
+from tests.cast import Cast
+from tests.servers import free_port
+from wotnot.services import api_keys
+
+
+@pytest.fixture(scope="module")
+def client() -> ModuleType:
+    """The one file, as somebody has it beside their program."""
+    spec = importlib.util.spec_from_file_location("wotnot_client", ROOT / "clients" / "python" / "wotnot.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def shop(client: ModuleType, live_server: str, committed_cast: Cast) -> Any:
+    """Alice's workspace, with a test key."""
+    return client.WotNot(live_server, key_of(committed_cast, is_test=True))
+
+
+def key_of(cast: Cast, **options: Any) -> str:
+    return api_keys.create_api_key(cast.workspace.id, user_id=cast.alice.id, name="Client", **options)[1]
+
+
+def test_it_speaks_with_the_product(client: ModuleType, shop: Any, live_server: str, committed_cast: Cast) -> None:
+    assert shop.me()["user"]["email"] == "alice@example.com"
+    first = shop.send_template("+27825550140", "hello_world", once="order-7")
+    assert first["is_test"] is True
+    assert shop.send_template("+27825550140", "hello_world", once="order-7") == first
+    assert shop.send_template("+27825550140", "hello_world")["id"] != first["id"]
+    assert shop.message(first["id"])["to"] == "+27825550140"
+    with pytest.raises(client.WotNotError) as refused:
+        shop.create_contact("+27825550141")
+    assert (refused.value.status, refused.value.code) == (403, "test_key")
+    live = client.WotNot(live_server, key_of(committed_cast))
+    names = [f"Person {number}" for number in range(7)]
+    for number, name in enumerate(names):
+        live.create_contact(f"+2782555020{number}", name=name, tags=["VIP & co"])
+    assert sorted(one["name"] for one in live.contacts(tag="VIP & co", limit="3")) == names
+    with pytest.raises(client.WotNotError) as invalid:
+        live.create_contact("12")
+    assert list(invalid.value.errors) == ["phone"]
+    draft = live.call("GET", "/broadcasts?limit=1")
+    assert draft["items"] == []
+
+
+def test_nobody_there_is_said(client: ModuleType) -> None:
+    away = client.WotNot(f"http://127.0.0.1:{free_port()}", "wn_test_x", tries=2)
+    with pytest.raises(URLError):
+        away.me()
+
+
+def test_an_address_without_a_scheme_is_refused(client: ModuleType) -> None:
+    with pytest.raises(ValueError, match="full address"):
+        client.WotNot("wotnot.example", "wn_test_x")
