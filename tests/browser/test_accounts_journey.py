@@ -29,7 +29,7 @@ def _set_up_two_steps(page: Page) -> list[str]:
     page.goto("/app/settings/two-factor")
     page.get_by_role("button", name="Set it up").click()
     expect(page.get_by_role("img", name="QR code for your authenticator app")).to_be_visible()
-    typed = page.get_by_label("Cannot scan? Type this in the app").input_value()
+    typed = page.get_by_label("Secret key", exact=True).input_value()
     secret = b32decode(typed + "=" * (-len(typed) % 8))
     page.get_by_label("The six digits that the app shows now").fill(code_at(secret, int(time.time()) // 30))
     page.get_by_role("button", name="Turn two steps on").click()
@@ -44,7 +44,7 @@ def _log_in_with(page: Page, code: str) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/app/login/code")
-    page.get_by_label("Code").fill(code)
+    page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/app/")
 
