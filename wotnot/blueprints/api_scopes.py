@@ -18,6 +18,8 @@ AREAS = {
     "messages-api": "messages",
     "conversations-api": "messages",
     "analytics": "analytics",
+    "exports-api": "exports",
+    "shops-api": "shops",
     "channels-api": "account",
     "api-keys": "account",
 }
@@ -33,6 +35,9 @@ SHORT_AREAS = {
     "broadcast-report": "broadcasts",
     "get-analytics": "analytics",
     "subscribe_customer": "account",
+    "test-woocommerce": "shops",
+    "woo_products": "shops",
+    "integrate": "shops",
 }
 FREE = {"me": "who the key belongs to is no secret to whoever holds it"}
 # They take a body to read with.

@@ -28,6 +28,8 @@ AREA_WORDS = {
     "broadcasts": ("Broadcasts", ""),
     "messages": ("Messages", "and conversations"),
     "analytics": ("Analytics", ""),
+    "exports": ("Exports", "files of people, messages and costs"),
+    "shops": ("Shops", "their rules and products"),
     "account": ("Account", "numbers, API keys"),
 }
 VERB_WORDS = {"read": "Read", "write": "Read and change", "send": "Read and send"}

@@ -44,12 +44,17 @@ PERMISSIONS = (
         ),
     ),
     Permission("Connect numbers and change their pace", Role.ADMIN, ("channels.*", "channels-api.*", "channel_sign_up.*", "seed.post_subscribe_customer")),
+    Permission(
+        "Connect shops, write their rules",
+        Role.ADMIN,
+        ("shops.*", "shop_rules.*", "shops-api.*", "seed.post_test_woocommerce", "seed.post_integrate_woo_order_cnf"),
+    ),
     Permission("Budgets, purchases and rate cards", Role.ADMIN, ("costs_cards.*", "costs_money.*")),
     Permission(
         "Change the workspace, its answers and its AI; make API keys",
         Role.ADMIN,
         (
-            "overview.*", "settings.*", "ai_settings.*", "automation.*", "consent_settings.*", "saved_replies.*", "keys.*",
+            "overview.*", "settings.*", "pace_settings.*", "ai_settings.*", "automation.*", "consent_settings.*", "saved_replies.*", "keys.*",
             "api-keys.*",
         ),
     ),

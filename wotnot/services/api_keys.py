@@ -28,6 +28,8 @@ AREAS = {
     "broadcasts": ("read", "write"),
     "messages": ("read", "send"),
     "analytics": ("read",),
+    "exports": ("read", "write"),
+    "shops": ("read", "write"),
     "account": ("read", "write"),
 }
 """What a key may be limited to: in each area to read, or to read and change."""

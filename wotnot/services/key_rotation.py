@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import select, update
 
 from wotnot.config import Config
-from wotnot.models import AiSetting, Channel, SignUp, TwoFactor
+from wotnot.models import AiSetting, Channel, Shop, ShopInvite, SignUp, TwoFactor
 from wotnot.services import crypto
 from wotnot.services.transaction import transaction
 
@@ -17,6 +17,11 @@ SECRETS: tuple[tuple[str, Any, Any], ...] = (
     ("Tokens of numbers", Channel.id, Channel.token_encrypted),
     ("Tokens of sign-ups", SignUp.id, SignUp.token_encrypted),
     ("PINs of numbers", SignUp.id, SignUp.pin_encrypted),
+    ("Keys of shops", Shop.id, Shop.key_encrypted),
+    ("Secrets of shops", Shop.id, Shop.secret_encrypted),
+    ("Secrets of shops' webhooks", Shop.id, Shop.hook_secret_encrypted),
+    ("Keys of shops that are being connected", ShopInvite.id, ShopInvite.key_encrypted),
+    ("Secrets of shops that are being connected", ShopInvite.id, ShopInvite.secret_encrypted),
     ("Keys of AI providers", AiSetting.workspace_id, AiSetting.key_encrypted),
     ("Secrets of second steps", TwoFactor.user_id, TwoFactor.secret_encrypted),
 )

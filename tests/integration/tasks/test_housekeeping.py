@@ -26,6 +26,7 @@ def test_only_what_is_past_its_time_goes(session: Any, app: Flask) -> None:
     session.commit()
     nothing_else = {
         "idempotency_keys": 0,
+        "exports": 0,
         "shop_deliveries": 0,
         "simulated_messages": 0,
         "user_sessions": 0,
