@@ -14,6 +14,7 @@ import jinja2
 from flask import Flask, Response, render_template, request
 
 from wotnot.blueprints import assets, marks
+from wotnot.blueprints.profile_pictures import picture_url
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = Path(__file__).parent / "pages"
@@ -58,6 +59,7 @@ def _shell() -> dict[str, object]:
         "member_role": "owner",
         "sending_now": [{"id": 12, "name": "Black Friday early access", "percent": 65}],
         "inbox_unread": lambda: 3,
+        "picture_url": picture_url,
         "request_id": "",
     }
 
