@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext
 from tests.browser.conftest import PHONE, Product
 from tests.browser.test_every_page import NARROW, faults_of, walk
 
-TALL = {"width": PHONE["width"], "height": 4600}
+TALL = {"width": PHONE["width"], "height": 7600}
 
 
 def test_everybody_can_use_every_page_on_a_phone(open_context: Callable[..., BrowserContext], product: Product) -> None:
