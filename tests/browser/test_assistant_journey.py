@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
-from tests.browser.test_every_page import _faults
+from tests.browser.test_every_page import faults_of
 
 SOON = 30_000
 
@@ -25,7 +25,7 @@ def test_ask_draft_submit_rename_and_delete(
     expect(answer).to_contain_text(f"delivered {people}", timeout=SOON)
     expect(answer).to_contain_text("This is the sandbox answering", timeout=SOON)
     page.wait_for_url(re.compile(r"/app/assistant/\d+$"))
-    assert not _faults(page), _faults(page)
+    assert not faults_of(page), faults_of(page)
     too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert too_wide <= 0
 
@@ -128,7 +128,7 @@ def delete(page: Page) -> None:
     page.get_by_role("button", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
-    assert not _faults(page), _faults(page)
+    assert not faults_of(page), faults_of(page)
     dialog.get_by_role("button", name="Delete the conversation").click()
     page.wait_for_url("**/app/assistant")
     expect(page.get_by_text("The conversation is deleted.")).to_be_visible()
