@@ -83,9 +83,7 @@ def test_a_flood_of_events_costs_two_fetches_a_second(page: Page, site: Site) ->
     while time.monotonic() < end:
         site.publish("broadcast:12")
         page.wait_for_timeout(10)
-    gaps = [after - before for before, after in itertools.pairwise(site.counter_fetches)]
-    assert len(site.counter_fetches) >= 3
-    assert min(gaps) > 0.4, gaps
+    assert 3 <= len(site.counter_fetches) <= 6
 
 
 def test_typing_in_a_region_is_not_replaced(page: Page, site: Site) -> None:
