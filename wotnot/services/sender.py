@@ -224,7 +224,7 @@ class Sender:
         facts = self._snapshot.channels[channel_id]
         if count <= 0 or not streams or (room := self._rooms.left(facts)) is None:
             return _share(count, streams)
-        if room == 0:
+        if room == 0 and not self._lanes[channel_id].planned:  # who is planned has a place: a hold would take it back
             self._rooms.close(facts)
         return _share(min(count, room), streams)
 

@@ -111,6 +111,19 @@ def test_it_stops_at_the_limit_less_the_reserve_and_says_when_there_is_room(
     assert count("accepted") == allowed
 
 
+def test_who_is_planned_when_the_limit_is_reached_still_gets_it(
+    app: Flask, broadcast: Broadcast, committed_cast: Cast, sandbox: SandboxControl
+) -> None:
+    """Slowly, so that some of the last places are still planned when no more can be claimed."""
+    assert broadcast.channel is not None
+    broadcast.channel.messaging_limit, broadcast.channel.rate_per_second = "TIER_50", 5
+    written_to(broadcast, committed_cast, 37, hours=20)
+    send(app, 4)
+    assert (count("accepted"), count("queued")) == (10, PEOPLE - 10)
+    db.session.refresh(broadcast)
+    assert broadcast.waits_for == "limit"
+
+
 def test_it_goes_on_when_there_is_room(
     app: Flask, broadcast: Broadcast, committed_cast: Cast, sandbox: SandboxControl
 ) -> None:
