@@ -55,7 +55,7 @@ class Waba:
 
     id: str
     name: str
-    tier: str = "TIER_10K"
+    tier: str = "TIER_UNLIMITED"
     subscribed: bool = False
     callback_url: str = ""
     templates: dict[str, Template] = field(default_factory=dict)

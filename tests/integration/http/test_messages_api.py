@@ -49,7 +49,7 @@ def test_a_number_from_connection_to_removal(api: ApiClient, sandbox: SandboxCon
         "display_phone_number": "+27 21 555 0140",
         "verified_name": "Casa Verde",
         "quality_rating": "GREEN",
-        "messaging_limit": "TIER_10K",
+        "messaging_limit": "TIER_UNLIMITED",
         "rate_per_second": 80,
         "state": "connected",
     }

@@ -21,7 +21,7 @@ def test_account_and_numbers(api: Api) -> None:
     assert [n["id"] for n in numbers] == [NUMBER, "800000000000002"]
     shown = api.get(f"/v24.0/{NUMBER}?fields=status,quality_rating,whatsapp_business_manager_messaging_limit").json()
     assert shown == {
-        "status": "CONNECTED", "quality_rating": "GREEN", "whatsapp_business_manager_messaging_limit": "TIER_10K", "id": NUMBER,
+        "status": "CONNECTED", "quality_rating": "GREEN", "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED", "id": NUMBER,
     }  # fmt: skip
 
 

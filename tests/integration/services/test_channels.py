@@ -35,7 +35,7 @@ def test_connecting_asks_meta_and_hides_the_token(app: Flask, here: int, run_job
     assert (channel.verified_name, channel.quality_rating, channel.messaging_limit) == (
         "Casa Verde",
         "GREEN",
-        "TIER_10K",
+        "TIER_UNLIMITED",
     )
     assert channel.state is ChannelState.CONNECTED
     assert channel.rate_per_second == app.extensions["wotnot.config"].send_rate
