@@ -47,15 +47,11 @@ class Ledger:
 def fill(scale: float) -> Ledger:
     """Fill the empty database of the running app; answers what there is to look at."""
     people = max(int(CONTACTS * scale), 600)
-    user = accounts.create_user(email=EMAIL, password=PASSWORD, name="Bench Owner")
-    workspace_id, neighbour_id = (_workspace(user.id, name) for name in ("Bench", "Neighbour"))
-    channel_id = _channel(workspace_id)
-    template_id = _templates(workspace_id)
-    _people(workspace_id, people)
+    user_id, broadcast, first = seed(people)
+    workspace_id, channel_id, template_id = broadcast["workspace"], broadcast["channel"], broadcast["template"]
+    neighbour_id = _workspace(user_id, "Neighbour")
     _people(neighbour_id, 300, country="31")
-    first = int(execute("SELECT min(id) FROM contacts WHERE workspace_id = :w", w=workspace_id)[0][0])
     big, small = max(int(BIG_SIZE * scale), 60), max(int(SMALL_SIZE * scale), 3)
-    broadcast = {"workspace": workspace_id, "channel": channel_id, "template": template_id}
     for place in range(BIG_BROADCASTS):
         size, offset = (people, 0) if place == BIG_BROADCASTS - 1 else (big, place * big % max(people - big, 1))
         whole_id = add_past_broadcast(
@@ -69,8 +65,8 @@ def fill(scale: float) -> Ledger:
     execute(_TEXTS)
     execute(_COSTS)
     execute(_OPT_OUTS)
-    execute(_FIRST_ANSWERS, user=user.id)
-    execute(_EXPORTS, workspace=workspace_id, user=user.id)
+    execute(_FIRST_ANSWERS, user=user_id)
+    execute(_EXPORTS, workspace=workspace_id, user=user_id)
     segment_id = int(execute(_SEGMENT, workspace=workspace_id)[0][0])
     live_id = _live(broadcast, first, big)
     done_import_id, checked_import_id = _imports(workspace_id, max(int(100_000 * scale), 100))
@@ -94,6 +90,20 @@ def fill(scale: float) -> Ledger:
     )
     vacuum()
     return ledger
+
+
+def seed(people: int) -> tuple[int, dict[str, int], int]:
+    """A workspace of `people` that has sent nothing: its owner, what a broadcast of it needs, its first contact."""
+    user = accounts.create_user(email=EMAIL, password=PASSWORD, name="Bench Owner")
+    workspace_id = _workspace(user.id, "Bench")
+    broadcast = {
+        "workspace": workspace_id,
+        "channel": _channel(workspace_id),
+        "template": _templates(workspace_id),
+    }
+    _people(workspace_id, people)
+    first = int(execute("SELECT min(id) FROM contacts WHERE workspace_id = :w", w=workspace_id)[0][0])
+    return user.id, broadcast, first
 
 
 def count_rows() -> dict[str, int]:

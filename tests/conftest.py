@@ -284,7 +284,7 @@ def live_server(processes: Processes, environment: dict[str, str]) -> str:
     """The product under gunicorn, as the Procfile starts it; answers its address. Workers: `processes.start_worker`."""
     url = environment["PUBLIC_URL"]
     processes.start("web", "gunicorn", "wsgi:app", "--config", "gunicorn.conf.py", WEB_THREADS="40")
-    wait_until(lambda: answers(f"{url}/healthz"), 20, "gunicorn")
+    wait_until(lambda: answers(f"{url}/healthz"), 60, "gunicorn")
     return url
 
 

@@ -141,7 +141,7 @@ def make_channel(workspace: Workspace, **fields: Any) -> Channel:
         "waba_id": "700000000000001",
         "phone_number_id": f"8{number:014d}",
         "token_encrypted": crypto.encrypt("sandbox-token", keys),
-        "display_phone_number": f"+27 21 555 {number:04d}",
+        "display_phone_number": f"+27 21 555 {number % 10_000:04d}",
         "verified_name": "Casa Verde",
         "quality_rating": "GREEN",
         "messaging_limit": "TIER_10K",
