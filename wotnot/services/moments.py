@@ -63,15 +63,15 @@ def timed_rows(
     """
     moment = clock.now()
     tentative: ColumnElement[Any] = literal(moment, _MOMENT)
+    why_spread: ColumnElement[Any] = literal(SPREAD)
     first = last = moment
     if is_spread(broadcast):
         size = _size(session, batch)
         first = moment_at(broadcast, broadcast.planned_count, table.timezone)
         last = moment_at(broadcast, broadcast.planned_count + size, table.timezone)
-        tentative = _spread_sql(broadcast, people, table.timezone)
-    timed = select(people, tentative.label("moment")).subquery()
-    why_spread = literal(SPREAD if broadcast.spread_minutes else DAILY)
-    waits = case((timed.c.moment > literal(moment, _MOMENT), why_spread), else_=None)
+        tentative, why_spread = _spread_sql(broadcast, people, table.timezone)
+    timed = select(people, tentative.label("moment"), why_spread.label("why_spread")).subquery()
+    waits = case((timed.c.moment > literal(moment, _MOMENT), timed.c.why_spread), else_=None)
     periods = quiet_rows.find_periods(session, table.rule, batch, first, last) if table.rule else None
     if periods is None:
         return timed, timed, {"due_at": timed.c.moment, "hold_reason": waits}
@@ -118,20 +118,19 @@ def _size(session: Session, batch: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Contact).where(batch)) or 0
 
 
-def _spread_sql(broadcast: Broadcast, people: Subquery, timezone: str) -> ColumnElement[Any]:
-    """The moment of each of `people` by their place among those who get the message."""
+def _spread_sql(broadcast: Broadcast, people: Subquery, timezone: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The moment of each of `people` by their place among those who get the message, and which of the two made it so late."""
     gets_it = people.c.skip_reason.is_(None)
     place = broadcast.planned_count + func.row_number().over(partition_by=gets_it, order_by=people.c.id) - 1
     begins = literal(broadcast.spread_from, _MOMENT)
-    moment: ColumnElement[Any] = begins
-    if broadcast.spread_minutes:
-        seconds = broadcast.spread_minutes * 60 / max(broadcast.spread_total or 1, 1)
-        moment = begins + func.make_interval(0, 0, 0, 0, 0, 0, seconds * place)
-    if broadcast.daily_most:
-        # On the clock of the workspace, so that a day with a change of summer time begins at the same hour.
-        days = func.make_interval(0, 0, 0, cast(place // broadcast.daily_most, Integer))
-        moment = func.greatest(moment, func.timezone(timezone, func.timezone(timezone, begins) + days))
-    return moment
+    seconds = (broadcast.spread_minutes or 0) * 60 / max(broadcast.spread_total or 1, 1)
+    evenly = begins + func.make_interval(0, 0, 0, 0, 0, 0, seconds * place)
+    if not broadcast.daily_most:
+        return evenly, literal(SPREAD)
+    # On the clock of the workspace, so that a day with a change of summer time begins at the same hour.
+    days = func.make_interval(0, 0, 0, cast(place // broadcast.daily_most, Integer))
+    daily = func.timezone(timezone, func.timezone(timezone, begins) + days)
+    return func.greatest(evenly, daily), case((evenly > daily, literal(SPREAD)), else_=literal(DAILY))
 
 
 def _day_after(begins: datetime, days: int, timezone: str) -> datetime:

@@ -70,6 +70,12 @@ def test_so_many_a_day_begin_at_the_same_hour(cast: Cast, broadcast: Broadcast) 
     ]
 
 
+def test_of_both_the_later_one_is_the_reason(cast: Cast, broadcast: Broadcast) -> None:
+    make_contacts(cast.workspace, 5)
+    broadcast.spread_minutes, broadcast.daily_most = 60, 3
+    assert [row.hold_reason for row in expand(broadcast, 2)] == [None, "spread", "spread", "daily", "daily"]
+
+
 def test_a_day_that_is_an_hour_longer_begins_at_the_same_hour(
     cast: Cast, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
