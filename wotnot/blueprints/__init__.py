@@ -28,6 +28,7 @@ MODULES = (
     "channels",
     "shops",
     "shop_rules",
+    "promotions",
     "channel_sign_up",
     "contacts",
     "segments",

@@ -20,6 +20,7 @@ AREAS = {
     "analytics": "analytics",
     "exports-api": "exports",
     "shops-api": "shops",
+    "promotions-api": "shops",
     "channels-api": "account",
     "api-keys": "account",
 }

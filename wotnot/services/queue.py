@@ -56,7 +56,9 @@ JOBS: dict[str, Job] = {
     # shops: what shops told becomes messages; short, and nothing of it goes out on the network but to Meta
     "drain_shops": Job("shops", "wotnot.tasks.shops.drain_shops", 600),
     "sweep_shops": Job("shops", "wotnot.tasks.shops.sweep_shops", 60),
+    "sweep_promotions": Job("events", "wotnot.tasks.promotions.sweep_promotions", 60),
     # media also asks shops, which take as long as the network does
+    "make_promotion": Job("media", "wotnot.tasks.promotions.make_promotion", 300),
     "tend_shop": Job("media", "wotnot.tasks.shops.tend_shop", 300),
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),

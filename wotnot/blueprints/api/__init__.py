@@ -24,6 +24,7 @@ MODULES = (
     "messages",
     "conversations",
     "shops",
+    "promotions",
     "analytics",
     "exports",
 )
