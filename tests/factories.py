@@ -30,6 +30,7 @@ from wotnot.models import (
     ContactMerge,
     ContactTag,
     Conversation,
+    CustomerImport,
     Direction,
     Export,
     ExportFormat,
@@ -224,6 +225,11 @@ def make_shop_rule(shop: Shop, channel: Channel, template: Template, **fields: A
     """A rule that confirms every new order."""
     ids = {"workspace_id": shop.workspace_id, "shop_id": shop.id, "channel_id": channel.id, "template_id": template.id}
     return save(ShopRule(**ids | {"event": "created", "variables": {"1": {"field": "first_name"}}} | fields))
+
+
+def make_customer_import(shop: Shop, **fields: Any) -> CustomerImport:
+    """Customers of a shop that are being imported."""
+    return save(CustomerImport(workspace_id=shop.workspace_id, shop_id=shop.id, **fields))
 
 
 def make_promotion(shop: Shop, channel: Channel, template: Template, **fields: Any) -> Promotion:

@@ -124,6 +124,7 @@ def make_one_of_each(cast: Cast) -> dict[str, object]:
         "card_key": factories.make_rate_card(workspace).key,
         "channel_id": channel.id,
         "contact_id": contact.id,
+        "customer_import_id": factories.make_customer_import(shop).id,
         "conversation_id": factories.make_conversation(channel, contact).id,
         "export_id": factories.make_export(workspace, cast.alice).id,
         "file_id": factories.make_media_file(workspace).id,

@@ -29,6 +29,7 @@ MODULES = (
     "shops",
     "shop_rules",
     "promotions",
+    "shop_customers",
     "channel_sign_up",
     "contacts",
     "segments",

@@ -21,6 +21,7 @@ AREAS = {
     "exports-api": "exports",
     "shops-api": "shops",
     "promotions-api": "shops",
+    "customer-imports-api": "shops",
     "channels-api": "account",
     "api-keys": "account",
 }

@@ -25,6 +25,7 @@ MODULES = (
     "conversations",
     "shops",
     "promotions",
+    "customer_imports",
     "analytics",
     "exports",
 )
