@@ -1,7 +1,6 @@
 """A shop's promotions: choosing message, people and days for a product, and the page of each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,19 +13,15 @@ from wotnot.blueprints import shop_views, wizard_files, wizard_forms
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.promotion_views import SHOWN_MOMENTS, preview_of
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
-from wotnot.models import Broadcast, Channel, Promotion, Role, Shop, Template
+from wotnot.models import Channel, Promotion, Role, Template
 from wotnot.services import (
-    audience_counts,
-    audience_risks,
     broadcast_choices,
-    broadcast_files,
     contacts,
-    media,
     message_templates,
     promotion_days,
-    promotion_values,
     promotions,
     segments,
     shop_products,
@@ -36,8 +31,6 @@ from wotnot.services import (
 from wotnot.services.broadcast_readiness import variables_of
 from wotnot.services.languages import language_name
 from wotnot.services.media_rules import size_words
-from wotnot.services.template_families import choice_for
-from wotnot.services.whatsapp.payloads import FilledTemplate
 from wotnot.services.woocommerce.faults import ShopFault
 from wotnot.services.woocommerce.orders import STATUS_WORDS, status_words
 from wotnot.services.woocommerce.products import Product
@@ -49,7 +42,6 @@ guard_pages(blueprint)
 Answer = str | Response | tuple[str, int]
 Errors = Mapping[str, Sequence[str]]
 
-_SHOWN_MOMENTS = 8
 _LATER = timedelta(days=28)
 
 
@@ -178,7 +170,9 @@ def preview(shop_id: int) -> str:
     product, _ = _product_of(shop_id, request.form)
     if template is None or product is None:
         raise NotFound("Template")
-    return render_template("promotions/_preview.html", shop=shop, **_preview(shop, template, product, request.form))
+    channel = _channel_of(broadcast_choices.list_sending_channels(workspace_id()), request.form)
+    context = preview_of(shop, channel, template, product, request.form)
+    return render_template("promotions/_preview.html", shop=shop, **context)
 
 
 @blueprint.post("/files")
@@ -212,7 +206,10 @@ def _page(shop_id: int, sent: MultiDict[str, str], errors: Errors) -> str:
         wanted = variables_of(template)
         sent = forms.with_guesses(sent, wanted)
         rows = wizard_forms.saved_rows(wanted, {}, sent)
-        context = _preview(shop, template, product, sent) | {"rows": rows, **_file_words(shop_id, rows, sent)}
+        context = preview_of(shop, channel, template, product, sent) | {
+            "rows": rows,
+            **_file_words(shop_id, rows, sent),
+        }
     return render(
         "promotions/new.html",
         "promotions/_form.html",
@@ -234,67 +231,6 @@ def _page(shop_id: int, sent: MultiDict[str, str], errors: Errors) -> str:
         errors=errors,
         **context,
     )
-
-
-def _preview(shop: Shop, template: Template, product: Product, sent: MultiDict[str, str]) -> dict[str, Any]:
-    """The phone with the message for the first person, how many get it now, and the days in words."""
-    draft = _draft(shop.id, template, sent, product)
-    counted = audience_counts.count_audience(
-        workspace_id(), draft.audience, leave_out=audience_risks.left_out_of(draft)
-    )
-    choice = choice_for(template, one_language=False)
-    variables = forms.typed_variables(sent, variables_of(template))
-    shown = promotion_values.texts_of(variables, product)
-    chosen = media.find_files(workspace_id(), set(broadcast_files.files_in(shown).values()))
-    named = broadcast_files.with_names(shown, chosen)
-    found = broadcast_choices.preview_message(draft, choice, named, 1, counted)
-    message = wizard_files.with_pictures(found.message, shown, chosen)
-    channel = _channel_of(broadcast_choices.list_sending_channels(workspace_id()), sent)
-    return {
-        "preview": replace(found, message=_with_product_picture(message, variables, shop.id, product)),
-        "business": channel.verified_name if channel else shop.name,
-        "count": counted,
-        "days": _days(sent),
-    }
-
-
-def _days(sent: MultiDict[str, str]) -> dict[str, Any]:
-    """What the chosen days mean, or what is missing of them; nothing for a message that goes once."""
-    if sent.get("when") != forms.DAYS:
-        return {}
-    try:
-        words, moments = promotions.look_ahead(workspace_id(), forms.read_plan(sent))
-    except Invalid as error:
-        return {"missing": error.detail}
-    return {"words": words, "moments": moments[:_SHOWN_MOMENTS], "more": max(0, len(moments) - _SHOWN_MOMENTS)}
-
-
-def _draft(shop_id: int, template: Template, sent: MultiDict[str, str], product: Product) -> Broadcast:
-    """The broadcast that it would be, for counting people. It is not saved."""
-    try:
-        audience = forms.read_audience(sent, shop_id, product.id)
-        clean = segments.check_definition(workspace_id(), audience["filter"]) if "filter" in audience else {}
-    except Invalid:
-        audience, clean = {}, {}
-    draft = Broadcast(
-        workspace_id=workspace_id(),
-        audience=audience | ({"filter": clean} if clean else {}),
-        exclude={},
-        leave_out=[kind for kind, _ in forms.LEAVE_OUT if kind in sent.getlist("leave_out")],
-        one_language=False,
-        ignores_cap=False,
-    )
-    draft.template = template
-    return draft
-
-
-def _with_product_picture(
-    message: FilledTemplate, variables: Mapping[str, Mapping[str, Any]], shop_id: int, product: Product
-) -> FilledTemplate:
-    if message.header is None or not promotion_values.is_product(variables.get("header.image")):
-        return message
-    url = f"/app/shops/{shop_id}/products/{product.id}/picture" if product.picture_url else ""
-    return replace(message, header=replace(message.header, name=product.name, url=url))
 
 
 def _product_of(shop_id: int, sent: MultiDict[str, str]) -> tuple[Product | None, str]:
@@ -369,5 +305,5 @@ def _coming(promotion: Promotion) -> tuple[list[Any], int]:
         return [], 0
     days = [day for day in promotions.plan_of(promotion).days() if day >= promotion.next_day]
     timezone = actor().workspace.timezone
-    shown = [promotion_days.moment_of(day, promotion.at_time, timezone) for day in days[:_SHOWN_MOMENTS]]
+    shown = [promotion_days.moment_of(day, promotion.at_time, timezone) for day in days[:SHOWN_MOMENTS]]
     return shown, len(days) - len(shown)
