@@ -53,7 +53,7 @@ class _Due:
     day: date
     moment: datetime
     timezone: str
-    is_away: bool
+    shop_state: ShopState
 
 
 def make_promotion(promotion_id: int) -> dict[str, int]:
@@ -126,7 +126,7 @@ def _find_due(promotion_id: int) -> _Due | None:
         day=day,
         moment=moment,
         timezone=timezone,
-        is_away=shop_state is not ShopState.CONNECTED,
+        shop_state=shop_state,
     )
 
 
@@ -136,8 +136,8 @@ def _make(due: _Due) -> str:
     if late > LATEST:
         words = say_duration(late.total_seconds())
         return _settle(due, f"WotNot was not running at that time and came to it {words} late.")
-    if due.is_away:
-        return _settle(due, "The shop was switched off or removed.")
+    if due.shop_state is not ShopState.CONNECTED:
+        return _settle(due, f"The shop was {'switched off' if due.shop_state is ShopState.OFF else 'removed'} here.")
     try:
         return _settle(due, *_ask(due))
     except (ShopFault, Unavailable) as error:
@@ -190,7 +190,8 @@ def _settle(
                 broadcast_id, reason = _start_broadcast(session, promotion, due.day, variables or {})
             row = session.get_one(PromotionDate, row_id)
             row.broadcast_id, row.reason = broadcast_id, reason
-        next_day = promotions.plan_of(promotion).next_after(due.moment, due.timezone)
+        is_over = due.shop_state is ShopState.REMOVED
+        next_day = None if is_over else promotions.plan_of(promotion).next_after(due.moment, due.timezone)
         promotions.plan_next(promotion, next_day, due.timezone)
         _tell(promotion)
     if row_id is None:

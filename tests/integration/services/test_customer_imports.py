@@ -35,9 +35,9 @@ def ids(cast: Cast, there: SandboxShop) -> tuple[int, int]:
 
 def run(ids: tuple[int, int], key: str | None = KEY) -> CustomerImport:
     """Import them all."""
-    one = customer_imports.start_import(*ids, opt_in_key=key)
-    customer_imports.run_import(one.id)
-    return customer_imports.get_import(*ids, one.id)
+    import_id = customer_imports.start_import(*ids, opt_in_key=key).id
+    customer_imports.run_import(import_id)
+    return customer_imports.get_import(*ids, import_id)
 
 
 def people() -> dict[str | None, tuple[str, Consent]]:
@@ -87,12 +87,13 @@ def test_an_opt_out_stays_one_and_what_people_wrote_stays(cast: Cast, ids: tuple
     out = factories.make_contact(cast.workspace, phone=NALEDI, name="Naledi from next door", consent="opted_out")
     silent = factories.make_contact(cast.workspace, phone=ANNELISE, name="", email="")
     factories.make_consent_event(silent)  # said stop once, and was set to unknown since
+    out_id = out.id
     run(ids)
     found = people()
     assert found[NALEDI] == ("Naledi from next door", Consent.OPTED_OUT)
     assert found[ANNELISE] == ("Annelise Oberholzer-Schwarzenbach", Consent.UNKNOWN)
     db.session.expire_all()
-    assert db.session.get_one(Contact, out.id).email != ""
+    assert db.session.get_one(Contact, out_id).email != ""
 
 
 def test_their_orders_are_theirs_from_then_on(ids: tuple[int, int], there: SandboxShop, cast: Cast) -> None:
@@ -111,32 +112,32 @@ def test_it_goes_on_behind_the_last_page(
     ids: tuple[int, int], there: SandboxShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(woo, "PER_PAGE", 5)
-    one = customer_imports.start_import(*ids, opt_in_key=KEY)
-    step = customer_imports._next_step(one.id)
+    import_id = customer_imports.start_import(*ids, opt_in_key=KEY).id
+    step = customer_imports._next_step(import_id)
     assert step is not None
     answer = customer_imports._ask(step)
     assert customer_imports._apply(step, answer)
     assert not customer_imports._apply(step, answer)  # a second run with the same page changes nothing
-    half = customer_imports.get_import(*ids, one.id)
+    half = customer_imports.get_import(*ids, import_id)
     assert (half.part, half.next_page, half.read_count, half.total_count) == ("customers", 1, 5, 6)
-    assert customer_imports.run_import(one.id) == {"pages": 5}
-    done = customer_imports.get_import(*ids, one.id)
+    assert customer_imports.run_import(import_id) == {"pages": 5}
+    done = customer_imports.get_import(*ids, import_id)
     assert (done.state, done.read_count, done.added_count) == (CustomerImportState.DONE, 24, 5)
 
 
 def test_a_shop_that_is_away_is_asked_again_and_given_up(ids: tuple[int, int], there: SandboxShop, at: Move) -> None:
     there.trouble(down=True)
-    one = customer_imports.start_import(*ids)
-    customer_imports.run_import(one.id)
-    waiting = customer_imports.get_import(*ids, one.id)
+    import_id = customer_imports.start_import(*ids).id
+    customer_imports.run_import(import_id)
+    waiting = customer_imports.get_import(*ids, import_id)
     assert (waiting.state, waiting.failed_count) == (CustomerImportState.RUNNING, 1)
     assert "does not answer" in waiting.reason
     assert customer_imports.sweep_imports() == {"due": 0}
     at(timedelta(minutes=2))
     assert customer_imports.sweep_imports() == {"due": 1}
     for _ in range(5):
-        customer_imports.run_import(one.id)
-    assert customer_imports.get_import(*ids, one.id).state is CustomerImportState.FAILED
+        customer_imports.run_import(import_id)
+    assert customer_imports.get_import(*ids, import_id).state is CustomerImportState.FAILED
 
 
 def test_a_revoked_key_ends_it_at_once(ids: tuple[int, int], there: SandboxShop) -> None:

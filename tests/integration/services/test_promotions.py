@@ -289,6 +289,16 @@ def test_a_shop_that_is_switched_off_leaves_the_day_out(scene: Scene, at: Move) 
     at(timedelta(minutes=6))
     assert promotion_runs.make_promotion(promotion.id)["skipped"] == 1
     assert "switched off" in dates()[0][2]
+    assert scene.now(promotion.id).state is PromotionState.ON
+
+
+def test_a_shop_that_was_removed_ends_it(scene: Scene, at: Move) -> None:
+    promotion = scene.create()
+    shops.remove_shop(scene.workspace_id, scene.shop_id)
+    at(timedelta(minutes=6))
+    assert promotion_runs.make_promotion(promotion.id)["skipped"] == 1
+    assert "removed" in dates()[0][2]
+    assert scene.now(promotion.id).state is PromotionState.ENDED
 
 
 def test_a_change_of_the_workspaces_zone_moves_its_moments(scene: Scene, at: Move) -> None:
