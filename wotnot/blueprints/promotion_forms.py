@@ -17,9 +17,9 @@ from wotnot.services.woocommerce.products import LABELS, PICTURE
 PRODUCT = "product:"
 ONCE, DAYS = "once", "days"
 LEAVE_OUT = (
-    (UNREACHABLE, "Leave out who could not be reached last time"),
-    (DUPLICATE, "Leave out the second of two spellings of one number"),
-    (US_MARKETING, "Leave out numbers of the United States, where Meta delivers no marketing"),
+    (UNREACHABLE, "Who could not be reached last time"),
+    (DUPLICATE, "The second of two spellings of one number"),
+    (US_MARKETING, "Numbers of the United States, where Meta delivers no marketing"),
 )
 assert {kind for kind, _ in LEAVE_OUT} == set(CHOOSABLE)  # noqa: S101 — a new kind must be offered here too
 # What a variable without a name is about is guessed from Meta's sample of it, or from its own name.
