@@ -28,7 +28,7 @@ def test_a_product_is_promoted_on_chosen_days(open_context: Callable[..., Browse
     look(page)
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url(re.compile(r"/promotions/\d+$"), timeout=SOON)
-    expect(page.get_by_text("Goes on")).to_be_visible()
+    expect(page.get_by_text("Goes on", exact=True)).to_be_visible()
     expect(page.get_by_text("No day has come yet")).to_be_visible()
     look(page)
     page.get_by_role("button", name="Pause").click()

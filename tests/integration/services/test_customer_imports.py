@@ -105,7 +105,7 @@ def test_their_orders_are_theirs_from_then_on(ids: tuple[int, int], there: Sandb
     contact = db.session.get_one(Contact, row.contact_id)
     assert contact.phone == "27825550199"
     bought = {"match": "all", "conditions": [{"field": "bought", "op": "in_order", "value": f"{ids[1]}/102"}]}
-    assert segments.count_people(ids[0], segments.check_definition(ids[0], bought)).total == 1
+    assert segments.count_people(ids[0], segments.check_definition(ids[0], bought)).people == 1
 
 
 def test_it_goes_on_behind_the_last_page(
