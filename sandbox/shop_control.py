@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sandbox.jsonio import Json
+from sandbox.shop_goods import find_goods
 from sandbox.shop_hooks import Deliveries
 from sandbox.shop_shapes import public
 from sandbox.shop_state import Shop, Shops, Trouble
@@ -29,12 +30,14 @@ class ShopControl:
 
     def act(self, data: Json, rest: list[str]) -> Json:
         """`POST shops` opens one; below /shops/<slug>: nothing more changes its troubles, `orders` places some, `orders/<id>`
-        changes one, `orders/<id>/notes` adds a note, `keys` makes a pair, `keys/<key>` revokes or grants one.
+        changes one, `orders/<id>/notes` adds a note, `keys` makes a pair, `keys/<key>` revokes or grants one, `products/<id>`
+        changes a product.
         """
         if not rest:
             return self._described(self.shops.add(str(data.get("slug") or ""), str(data.get("name") or "A shop")))
         shop = self._shop(rest[0])
-        acts = {"": self._trouble, "orders": self._orders, "keys": self._keys, "webhooks": self._hooks}
+        acts = {"": self._trouble, "orders": self._orders, "keys": self._keys}
+        acts |= {"webhooks": self._hooks, "products": self._products}
         act = acts.get(rest[1] if len(rest) > 1 else "")
         if act is None:
             raise ValueError("there is no such control of a shop")
@@ -100,6 +103,14 @@ class ShopControl:
         shop.keys[rest[0]].is_revoked = bool(data.get("revoked", True))
         shop.changed.add("")
         return self._described(shop)
+
+    def _products(self, shop: Shop, data: Json, rest: list[str]) -> Json:
+        """Change some fields of a product, such as `{"stock_status": "outofstock"}`, `{"status": "trash"}`."""
+        goods = find_goods(int(rest[0])) if rest and rest[0].isdecimal() else None
+        if goods is None:
+            raise ValueError("there is no such product")
+        shop.goods[goods.id] = shop.goods.get(goods.id, {}) | data
+        return shop.goods[goods.id]
 
     def _hooks(self, shop: Shop, data: Json, rest: list[str]) -> Json:
         """Switch a webhook off or on as a person does in the shop's settings, or delete it."""

@@ -66,7 +66,9 @@ class ShopRest:
             return await self._webhooks(request, shop, number, parts[1:])
         if name not in ("products", "customers") or method != "GET" or len(parts) > 2:
             raise _no_route()
-        items = [product_json(goods, root) for goods in GOODS] if name == "products" else shop.customers()
+        items = shop.customers()
+        if name == "products":
+            items = [product_json(goods, root) | shop.goods.get(goods.id, {}) for goods in GOODS]
         return _page(request, items) if number is None else respond(_one(items, number, name.removesuffix("s")))
 
     async def _orders(self, request: web.BaseRequest, shop: Shop, number: int | None, rest: list[str]) -> web.Response:

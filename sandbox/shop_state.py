@@ -91,6 +91,8 @@ class Shop:
         self.keys: dict[str, Key] = {}
         self.hooks: dict[int, Hook] = {}
         self.trouble = Trouble()
+        self.goods: dict[int, Json] = {}
+        """What was changed of a product, by its id; forgotten when the sandbox ends."""
         self.version = 0
         self.changed: set[str] = {""}
         self._last_id = 1000

@@ -8,7 +8,7 @@ import io
 import itertools
 import struct
 import zlib
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any, TypeVar
 
 import bcrypt
@@ -30,6 +30,7 @@ from wotnot.models import (
     ContactMerge,
     ContactTag,
     Conversation,
+    CustomerImport,
     Direction,
     Export,
     ExportFormat,
@@ -43,6 +44,7 @@ from wotnot.models import (
     Message,
     MessageCost,
     MessageState,
+    Promotion,
     Purchase,
     RateCard,
     Role,
@@ -223,6 +225,27 @@ def make_shop_rule(shop: Shop, channel: Channel, template: Template, **fields: A
     """A rule that confirms every new order."""
     ids = {"workspace_id": shop.workspace_id, "shop_id": shop.id, "channel_id": channel.id, "template_id": template.id}
     return save(ShopRule(**ids | {"event": "created", "variables": {"1": {"field": "first_name"}}} | fields))
+
+
+def make_customer_import(shop: Shop, **fields: Any) -> CustomerImport:
+    """Customers of a shop that are being imported."""
+    return save(CustomerImport(workspace_id=shop.workspace_id, shop_id=shop.id, **fields))
+
+
+def make_promotion(shop: Shop, channel: Channel, template: Template, **fields: Any) -> Promotion:
+    """Product 102 every day for two weeks from tomorrow on, to everybody."""
+    first = clock.now().date() + timedelta(days=1)
+    ids = {"workspace_id": shop.workspace_id, "shop_id": shop.id, "channel_id": channel.id, "template_id": template.id}
+    days = {"weekdays": list(range(7)), "at_time": time(9), "first_day": first, "last_day": first + timedelta(days=13)}
+    defaults = {
+        "name": f"Promotion {next(_numbers)}",
+        "product_id": 102,
+        "product": {"name": "Snake plant", "price": "260.00", "url": "", "has_picture": True},
+        "audience": {"all": True},
+        "variables": {"1": {"product": "name"}},
+        "next_day": first,
+    }
+    return save(Promotion(**ids | days | defaults | fields))
 
 
 def make_shop_order(shop: Shop, contact: Contact | None = None, **fields: Any) -> ShopOrder:

@@ -52,6 +52,10 @@ class SandboxShop:
         changed: dict[str, Any] = self._post(f"/orders/{order_id}", fields)
         return changed
 
+    def product(self, product_id: int, **fields: object) -> None:
+        """Change a product: stock_status, status, price, images, …"""
+        self._post(f"/products/{product_id}", fields)
+
     def state(self) -> dict[str, Any]:
         """The shop with its webhooks."""
         shown: dict[str, Any] = self.sandbox._get(f"/sandbox/shops/{self.slug}")

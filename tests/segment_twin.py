@@ -109,7 +109,7 @@ class Twin:
         }
         answers |= {
             "ordered": lambda: self._talked([one.placed_at for one in person.bought], op, value),
-            "bought": lambda: _has_bought(person.bought, op, value),
+            "bought": lambda: _has_bought(person, op, value),
             "order_count": lambda: _counts(Decimal(len(person.bought)), op, value),
             "spent": lambda: _counts(sum((one.total for one in person.bought), Decimal(0)), op, value),
         }
@@ -122,8 +122,13 @@ class Twin:
         return any(one.astimezone(self.zone).date() >= since for one in moments) == (op == "within")
 
 
-def _has_bought(orders: list[Purchase], op: str, value: Any) -> bool:
-    items = [item for one in orders for item in one.items]
+def _has_bought(person: Known, op: str, value: Any) -> bool:
+    if op == "in_order":
+        number, _, statuses = value.partition(" ")
+        wanted = statuses.split(", ") if statuses else None
+        orders = person.bought if wanted is None else [one for one in person.orders if one.status in wanted]
+        return any(int(number) == each for one in orders for each, _ in one.items)
+    items = [item for one in person.bought for item in one.items]
     if op in {"is", "is_not"}:
         return any(number == int(value) for number, _ in items) == (op == "is")
     return any(value.lower() in name.lower() for _, name in items) == (op == "contains")
@@ -234,7 +239,11 @@ def _fate(rows: list[Fact], op: str) -> bool:
 
 
 _ORDER_VALUES: dict[str, dict[Takes, list[Any]]] = {
-    "bought": {Takes.TEXT: ["plant", "OLIVE", "%", "pots"], Takes.NUMBER: [101, 102, 9]},
+    "bought": {
+        Takes.TEXT: ["plant", "OLIVE", "%", "pots"],
+        Takes.NUMBER: [101, 102, 9],
+        Takes.PURCHASE: ["101", "102 completed", "101 cancelled, processing", "9 completed"],
+    },
     "order_count": {Takes.NUMBER: [0, 1, 2], Takes.NUMBERS: [[1, 2], [2, 9]]},
     "spent": {Takes.NUMBER: [0, 100, 485.5, 900], Takes.NUMBERS: [[100, 485.5], [0, 1]]},
 }

@@ -13,7 +13,8 @@ Contents
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
    11. Reporting: ReportTally, FirstAnswer, Recount, Export
-   12. Shops: Shop, ShopInvite, ShopDelivery, ShopOrder, ShopRule, ShopMessage
+   12. Shops: Shop, ShopInvite, ShopDelivery, ShopOrder, ShopRule, ShopMessage, Promotion,
+       PromotionDate, CustomerImport
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
 text with a CHECK. The four `*_tallies` tables are append-only deltas written by statement triggers (see the first
@@ -333,6 +334,23 @@ class ShopMessageState(StrEnum):
     WAITING = "waiting"
     WRITTEN = "written"
     LEFT_OUT = "left_out"
+
+
+class CustomerImportState(StrEnum):
+    """Customers of a shop who become contacts: being read, all read, given up for the reason said, or stopped by somebody."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class PromotionState(StrEnum):
+    """A product that is written about on chosen days: it goes on, is paused, or is over."""
+
+    ON = "on"
+    PAUSED = "paused"
+    ENDED = "ended"
 
 
 class PurchaseKind(StrEnum):
@@ -1870,7 +1888,10 @@ class ShopDelivery(Base):
 
 
 class ShopOrder(Base):
-    """An order as its shop told it last; `facts` is the whole of what we read of it. `order_id` is the shop's own."""
+    """An order as its shop told it last; `facts` is the whole of what we read of it. `order_id` is the shop's own.
+
+    At `notes_due_at` its notes are looked at, for those that no webhook told.
+    """
 
     __tablename__ = "shop_orders"
 
@@ -1887,10 +1908,12 @@ class ShopOrder(Base):
     phone_problem: Mapped[str] = mapped_column(Text, server_default="")
     placed_at: Mapped[Moment]
     modified_at: Mapped[Moment]
+    notes_due_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
     __table_args__ = (
         UniqueConstraint("shop_id", "order_id"),
+        Index("ix_shop_orders_notes_due", "shop_id", "notes_due_at", postgresql_where=text("notes_due_at IS NOT NULL")),
         Index("ix_shop_orders_shop_id_placed_at_id", "shop_id", "placed_at", "id"),
         Index("ix_shop_orders_contact_id", "contact_id", "placed_at"),
     )
@@ -1957,4 +1980,98 @@ class ShopMessage(Base):
         Index("ix_shop_messages_shop_id_id", "shop_id", "id"),
         Index("ix_shop_messages_order_id", "order_id"),
         Index("ix_shop_messages_waiting", "due_at", "id", postgresql_where=text("state = 'waiting'")),
+    )
+
+
+class Promotion(Base):
+    """A product of a shop that is written about on `weekdays` (0 is Monday) at `at_time`, from `first_day` to `last_day`.
+
+    Days and times are on the workspace's clock. `next_day` is the next day on which a broadcast is made, null when there is
+    none; while its shop does not answer it is tried again at `try_at`, for the `reason`. `variables` are a broadcast's, and
+    beside them `{"product", "fallback"}`. `product` is what its shop said of it last.
+    """
+
+    __tablename__ = "promotions"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    template_id: Mapped[int] = mapped_column(ForeignKey("templates.id", ondelete="CASCADE"))
+    name: Mapped[Name]
+    product_id: Mapped[int] = mapped_column(BigInteger)
+    product: Mapped[Json]
+    audience: Mapped[Json]
+    variables: Mapped[Json]
+    leave_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    weekdays: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    at_time: Mapped[time] = mapped_column(Time)
+    first_day: Mapped[date] = mapped_column(Date)
+    last_day: Mapped[date] = mapped_column(Date)
+    state: Mapped[PromotionState] = mapped_column(_enum(PromotionState, "state"), server_default="on")
+    next_day: Mapped[date | None] = mapped_column(Date)
+    try_at: Mapped[Moment | None]
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[Created]
+
+    shop: Mapped[Shop] = relationship()
+    channel: Mapped[Channel] = relationship()
+    template: Mapped[Template] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("first_day <= last_day", name="days"),
+        Index("ix_promotions_shop_id_id", "shop_id", "id"),
+        Index("ix_promotions_next_day", "next_day", postgresql_where=text("state = 'on'")),
+    )
+
+
+class PromotionDate(Base):
+    """What became of one day of a promotion, once: the broadcast that was made, or in `reason` why none was."""
+
+    __tablename__ = "promotion_dates"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    promotion_id: Mapped[int] = mapped_column(ForeignKey("promotions.id", ondelete="CASCADE"))
+    day: Mapped[date] = mapped_column(Date)
+    broadcast_id: Mapped[int | None] = mapped_column(ForeignKey("broadcasts.id", ondelete="SET NULL"), unique=True)
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("promotion_id", "day"),)
+
+
+class CustomerImport(Base):
+    """The customers of a shop, and who bought there without an account, becoming contacts page by page.
+
+    `part` is what is read, from page `next_page` + 1 on, so that it goes on after a crash; `due_at` is when. Consent is taken
+    from the field `opt_in_key` only. `failed_count` counts failures in a row.
+    """
+
+    __tablename__ = "customer_imports"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    opt_in_key: Mapped[str] = mapped_column(String(100), server_default="")
+    state: Mapped[CustomerImportState] = mapped_column(_enum(CustomerImportState, "state"), server_default="running")
+    part: Mapped[str] = mapped_column(String(20), server_default="customers")
+    next_page: Mapped[Count]
+    total_count: Mapped[Count]
+    read_count: Mapped[Count]
+    added_count: Mapped[Count]
+    known_count: Mapped[Count]
+    consent_count: Mapped[Count]
+    refused_count: Mapped[Count]
+    failed_count: Mapped[Count]
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    due_at: Mapped[Created]
+    created_at: Mapped[Created]
+    finished_at: Mapped[Moment | None]
+
+    __table_args__ = (
+        Index("ix_customer_imports_shop_id_id", "shop_id", "id"),
+        Index("uq_customer_imports_shop_id", "shop_id", unique=True, postgresql_where=text("state = 'running'")),
     )

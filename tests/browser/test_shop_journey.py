@@ -20,33 +20,44 @@ def test_an_order_becomes_a_message_on_the_phone(open_context: Callable[..., Bro
     _connect(page, product)
     _confirm_new_orders(page)
     store = context.new_page()
-    store.goto(f"{product.phone_url}{SHOP}/")
-    store.get_by_label("Phone, as they type it").fill("082 555 0642")
-    store.get_by_role("button", name="Place the order").click()
-    expect(store.locator("#placed")).to_contain_text("is placed")
-    number = re.findall(r"\d+", store.locator("#placed").inner_text())[0]
+    first = _order(store, product)
     phone = context.new_page()
     phone.goto(f"{product.phone_url}/?phone={NUMBER}")
+    expect(phone.locator("#chat")).to_contain_text(f"your order {first} is packed", timeout=SOON)
+    store.bring_to_front()
+    number = _order(store, product)
+    phone.bring_to_front()
     expect(phone.locator("#chat")).to_contain_text(f"your order {number} is packed", timeout=SOON)
+    told = re.findall(r"your order (\d+) is packed", phone.locator("#chat").inner_text())
+    assert told == [first, number], "each order once, in the order in which they were placed"
     page.bring_to_front()
     row = page.locator("#shop-messages tbody tr").first
     expect(row).to_contain_text(f"#{number}")
     expect(row).to_contain_text(re.compile("Accepted|Sent|Delivered|Read"), timeout=SOON)
-    _look(page)
-    _look(store)
+    look(page)
+    look(store)
     _say_what_is_wrong(page, store)
+
+
+def _order(store: Page, product: Product) -> str:
+    """Place an order in the shop; answers its number."""
+    store.goto(f"{product.phone_url}{SHOP}/")
+    store.get_by_label("Phone, as they type it").fill("082 555 0642")
+    store.get_by_role("button", name="Place the order").click()
+    expect(store.locator("#placed")).to_contain_text("is placed")
+    return re.findall(r"\d+", store.locator("#placed").inner_text())[0]
 
 
 def _connect(page: Page, product: Product) -> None:
     page.get_by_role("link", name="Shops", exact=True).first.click()
     page.get_by_role("link", name="Connect your own shop").click()
     page.get_by_label("Shop’s address").fill(f"{product.phone_url}{SHOP}")
-    _look(page)
+    look(page)
     page.get_by_role("button", name="Continue at the shop").click()
-    _look(page)
+    look(page)
     page.get_by_role("link", name=re.compile("^Go to")).click()
     expect(page.get_by_role("heading", name="WotNot would like to connect to your store")).to_be_visible()
-    _look(page)
+    look(page)
     page.get_by_role("button", name="Approve").click()
     page.wait_for_url(re.compile(r"/app/shops/\d+$"), timeout=SOON)
     expect(page.locator("#shop-facts")).to_contain_text("All are set up")
@@ -60,7 +71,7 @@ def _confirm_new_orders(page: Page) -> None:
     page.get_by_label("As the customer of order").select_option(label="#1017, Grace Wanjiru")
     expect(page.locator("#preview .wn-wa").first).to_contain_text("Hi Grace, your order 1017")
     page.get_by_label("Countries").fill("ZA")
-    _look(page)
+    look(page)
     page.get_by_role("button", name="Switch the rule on").click()
     page.wait_for_url(re.compile(r"/app/shops/\d+$"))
     expect(page.locator("#shop-rules")).to_contain_text("“order_update” at once, only to South Africa")
@@ -80,7 +91,7 @@ def _say_what_is_wrong(page: Page, store: Page) -> None:
     expect(page.locator("#shop-facts")).not_to_contain_text("a web page instead of data", timeout=SOON)
 
 
-def _look(page: Page) -> None:
+def look(page: Page) -> None:
     """Nothing that axe holds against it in light and dark, and nothing wider than a phone."""
     for size, scheme in ((DESKTOP, "light"), (PHONE, "light"), (DESKTOP, "dark")):
         page.set_viewport_size(size)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wotnot.services.woocommerce.notes import note_words, read_notes
 from wotnot.services.woocommerce.orders import Item, Known, Malformed, Order, happenings, money_words, read_order
 from wotnot.services.woocommerce.values import fill, fits, items_words
 
@@ -157,3 +158,10 @@ LATER = ORDER.modified_at + timedelta(minutes=5)
 )  # fmt: skip
 def test_what_is_news(order: Order, known: Known | None, since: datetime, events: list[str]) -> None:
     assert [one.event for one in happenings(order, known, since)] == events
+
+
+def test_a_note_is_one_line_without_html() -> None:
+    assert note_words("<p>Your&nbsp;parcel</p>\n <a href='x'>left</a> &amp; more") == "Your parcel left & more"
+    at = {"date_created_gmt": "2026-11-26T10:00:00"}
+    listed = [{"note": "b", "customer_note": True, **at}, {"note": "no date", "customer_note": True}, "nothing"]
+    assert [one.text for one in read_notes(listed)] == ["b"]

@@ -28,6 +28,8 @@ MODULES = (
     "channels",
     "shops",
     "shop_rules",
+    "promotions",
+    "shop_customers",
     "channel_sign_up",
     "contacts",
     "segments",

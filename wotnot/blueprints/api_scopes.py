@@ -20,6 +20,8 @@ AREAS = {
     "analytics": "analytics",
     "exports-api": "exports",
     "shops-api": "shops",
+    "promotions-api": "shops",
+    "customer-imports-api": "shops",
     "channels-api": "account",
     "api-keys": "account",
 }

@@ -16,7 +16,7 @@ from wotnot.errors import Conflict, Invalid
 from wotnot.models import Consent, Role, Segment
 from wotnot.services import contacts, segments
 from wotnot.services.phone_numbers import format_phone
-from wotnot.services.segment_fields import ATTRIBUTE, FIELDS, MESSAGES, OWN, PERSON, TYPES, Takes
+from wotnot.services.segment_fields import ATTRIBUTE, FIELDS, MESSAGES, OWN, PERSON, SHOP, TYPES, Takes
 from wotnot.services.segment_filters import definition_of
 from wotnot.services.segment_rules import MAX_CONDITIONS
 from wotnot.services.segment_words import say_definition
@@ -216,9 +216,10 @@ def _field_groups(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, str]]]
     named = {row.field.removeprefix(ATTRIBUTE) for row in rows if row.is_own}
     own = sorted({*contacts.list_attribute_names(workspace_id()), *named}, key=str.lower)
     groups = [
-        (title, [(key, one.words) for key, one in FIELDS.items() if one.group == title]) for title in (PERSON, MESSAGES)
+        (title, [(key, one.words) for key, one in FIELDS.items() if one.group == title])
+        for title in (PERSON, MESSAGES, SHOP)
     ]
-    return [groups[0], (OWN, [(ATTRIBUTE + name, name) for name in own if name.strip()]), groups[1]]
+    return [groups[0], (OWN, [(ATTRIBUTE + name, name) for name in own if name.strip()]), *groups[1:]]
 
 
 def _count(values: SegmentValues) -> dict[str, Any]:

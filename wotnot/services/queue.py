@@ -56,11 +56,15 @@ JOBS: dict[str, Job] = {
     # shops: what shops told becomes messages; short, and nothing of it goes out on the network but to Meta
     "drain_shops": Job("shops", "wotnot.tasks.shops.drain_shops", 600),
     "sweep_shops": Job("shops", "wotnot.tasks.shops.sweep_shops", 60),
+    "sweep_customer_imports": Job("events", "wotnot.tasks.shops.sweep_customer_imports", 60),
+    "sweep_promotions": Job("events", "wotnot.tasks.promotions.sweep_promotions", 60),
     # media also asks shops, which take as long as the network does
+    "make_promotion": Job("media", "wotnot.tasks.promotions.make_promotion", 300),
     "tend_shop": Job("media", "wotnot.tasks.shops.tend_shop", 300),
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
+    "run_customer_import": Job("bulk", "wotnot.tasks.shops.run_customer_import", 7200),
     "build_export": Job("bulk", "wotnot.tasks.exports.build_export", 7200),
     # send: one long job that serves every channel
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),

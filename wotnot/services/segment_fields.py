@@ -31,6 +31,7 @@ class Takes(StrEnum):
     TAGS = "tags"
     CHOICE = "choice"
     BROADCAST = "broadcast"
+    PURCHASE = "purchase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ _BOUGHT = (
     Operator("contains_not", "never had in their name", Takes.TEXT, "never bought anything with … in its name"),
     Operator("is", "include the number", Takes.NUMBER, "bought product …"),
     Operator("is_not", "never included the number", Takes.NUMBER, "never bought product …"),
+    Operator("in_order", "by number and status", Takes.PURCHASE, "bought product …"),
 )
 
 _CONSENT_WORDS = {Consent.OPTED_IN: "Opted in", Consent.OPTED_OUT: "Opted out", Consent.UNKNOWN: "Not known"}

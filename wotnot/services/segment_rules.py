@@ -5,7 +5,7 @@ takes one (see `segment_fields.py`) and for a custom field the `type` it is read
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,9 @@ _LARGEST = 10**15
 _DAY = re.compile(r"[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,9})?")
 _MATCHES = ("all", "any")
+_PURCHASE = re.compile(r"(?:([0-9]{1,15})/)?([0-9]{1,15})(?:[\s:]+(.+))?")
+_STATUS = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+MAX_STATUSES = 20
 
 Definition = dict[str, Any]
 Condition = Mapping[str, Any]
@@ -229,6 +232,31 @@ def _broadcast(value: object) -> int:
     return int(text)
 
 
+def _purchase(value: object) -> str:
+    """A product's number, after it the statuses that count, and before it a shop: `3/101 completed, processing`."""
+    found = _PURCHASE.fullmatch(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if found is None:
+        raise ValueError("Write the product's number and the statuses that count: 101 completed, processing.")
+    shop, product, rest = found.groups()
+    statuses = list(dict.fromkeys(one.removeprefix("wc-") for one in re.split(r"[\s,]+", rest or "") if one))
+    if len(statuses) > MAX_STATUSES or not all(_STATUS.fullmatch(one) for one in statuses):
+        raise ValueError("Write statuses by their short names in WooCommerce: completed, on-hold.")
+    return purchase_value(int(product), statuses, int(shop) if shop else None)
+
+
+def purchase_value(product_id: int, statuses: Sequence[str], shop_id: int | None = None) -> str:
+    """The value of "bought … in an order": no statuses mean every order that was not called off."""
+    number = f"{shop_id}/{product_id}" if shop_id else str(product_id)
+    return f"{number} {', '.join(statuses)}".strip()
+
+
+def read_purchase(value: str) -> tuple[int | None, int, list[str]]:
+    """(shop, product, statuses) of a clean value."""
+    number, _, statuses = value.partition(" ")
+    shop, _, product = number.rpartition("/")
+    return int(shop) if shop else None, int(product), [one for one in statuses.split(", ") if one]
+
+
 _READERS = {
     Takes.TEXT: _text,
     Takes.PHONE: _phone,
@@ -237,4 +265,5 @@ _READERS = {
     Takes.DATE: _date,
     Takes.TAGS: _tags,
     Takes.BROADCAST: _broadcast,
+    Takes.PURCHASE: _purchase,
 }

@@ -4,7 +4,7 @@ Each condition is true or false for everybody, never unknown, so that it can als
 asked of messages and tags is an EXISTS with an index under it, also inside a group of alternatives.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from wotnot.models import Broadcast, Contact, ContactTag, Direction, Message, Me
 from wotnot.services import segment_texts as texts
 from wotnot.services.phone_numbers import country_pattern
 from wotnot.services.segment_fields import ATTRIBUTE, DATE_TYPE, NUMBER_TYPE, TEXT_TYPE, YES_NO_TYPE
-from wotnot.services.segment_rules import Condition
+from wotnot.services.segment_rules import Condition, read_purchase
 from wotnot.services.tallies import REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_READ
 from wotnot.services.whatsapp.error_codes import PASSING_CODES
 
@@ -262,12 +262,12 @@ _NO_PURCHASE = ("pending", "failed", "cancelled", "refunded", "deleted")
 """Statuses in which nothing was bought, or it was given back."""
 
 
-def _orders(context: Context, *columns: Any) -> Any:
-    """Somebody's purchases, in whatever shop of the workspace."""
+def _orders(context: Context, *columns: Any, statuses: Sequence[str] = ()) -> Any:
+    """Somebody's purchases, in whatever shop of the workspace; with `statuses` their orders that have one of these now."""
     return select(*columns).where(
         ShopOrder.contact_id == Contact.id,
         ShopOrder.workspace_id == context.workspace_id,
-        ShopOrder.status.not_in(_NO_PURCHASE),
+        ShopOrder.status.in_(statuses) if statuses else ShopOrder.status.not_in(_NO_PURCHASE),
     )
 
 
@@ -282,13 +282,20 @@ def _ordered(condition: Condition, context: Context) -> Sql:
 def _bought(condition: Condition, context: Context) -> Sql:
     """By a part of a product's name, or by its number in the shop."""
     item = func.jsonb_array_elements(ShopOrder.facts["items"]).table_valued(column("value", JSONB), name="item")
+    orders = _orders(context, literal(1))
+    number = item.c.value["product_id"].as_string()
     if condition["op"] in {"is", "is_not"}:
-        wanted: Any = item.c.value["product_id"].as_string() == str(int(condition["value"]))
+        wanted: Any = number == str(int(condition["value"]))
+    elif condition["op"] == "in_order":
+        shop_id, product_id, statuses = read_purchase(condition["value"])
+        orders, wanted = _orders(context, literal(1), statuses=statuses), number == str(product_id)
+        if shop_id is not None:
+            orders = orders.where(ShopOrder.shop_id == shop_id)
     else:
         name = func.lower(item.c.value["name"].as_string())
         wanted = func.strpos(name, func.lower(literal(condition["value"], Text))) > 0
-    has: Sql = _orders(context, literal(1)).where(select(literal(1)).select_from(item).where(wanted).exists()).exists()
-    return has if condition["op"] in {"contains", "is"} else not_(has)
+    has: Sql = orders.where(select(literal(1)).select_from(item).where(wanted).exists()).exists()
+    return has if condition["op"] in {"contains", "is", "in_order"} else not_(has)
 
 
 def _order_count(condition: Condition, context: Context) -> Sql:

@@ -5,7 +5,8 @@ from datetime import date
 from typing import Any
 
 from wotnot.services.segment_fields import TEXT_TYPE, Field, Operator, Takes, find_field
-from wotnot.services.segment_rules import Condition
+from wotnot.services.segment_rules import Condition, read_purchase
+from wotnot.services.woocommerce.orders import status_words
 from wotnot.services.zones import begin_sentence
 
 Names = Mapping[int, str]
@@ -56,6 +57,12 @@ def _say_tags(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN_TAGS]) + more
 
 
+def _say_purchase(value: str) -> str:
+    _, product_id, statuses = read_purchase(value)
+    words = " or ".join(f"“{status_words(one)}”" for one in statuses)
+    return f"{product_id} in an order that is {words}" if words else str(product_id)
+
+
 _SAYERS: dict[Takes, Callable[[Any], str]] = {
     Takes.TAGS: _say_tags,
     Takes.NUMBERS: lambda pair: f"{pair[0]:,} and {pair[1]:,}",
@@ -63,4 +70,5 @@ _SAYERS: dict[Takes, Callable[[Any], str]] = {
     Takes.DAYS: lambda days: f"{days:,}",
     Takes.DATE: lambda day: f"{date.fromisoformat(day):%-d %b %Y}",
     Takes.PHONE: lambda digits: f"+{digits}",
+    Takes.PURCHASE: _say_purchase,
 }

@@ -61,11 +61,17 @@ def plan(shop: Shop, row: ShopOrder, order: Order, news: Sequence[Happening]) ->
             _plan_one(rule, row, happened[rule.event])
 
 
-def plan_note(shop: Shop, row: ShopOrder, order: Order, note: str, occurrence: str) -> None:
+def plan_note(row: ShopOrder, note: str, occurrence: str, at: datetime) -> None:
     """Plan a message for every rule about notes. Joins the caller's transaction."""
-    for rule in _rules(shop.id, ["note"]):
+    order = Order.from_json(row.facts)
+    for rule in _rules(row.shop_id, ["note"]):
         if fits(rule.conditions, order):
-            _plan_one(rule, row, clock.now(), occurrence=occurrence, beside={"note": note})
+            _plan_one(rule, row, at, occurrence=occurrence, beside={"note": note})
+
+
+def has_note_rule(shop_id: int) -> bool:
+    """Whether anything is to be said about notes in a shop; without it they need not be looked for."""
+    return bool(_rules(shop_id, ["note"]))
 
 
 def leave_out(order_row_id: int, reason: str) -> None:

@@ -5,20 +5,25 @@ Everything here joins the transaction of the inbox, so an order's state, its con
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from wotnot import clock
 from wotnot.errors import NotFound
 from wotnot.extensions import db
 from wotnot.models import Consent, ConsentEvent, Contact, Shop, ShopOrder, ShopState
 from wotnot.services import consent, contacts, events, shop_messages
 from wotnot.services.phone_numbers import PhoneError, is_country, parse_phone
 from wotnot.services.shop_access import topic_of
+from wotnot.services.woocommerce.notes import Note, note_words
 from wotnot.services.woocommerce.orders import DRAFTS, Known, Order, happenings
 
 DELETED = "deleted"
+_LOOKS = ((timedelta(days=1), timedelta(minutes=10)), (timedelta(days=14), timedelta(hours=2)))
+"""(how long ago an order changed, how long until its notes are looked at again)."""
 
 
 def apply_order(shop: Shop, order: Order) -> None:
@@ -32,6 +37,7 @@ def apply_order(shop: Shop, order: Order) -> None:
     news = happenings(order, known, shop.listening_since) if shop.state is ShopState.CONNECTED else []
     if known is None or order.modified_at >= known.modified_at:
         _take_over(row, order)
+        row.notes_due_at = clock.now() if order.modified_at >= shop.listening_since.replace(microsecond=0) else None
     if known is None or row.contact_id is None or news:
         _find_person(shop, row, order, may_add=bool(news))
     if known is None and row.contact_id is not None and order.opt_in:
@@ -47,13 +53,31 @@ def apply_note(shop: Shop, said: dict[str, Any]) -> bool:
     WooCommerce tells the text and no id, so the same words about the same order count once.
     """
     row = _find_row(shop, said.get("order_id"))
-    note = " ".join(str(said.get("customer_note") or "").split())[:900]
-    if row is None or not note:
-        return row is not None
-    if shop.state is ShopState.CONNECTED:
-        occurrence = hashlib.sha256(note.encode()).hexdigest()[:32]
-        shop_messages.plan_note(shop, row, Order.from_json(row.facts), note, occurrence)
-    return True
+    if row is not None:
+        _take_note(shop, row, str(said.get("customer_note") or ""), clock.now())
+    return row is not None
+
+
+def apply_listed_notes(shop: Shop, row_id: int, notes: Sequence[Note]) -> int:
+    """Notes to the customer as the order's own list has them, and when to look again; answers how many could be news.
+
+    Joins the caller's transaction. What a webhook told already is not messaged again.
+    """
+    row = db.session.get(ShopOrder, row_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return 0
+    news = [note for note in notes if note.at >= shop.listening_since.replace(microsecond=0)]
+    for note in news:
+        _take_note(shop, row, note.text, note.at)
+    row.notes_due_at = _next_look(row.modified_at)
+    return len(news)
+
+
+def list_due_for_notes(shop_id: int, limit: int) -> list[tuple[int, int]]:
+    """(our id, the shop's id) of orders whose notes are to be looked at, those that wait longest first."""
+    due = (ShopOrder.shop_id == shop_id, ShopOrder.notes_due_at <= clock.now())
+    query = select(ShopOrder.id, ShopOrder.order_id).where(*due).order_by(ShopOrder.notes_due_at).limit(limit)
+    return [(row.id, row.order_id) for row in db.session.execute(query)]
 
 
 def apply_deleted(shop: Shop, order_id: object) -> None:
@@ -116,6 +140,21 @@ def _find_row(shop: Shop, order_id: object) -> ShopOrder | None:
         return None
     query = select(ShopOrder).where(ShopOrder.shop_id == shop.id, ShopOrder.order_id == order_id)
     return db.session.scalar(query.with_for_update())
+
+
+def _take_note(shop: Shop, row: ShopOrder, said: str, at: datetime) -> None:
+    """Plan a message about a note, once for the same words about the same order."""
+    note = note_words(said)
+    if note and shop.state is ShopState.CONNECTED:
+        occurrence = hashlib.sha256(note.encode()).hexdigest()[:32]
+        shop_messages.plan_note(row, note, occurrence, at)
+
+
+def _next_look(changed_at: datetime) -> datetime | None:
+    """A note leaves the order's own date as it was, so orders that changed lately are looked at again; old ones are not."""
+    age = clock.now() - changed_at
+    pause = next((pause for young, pause in _LOOKS if age < young), None)
+    return clock.now() + pause if pause else None
 
 
 def _columns(order: Order) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Shop
-from wotnot.services import queue, shop_access, shop_hooks
+from wotnot.services import queue, shop_access, shop_hooks, shop_notes
 from wotnot.services.transaction import on_commit, release_connection, transaction
 from wotnot.services.woocommerce.client import Answer, WooClient
 from wotnot.services.woocommerce.faults import ShopFault
@@ -51,6 +51,7 @@ def tend_shop(shop_id: int) -> dict[str, int]:
         release_connection()
         with client:
             found = _read_changes(client, shop_id, since)
+            shop_notes.read_notes(client, shop_id)
     except ShopFault as fault:
         shop_access.note_fault(shop_id, fault)
         return {"found": 0}

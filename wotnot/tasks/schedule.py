@@ -30,6 +30,8 @@ PERIODIC = (
     Periodic("sweep_inbound_media", 15),
     Periodic("sweep_conversations", 60),
     Periodic("sweep_shops", 5),
+    Periodic("sweep_promotions", 10),
+    Periodic("sweep_customer_imports", 15),
     Periodic("compact_tallies", 60),
     Periodic("check_budgets", 10),
     Periodic("refresh_channels", 900),

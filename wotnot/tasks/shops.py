@@ -1,6 +1,6 @@
 """Jobs about shops."""
 
-from wotnot.services import shop_inbox, shop_sync
+from wotnot.services import customer_imports, shop_inbox, shop_sync
 
 
 def drain_shops() -> dict[str, int]:
@@ -16,3 +16,13 @@ def sweep_shops() -> dict[str, int]:
 def tend_shop(shop_id: int) -> dict[str, int]:
     """Look after one shop: its webhooks, and the orders that they missed."""
     return shop_sync.tend_shop(shop_id)
+
+
+def run_customer_import(import_id: int) -> dict[str, int]:
+    """Read on in a shop's customers and buyers."""
+    return customer_imports.run_import(import_id)
+
+
+def sweep_customer_imports() -> dict[str, int]:
+    """Have those imports go on whose job was lost, or whose shop is to be asked again."""
+    return customer_imports.sweep_imports()

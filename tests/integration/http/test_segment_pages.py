@@ -295,3 +295,16 @@ def _fields_of(response: Any) -> dict[str, Any]:
             fields.setdefault(name, []).append(control.get("value"))
     fields.pop("csrf_token", None)
     return fields
+
+
+def test_what_people_ordered_can_be_asked_in_the_editor(alice: Client) -> None:
+    page = text_of(alice.get(EDITOR))
+    assert "What they ordered in your shops" in page
+    for field in ("ordered", "bought", "order_count", "spent"):
+        assert f'<option value="{field}"' in page
+    form: dict[str, Any] = {"name": "Buyers", "match": "all", "item": ["r1"], **row(1, "bought", "in_order", "102")}
+    assert alice.submit(EDITOR, **form).status_code == 303
+    form |= {"name": "Wrong", **row(1, "bought", "in_order", "plants")}
+    wrong = alice.submit(EDITOR, **form)
+    assert wrong.status_code == 422
+    assert "101 completed, processing" in text_of(wrong)

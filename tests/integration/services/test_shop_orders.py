@@ -13,6 +13,7 @@ from tests.cast import Cast
 from tests.client import Client
 from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop, connect, deliver
+from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import (
     Channel,
@@ -28,7 +29,8 @@ from wotnot.models import (
     ShopRule,
     WebhookState,
 )
-from wotnot.services import consent, shop_inbox, shop_rules, shop_sync, shops
+from wotnot.services import consent, shop_inbox, shop_notes, shop_orders, shop_rules, shop_sync, shops
+from wotnot.services.woocommerce.client import WooClient
 
 Drain = Callable[[], dict[str, int]]
 VARIABLES = {"1": {"field": "first_name", "fallback": "there"}, "2": {"field": "order_number"}, "3": {"field": "total"}}
@@ -306,3 +308,124 @@ def test_the_door_takes_a_ping_and_refuses_what_is_forged(scene: Scene) -> None:
     assert scene.client.post("/webhooks/woocommerce/nobody", data="webhook_id=5", content_type=kind).status_code == 410
     waiting = select(ShopDelivery.id).where(ShopDelivery.state == WebhookState.PENDING)
     assert db.session.scalars(waiting).all() == []
+
+
+# ---------------------------------------------------------------- notes that no webhook told
+
+WITH_NOTE = VARIABLES | {"3": {"field": "note"}}
+
+
+def note(scene: Scene, order_id: int, text: str, *, for_customer: bool = True) -> None:
+    """Somebody in the shop adds a note; its webhook goes nowhere in these tests."""
+    scene.there._post(f"/orders/{order_id}/notes", {"note": text, "customer_note": for_customer})
+
+
+def look(scene: Scene, drain: Drain) -> None:
+    """The shop is looked after, and what is due is written."""
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+
+
+def look_again() -> None:
+    """The time has come to look at every order's notes."""
+    db.session.execute(update(ShopOrder).values(notes_due_at=clock.now()))
+    db.session.commit()
+
+
+def said() -> list[str]:
+    """What the messages say as the note."""
+    return [texts(message)[2] for message in written()]
+
+
+def test_a_note_that_no_webhook_told_is_messaged_once(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=WITH_NOTE)
+    order = scene.there.place()
+    note(scene, order["id"], "Your parcel is\non its way")
+    for _ in range(3):
+        look(scene, drain)
+        look_again()
+    assert said() == ["Your parcel is on its way"]
+
+
+def test_the_webhook_and_the_list_are_one_message(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=WITH_NOTE)
+    order = scene.there.place()
+    note(scene, order["id"], "On its way")
+    body = {"action": "x", "arg": {"order_id": order["id"], "customer_note": "On its way"}}
+    look(scene, drain)
+    scene.tell(body, "action.woocommerce_new_customer_note")
+    drain()
+    look_again()
+    look(scene, drain)
+    assert said() == ["On its way"]
+
+
+def test_notes_for_the_shops_own_people_are_not_messaged(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=WITH_NOTE)
+    order = scene.there.place()
+    note(scene, order["id"], "Customer is difficult", for_customer=False)
+    look(scene, drain)
+    assert said() == []
+
+
+def test_what_was_noted_before_the_rule_is_not_messaged(scene: Scene, drain: Drain) -> None:
+    order = scene.there.place()
+    note(scene, order["id"], "Written before")
+    look(scene, drain)
+    rule = scene.rule("note", variables=WITH_NOTE)
+    rule.active_since = clock.now() + timedelta(seconds=2)
+    db.session.commit()
+    look_again()
+    look(scene, drain)
+    assert said() == []
+
+
+def test_without_a_rule_nothing_is_asked(scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = WooClient.list_customer_notes
+
+    def counted(client: WooClient, order_id: int) -> list[dict[str, object]]:
+        asked.append(order_id)
+        return real(client, order_id)
+
+    monkeypatch.setattr(WooClient, "list_customer_notes", counted)
+    scene.there.place(count=25)
+    look(scene, drain)
+    assert asked == []
+    scene.rule("note", variables=WITH_NOTE)
+    shop_sync.tend_shop(scene.shop_id)
+    assert len(asked) == shop_notes.MOST_A_RUN
+    shop_sync.tend_shop(scene.shop_id)
+    assert len(set(asked)) == len(asked) == 25, "each once, until its time comes again"
+
+
+def test_past_orders_are_not_looked_at(scene: Scene) -> None:
+    assert shop_orders.list_due_for_notes(scene.shop_id, 100) == []
+
+
+def test_orders_that_changed_long_ago_are_left_alone(scene: Scene, drain: Drain) -> None:
+    order = scene.there.place()
+    look(scene, drain)
+    row = scene.order(order["id"])
+    for age, pause in ((0, 10), (3 * 24 * 60, 120), (20 * 24 * 60, None)):
+        row.modified_at = clock.now() - timedelta(minutes=age)
+        db.session.commit()
+        shop_orders.apply_listed_notes(db.session.get_one(Shop, scene.shop_id), row.id, [])
+        wait = row.notes_due_at and round((row.notes_due_at - clock.now()).total_seconds() / 60)
+        assert wait == pause
+    db.session.rollback()
+
+
+def test_an_order_that_is_gone_stops_nothing(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=WITH_NOTE)
+    first, second = scene.there.place(), scene.there.place(phone="082 555 0143")
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+    scene.there.change(first["id"], delete=True)
+    note(scene, second["id"], "On its way")
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+    assert said() == ["On its way"]
+    assert shops.get_shop(scene.workspace_id, scene.shop_id).trouble == ""

@@ -1,6 +1,7 @@
 """Shops that misbehave: each trouble is said, calls are bounded, the other shops go on, and webhooks are mended."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from tests import factories
 from tests.cast import Cast
+from tests.client import Client
 from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop, connect
 from wotnot import clock
@@ -97,6 +99,60 @@ def test_retries_wait_longer_and_longer_and_other_shops_go_on(
     assert shop.trouble == ""
     shop_inbox.drain(linger_seconds=0)
     assert db.session.scalar(select(ShopOrder.number).where(ShopOrder.shop_id == other_id)) is not None
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected", "chip", "most"),
+    [
+        ("down", "down", "Down", 6),
+        ("html", "html", "Answers HTML", 6),
+        ("slow", "slow", "Slow", 6),
+        ("revoked", "keys", "Key refused", 3),
+    ],
+)
+def test_of_two_shops_the_sick_one_is_said_and_asked_less_often(
+    trouble: str,
+    expected: str,
+    chip: str,
+    most: int,
+    *,
+    cast: Cast,
+    client: Client,
+    sandbox: SandboxControl,
+    shop_id: int,
+    there: SandboxShop,
+    monkeypatch: pytest.MonkeyPatch,
+    at: Callable[[timedelta], None],
+) -> None:
+    """Half an hour, minute by minute: the other shop is looked after every time."""
+    workspace = db.session.merge(cast.workspace)
+    client.sign_in(db.session.merge(cast.alice))
+    other = SandboxShop(sandbox, "other")
+    other_id = connect(workspace, other).id
+    monkeypatch.setattr(woo, "READ_SECONDS", 0.3)
+    if trouble == "revoked":
+        there.revoke(there.key)
+    else:
+        there.trouble(**{"slow_s": 0.6} if trouble == "slow" else {trouble: True})
+    looked = Counter[int]()
+    for minute in range(30):
+        at(timedelta(minutes=minute + 1, seconds=minute))
+        for due in shops.claim_due():
+            looked[due] += 1
+            shop_sync.tend_shop(due)
+    other.place(phone="082 555 0501")
+    shop_sync.tend_shop(other_id)
+    assert looked[other_id] == 30
+    assert 2 <= looked[shop_id] <= most
+    states = {
+        shop.id: shop.trouble for shop in db.session.scalars(select(Shop).execution_options(populate_existing=True))
+    }
+    assert states == {shop_id: expected, other_id: ""}
+    assert db.session.scalar(select(ShopDelivery.id).where(ShopDelivery.shop_id == other_id)) is not None
+    page = client.get("/app/shops").get_data(as_text=True)
+    sick, well = (page.split(f'id="shop-{one}"')[1].split("</tr>")[0] for one in (shop_id, other_id))
+    assert chip in sick
+    assert "Connected" in well
 
 
 def test_an_answer_without_an_end_is_cut_off(there: SandboxShop, monkeypatch: pytest.MonkeyPatch) -> None:

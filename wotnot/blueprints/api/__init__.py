@@ -24,6 +24,8 @@ MODULES = (
     "messages",
     "conversations",
     "shops",
+    "promotions",
+    "customer_imports",
     "analytics",
     "exports",
 )

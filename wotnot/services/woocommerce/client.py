@@ -106,6 +106,10 @@ class WooClient:
         """The notes of an order that its customer may read, the newest first."""
         return _list(self._call("GET", f"/wp-json/wc/v3/orders/{order_id}/notes", {"type": "customer"}).data)
 
+    def list_customers(self, **filters: Any) -> Answer:
+        """A page of customers with an account, up to 100. Filters: page, per_page, orderby, order."""
+        return self._call("GET", "/wp-json/wc/v3/customers", {"per_page": PER_PAGE} | filters)
+
     def list_products(self, **filters: Any) -> Answer:
         """A page of published products. Filters: page, per_page, search, include."""
         return self._call("GET", "/wp-json/wc/v3/products", {"status": "publish"} | filters)

@@ -117,32 +117,32 @@ def read_order(data: Any, opt_in_key: str = "") -> Order:
     if not isinstance(data, Mapping) or not isinstance(data.get("id"), int) or not data.get("status"):
         raise Malformed("This is not an order: it has no id or no status.")
     billing, shipping = _part(data, "billing"), _part(data, "shipping")
-    placed_at = _moment(data, "date_created")
+    placed_at = moment_of(data, "date_created")
     if placed_at is None:
         raise Malformed("The order does not say when it was placed.")
     meta = _meta(data)
     return Order(
         order_id=data["id"],
-        number=_text(data.get("number"), 60) or str(data["id"]),
-        status=_text(data["status"], 40).removeprefix("wc-"),
-        currency=_text(data.get("currency"), 3).upper(),
+        number=text_of(data.get("number"), 60) or str(data["id"]),
+        status=text_of(data["status"], 40).removeprefix("wc-"),
+        currency=text_of(data.get("currency"), 3).upper(),
         total=_amount(data.get("total")),
         placed_at=placed_at,
-        modified_at=_moment(data, "date_modified") or placed_at,
-        paid_at=_moment(data, "date_paid"),
-        completed_at=_moment(data, "date_completed"),
-        symbol=html.unescape(_text(data.get("currency_symbol"), 20)),
-        first_name=_text(billing.get("first_name") or shipping.get("first_name")),
-        last_name=_text(billing.get("last_name") or shipping.get("last_name")),
-        email=_text(billing.get("email"), 254),
-        phone=_text(billing.get("phone") or shipping.get("phone"), 60),
-        country=_text(billing.get("country") or shipping.get("country"), 2).upper(),
-        city=_text(billing.get("city") or shipping.get("city")),
-        payment_method=_text(data.get("payment_method"), 60),
-        payment_title=html.unescape(_text(data.get("payment_method_title"))),
+        modified_at=moment_of(data, "date_modified") or placed_at,
+        paid_at=moment_of(data, "date_paid"),
+        completed_at=moment_of(data, "date_completed"),
+        symbol=html.unescape(text_of(data.get("currency_symbol"), 20)),
+        first_name=text_of(billing.get("first_name") or shipping.get("first_name")),
+        last_name=text_of(billing.get("last_name") or shipping.get("last_name")),
+        email=text_of(billing.get("email"), 254),
+        phone=text_of(billing.get("phone") or shipping.get("phone"), 60),
+        country=text_of(billing.get("country") or shipping.get("country"), 2).upper(),
+        city=text_of(billing.get("city") or shipping.get("city")),
+        payment_method=text_of(data.get("payment_method"), 60),
+        payment_title=html.unescape(text_of(data.get("payment_method_title"))),
         payment_url=_link(data.get("payment_url")),
         tracking=_tracking(meta),
-        opt_in=_opt_in(meta, opt_in_key),
+        opt_in=opt_in_of(data, opt_in_key),
         items=tuple(_item(line) for line in (data.get("line_items") or [])[:MOST_ITEMS] if isinstance(line, Mapping)),
     )
 
@@ -183,12 +183,13 @@ def _part(data: Json, name: str) -> Json:
     return part if isinstance(part, Mapping) else {}
 
 
-def _text(value: Any, most: int = 200) -> str:
+def text_of(value: Any, most: int = 200) -> str:
+    """A text on one line; empty for what is none."""
     return " ".join(str(value).split())[:most].replace("\x00", "") if isinstance(value, str | int | float) else ""
 
 
 def _link(value: Any) -> str:
-    text = _text(value, 500)
+    text = text_of(value, 500)
     return text if text.startswith(("https://", "http://")) else ""
 
 
@@ -202,7 +203,7 @@ def _amount(value: Any) -> str:
     return str(value)[:40]
 
 
-def _moment(data: Json, name: str) -> datetime | None:
+def moment_of(data: Json, name: str) -> datetime | None:
     """The `_gmt` twin, which has no zone in it."""
     value = data.get(f"{name}_gmt") or data.get(name)
     if not isinstance(value, str):
@@ -218,10 +219,10 @@ def _item(line: Json) -> Item:
     quantity = line.get("quantity")
     product_id = line.get("product_id")
     return Item(
-        name=html.unescape(_text(line.get("name"))),
+        name=html.unescape(text_of(line.get("name"))),
         product_id=product_id if isinstance(product_id, int) else 0,
         quantity=quantity if isinstance(quantity, int) else 1,
-        total=_text(line.get("total"), 40),
+        total=text_of(line.get("total"), 40),
     )
 
 
@@ -242,8 +243,12 @@ def _tracking(meta: Mapping[str, Any]) -> str:
     return next((link for key in _TRACKING_KEYS if (link := _link(meta.get(key)))), "")
 
 
-def _opt_in(meta: Mapping[str, Any], key: str) -> bool | None:
-    """What the checkout's box said; None where there was no such box."""
+def opt_in_of(data: Json, key: str) -> bool | None:
+    """What the checkout's box `key` said in the `meta_data` of an order or a customer; None where there was no such box.
+
+    Yes is one of `1`, `yes`, `true` and `on`, whatever their case; everything else is no.
+    """
+    meta = _meta(data)
     if not key or key not in meta:
         return None
     return str(meta[key]).strip().lower() in _YES
