@@ -51,7 +51,7 @@ def _profile() -> Json:
     return {
         "about": "Plants for small homes",
         "address": "12 Kloof Street, Cape Town",
-        "description": "Indoor plants, pots and advice.",
+        "description": "Indoor plants, pots and advice. Open Tuesday to Sunday, 9 to 5.",
         "email": "hello@casaverde.example",
         "websites": ["https://casaverde.example/"],
         "vertical": "RETAIL",

@@ -26,6 +26,7 @@ MODULES = (
     "pace_settings",
     "ai_settings",
     "channels",
+    "channel_profiles",
     "shops",
     "shop_rules",
     "channel_sign_up",

@@ -1,8 +1,9 @@
 """Numbers, as the API shows and takes them."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.services.whatsapp.profiles import CATEGORIES, LIMITS
 
 
 class ChannelSchema(Schema):
@@ -35,3 +36,31 @@ class ChannelChangesSchema(RequestSchema):
     """What may be changed of a number."""
 
     rate_per_second = fields.Integer(required=True, strict=True, metadata={"example": 80})
+
+
+class ProfileSchema(Schema):
+    """What customers read about a number, as Meta has it now."""
+
+    about = fields.String(metadata={"example": "Plants for small homes"})
+    description = fields.String()
+    address = fields.String(metadata={"example": "12 Kloof Street, Cape Town"})
+    email = fields.String(metadata={"example": "hello@casaverde.example"})
+    websites = fields.List(fields.String(), metadata={"example": ["https://casaverde.example/"]})
+    category = fields.String(
+        metadata={"example": "RETAIL", "description": "Meta’s `vertical`; empty until it is chosen."}
+    )
+    picture_url = fields.String(metadata={"description": "Meta’s own address of the picture, good for a while."})
+
+
+class ProfileChangesSchema(RequestSchema):
+    """What to change of a profile. What is left out stays as it is; an empty text is taken away."""
+
+    about = fields.String(metadata={"description": f"1 to {LIMITS['about']} characters; it cannot be emptied."})
+    description = fields.String(metadata={"description": f"At most {LIMITS['description']} characters."})
+    address = fields.String(metadata={"description": f"At most {LIMITS['address']} characters."})
+    email = fields.String(metadata={"description": f"At most {LIMITS['email']} characters."})
+    websites = fields.List(fields.String(), metadata={"description": "At most two, with http:// or https://."})
+    category = fields.String(validate=validate.OneOf(list(CATEGORIES)))
+    picture_media_id = fields.Integer(
+        strict=True, metadata={"description": "A square JPEG or PNG of the media library, 192 pixels or more."}
+    )
