@@ -27,6 +27,7 @@ MODULES = (
     "ai_settings",
     "channels",
     "channel_profiles",
+    "channel_history",
     "shops",
     "shop_rules",
     "channel_sign_up",

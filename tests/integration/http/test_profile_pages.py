@@ -135,8 +135,9 @@ def test_a_picture_goes_to_meta_without_the_place_and_comes_back(
     client: Client, cast: Cast, here: str, sandbox: SandboxControl
 ) -> None:
     client.sign_in(cast.alice)
-    assert "/profile/picture?v=" not in client.get(here).text
-    assert client.get(f"{here}/picture").status_code == 404
+    plain = factories.make_channel(cast.workspace, phone_number_id="800000000000002")
+    assert "/profile/picture?v=" not in client.get(f"/app/channels/{plain.id}/profile").text
+    assert client.get(f"/app/channels/{plain.id}/profile/picture").status_code == 404
     saved = choose(client, here, png(200, 200, (b"tEXt", b"Comment\x00" + PLACE)))
     assert (saved.status_code, saved.location) == (303, here)
     address = re.search(r'src="(/app/channels/\d+/profile/picture\?v=\w+)"', client.get(here).text).group(1)
@@ -161,11 +162,12 @@ def test_a_picture_that_does_not_fit_says_why(
     client: Client, cast: Cast, here: str, content: bytes, words: str
 ) -> None:
     client.sign_in(cast.alice)
+    before = client.get(f"{here}/picture").data
     page = choose(client, here, content)
     assert page.status_code == 422
     assert words in page.text
     assert "hello@casaverde.example" in page.text
-    assert "/profile/picture?v=" not in page.text
+    assert client.get(f"{here}/picture").data == before
 
 
 def test_the_phone_follows_what_is_typed_without_asking_meta(

@@ -4,9 +4,10 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from wotnot.blueprints.api.schemas import page_schema
+from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.channels import (
     ChannelChangesSchema,
+    ChannelEventSchema,
     ChannelSchema,
     ConnectChannelSchema,
     ProfileChangesSchema,
@@ -14,8 +15,8 @@ from wotnot.blueprints.api.schemas.channels import (
 )
 from wotnot.blueprints.guards import requires, workspace_id
 from wotnot.errors import Invalid, NotFound
-from wotnot.models import Channel, MediaFile, Role
-from wotnot.services import channel_profiles, channels, media
+from wotnot.models import Channel, ChannelEvent, MediaFile, Role
+from wotnot.services import channel_history, channel_profiles, channels, media
 from wotnot.services.pages import Page
 from wotnot.services.whatsapp.profiles import BusinessProfile
 
@@ -76,6 +77,14 @@ def refresh(channel_id: int) -> Channel:
 def remove(channel_id: int) -> None:
     """Remove a number: its token is forgotten, its history stays."""
     channels.remove_channel(workspace_id(), channel_id)
+
+
+@blueprint.get("/<int:channel_id>/history")
+@blueprint.arguments(CursorArgs, location="query")
+@blueprint.response(200, page_schema(ChannelEventSchema))
+def history(query: dict[str, Any], channel_id: int) -> Page[ChannelEvent]:
+    """List what changed about a number, newest first: quality, limit, throughput, name, state, notices of its account."""
+    return channel_history.list_history(workspace_id(), channel_id, **query)
 
 
 @blueprint.get("/<int:channel_id>/profile")

@@ -16,6 +16,8 @@ class ChannelSchema(Schema):
     verified_name = fields.String(metadata={"example": "Casa Verde"})
     quality_rating = fields.String(metadata={"example": "GREEN", "description": "GREEN, YELLOW, RED or UNKNOWN."})
     messaging_limit = fields.String(metadata={"example": "TIER_10K"})
+    throughput = fields.String(metadata={"example": "STANDARD", "description": "STANDARD (80 a second), HIGH (1,000)."})
+    name_status = fields.String(metadata={"example": "APPROVED", "description": "What Meta says of the display name."})
     rate_per_second = fields.Integer(metadata={"example": 80})
     state = fields.String(metadata={"description": "connected or stopped."})
     state_reason = fields.String(metadata={"description": "Why it cannot send; empty while it can."})
@@ -36,6 +38,22 @@ class ChannelChangesSchema(RequestSchema):
     """What may be changed of a number."""
 
     rate_per_second = fields.Integer(required=True, strict=True, metadata={"example": 80})
+
+
+class ChannelEventSchema(Schema):
+    """One change of a number, in Meta's words."""
+
+    id = fields.Integer()
+    fact = fields.String(metadata={"description": "quality, limit, throughput, name, name_status, state or notice."})
+    before = fields.String(metadata={"example": "GREEN", "description": "Empty for a notice."})
+    after = fields.String(metadata={"example": "YELLOW"})
+    reason = fields.String()
+    told_by = fields.String(
+        metadata={
+            "description": "webhook (Meta said so), refresh (Meta was asked), sending (a message was refused), person."
+        }
+    )
+    told_at = fields.AwareDateTime(metadata={"description": "When it happened, or when Meta was asked."})
 
 
 class ProfileSchema(Schema):
