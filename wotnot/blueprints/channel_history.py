@@ -51,7 +51,7 @@ def register(app: Flask) -> None:
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return time_words(page_timezone())
+    return {**time_words(page_timezone())}
 
 
 @blueprint.get("/<int:channel_id>/history")

@@ -12,7 +12,7 @@ import pytest
 import requests
 from flask import Flask
 
-from tests import factories
+from tests import factories, pictures
 from tests.cast import Cast
 from tests.factories import png
 from tests.sandbox_control import SandboxControl
@@ -71,6 +71,17 @@ def test_a_file_is_kept_as_it_came(cast: Cast) -> None:
     assert (file.kind, file.filename, file.mime_type) == (MediaKind.IMAGE, "my shop.png", "image/png")
     assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert read(file) == content
+
+
+def test_a_picture_forgets_where_it_was_taken(cast: Cast) -> None:
+    place = b"GPS 33 55 S 18 25 E"
+    photo = pictures.png(4, 4, (b"eXIf", place), (b"tEXt", b"Comment\x00" + place))
+    file = save(cast, photo, "shop.png")
+    assert read(file) == pictures.png(4, 4)
+    assert (file.size_bytes, file.sha256) == (len(read(file)), hashlib.sha256(read(file)).hexdigest())
+    assert save(cast, photo, "again.png").id == file.id
+    odd = png(1)[:-4]  # what we cannot read we do not change
+    assert read(save(cast, odd, "odd.png")) == odd
 
 
 def test_a_stream_that_comes_in_drops(cast: Cast) -> None:
