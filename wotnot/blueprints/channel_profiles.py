@@ -48,7 +48,7 @@ def save(channel_id: int) -> Answer:
         channel_profiles.save_profile(workspace_id(), channel_id, _wanted(values))
     except (Invalid, Conflict, Unavailable) as error:
         return _page(channel_id, values, errors=_errors_of(error)), 422
-    flash("Saved. Customers see it when they open the business’s name the next time.", "success")
+    flash("Saved. Customers see it the next time they open your profile.", "success")
     return go_to(f"/app/channels/{channel_id}/profile")
 
 

@@ -208,7 +208,13 @@ def test_over_the_api(client: Client, cast: Cast, channel: Channel) -> None:
     refused = alice.put(address, {"websites": ["a.example", "b", "c"], "about": ""})
     assert refused.status_code == 422
     assert set(refused.json["errors"]) == {"websites", "about"}
-    assert alice.put(address, {"vertical": "RETAIL"}).status_code == 422
+    for odd in (
+        {"vertical": "RETAIL"},
+        {"about": "a\x00b"},
+        {"about": "a\ud800b"},
+        {"websites": ["https://a.example/\x07"]},
+    ):
+        assert alice.put(address, odd).status_code == 422, odd
     assert client.api(cast.bob).put(address, {"about": "x"}).status_code == 403
     assert client.api(cast.charlie).get(address).status_code == 404
 

@@ -5,6 +5,7 @@ Source: Meta's reference of `whatsapp_business_profile`; its page says 256 chara
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,12 +97,15 @@ def changes_of(present: BusinessProfile, wanted: Mapping[str, Any]) -> Json:
 def problems_of(changes: Mapping[str, Any]) -> dict[str, str]:
     """Why Meta would refuse these changes: field → a sentence that says what to do."""
     problems = {name: _too_long(name, changes[name]) for name in LIMITS if name in changes}
-    if "about" in changes and not changes["about"]:
+    if "about" in changes and not changes["about"].strip():
         problems["about"] = "WhatsApp does not let this be emptied. Write at least one character."
     if changes.get("email") and not problems["email"] and not _MAIL.fullmatch(changes["email"]):
         problems["email"] = "Enter an e-mail address such as hello@example.com, or leave it empty."
     if "websites" in changes:
         problems["websites"] = _website_problem(changes["websites"])
+    for name, value in changes.items():
+        if not _is_shown("".join(value)):
+            problems[name] = "It holds a character that no phone can show. Type it again."
     if "category" in changes and changes["category"] not in CATEGORIES:
         problems["category"] = "Choose one of the list. WhatsApp does not let it be emptied again."
     return {name: problem for name, problem in problems.items() if problem}
@@ -153,6 +157,11 @@ def _comparable(value: Any) -> Any:
 def _too_long(name: str, value: str) -> str:
     most = LIMITS[name]
     return f"This has {len(value):,} characters, and WhatsApp takes {most}. Shorten it." if len(value) > most else ""
+
+
+def _is_shown(text: str) -> bool:
+    """Whether phones can show it: no control characters but line breaks, and no halves of characters."""
+    return all(sign in "\n\t" or unicodedata.category(sign) not in {"Cc", "Cs"} for sign in text)
 
 
 def _website_problem(sites: Sequence[str]) -> str:
