@@ -127,8 +127,7 @@ def test_of_what_is_refused_nothing_is_kept(
 
 
 def test_a_picture_of_just_five_megabytes_is_taken(cast: Cast) -> None:
-    content = png(5)
-    assert save(cast, content + b"\0" * (5 * MB - len(content))).size_bytes == 5 * MB
+    assert save(cast, png(5, padding=5 * MB - len(png(5)))).size_bytes == 5 * MB
 
 
 def test_lists_by_kind_type_and_name_in_pages(cast: Cast) -> None:
