@@ -1,10 +1,9 @@
-"""Accounts and numbers: reading, profile, registration, webhook subscriptions, embedded sign-up and tokens."""
+"""Accounts and numbers: reading, registration, webhook subscriptions, embedded sign-up and tokens."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
 
 from sandbox.errors import GraphError, bad_token, expired_token
 from sandbox.jsonio import Json
@@ -15,14 +14,6 @@ from sandbox.webhooks import Outbox
 CODE_LIFE_S = 30.0
 BUSINESS_ID = "600000000000001"
 _SCOPES = ("whatsapp_business_management", "whatsapp_business_messaging", "business_management")
-_PROFILE_LIMITS = {
-    "about": 139,
-    "address": 256,
-    "description": 512,
-    "email": 128,
-    "vertical": 40,
-    "profile_picture_handle": 4096,
-}
 
 
 def check_token(token: str, app_id: str) -> None:
@@ -229,31 +220,6 @@ class AccountsApi:
         self.world.accounts_changed = True
         return {"success": True}
 
-    def profile(self, number: Number, query: Json) -> Json:
-        """The business profile with the fields asked for."""
-        fields = [name.strip() for name in str(query.get("fields") or "about").split(",")]
-        full = {"messaging_product": "whatsapp", **number.profile}
-        return {"data": [{key: full[key] for key in (*fields, "messaging_product") if key in full}]}
-
-    def change_profile(self, number: Number, data: Json) -> Json:
-        """Set some fields of the business profile."""
-        if data.get("messaging_product") != "whatsapp":
-            raise GraphError(100, message="(#100) The parameter messaging_product is required.")
-        changes = {key: value for key, value in data.items() if key != "messaging_product"}
-        for key, value in changes.items():
-            if key == "websites":
-                _check_websites(value)
-            elif key not in _PROFILE_LIMITS:
-                raise GraphError(100, f"Unexpected key '{key}'.")
-            elif not isinstance(value, str) or len(value) > _PROFILE_LIMITS[key]:
-                raise GraphError(131009, f"Parameter '{key}' may have {_PROFILE_LIMITS[key]} characters at most.")
-        if "profile_picture_handle" in changes:
-            changes["profile_picture_url"] = f"https://pps.whatsapp.net/{secrets.token_hex(8)}.jpg"
-            del changes["profile_picture_handle"]
-        number.profile |= changes
-        self.world.accounts_changed = True
-        return {"success": True}
-
     def block_users(self, number: Number, method: str, data: Json) -> Json:
         """Block, unblock or list people."""
         if method == "GET":
@@ -339,9 +305,3 @@ def _pin(data: Json) -> str:
     if len(pin) != 6 or not pin.isdigit():
         raise GraphError(100, message="(#100) Param pin must be 6 characters long.")
     return pin
-
-
-def _check_websites(value: object) -> None:
-    good: Callable[[object], bool] = lambda site: isinstance(site, str) and site.startswith("http") and len(site) <= 256  # noqa: E731
-    if not isinstance(value, list) or len(value) > 2 or not all(good(site) for site in value):
-        raise GraphError(131009, "Parameter 'websites' may have two http or https addresses of 256 characters at most.")

@@ -27,6 +27,7 @@ from sandbox.media_api import MediaApi
 from sandbox.messages_api import MessagesApi
 from sandbox.model import Number, Waba
 from sandbox.phone_page import PhonePage
+from sandbox.profiles import Profiles
 from sandbox.shop_control import ShopControl
 from sandbox.shop_hooks import Deliveries
 from sandbox.shop_site import ShopSite
@@ -61,6 +62,7 @@ class Sandbox:
         self.templates = TemplatesApi(self.world, self.timeline, self.outbox)
         self.media = MediaApi(self.world)
         self.accounts = AccountsApi(self.world, self.outbox)
+        self.profiles = Profiles(self.world)
         self.ai = AiApi(config.settings)
         self.deliveries = Deliveries()
         self.shops = Shops(self.deliveries.tell)
@@ -258,8 +260,8 @@ class Sandbox:
             ("POST", "deregister"): lambda: accounts.deregister(number),
             ("POST", "request_code"): lambda: accounts.request_code(number, data),
             ("POST", "verify_code"): lambda: accounts.verify_code(number, data),
-            ("GET", "whatsapp_business_profile"): lambda: accounts.profile(number, data),
-            ("POST", "whatsapp_business_profile"): lambda: accounts.change_profile(number, data),
+            ("GET", "whatsapp_business_profile"): lambda: self.profiles.read(number, data, _root(request)),
+            ("POST", "whatsapp_business_profile"): lambda: self.profiles.change(number, data),
             ("GET", "block_users"): lambda: accounts.block_users(number, "GET", data),
             ("POST", "block_users"): lambda: accounts.block_users(number, "POST", data),
             ("DELETE", "block_users"): lambda: accounts.block_users(number, "DELETE", data),

@@ -14,6 +14,7 @@ from sandbox.inbound import Attachment, CustomerPhone, InvalidAction
 from sandbox.jsonio import Json, respond
 from sandbox.lifecycle import Lifecycle
 from sandbox.model import TIERS, Customer, Number, Waba
+from sandbox.number_news import Before, tell_changes
 from sandbox.settings import InvalidSettings
 from sandbox.shop_control import ShopControl
 from sandbox.state import Stats, World, describe_number
@@ -190,16 +191,18 @@ class ControlApi:
         return self.world.add_number(number)
 
     def _change_number(self, number: Number, data: Json) -> Json:
-        old = number.quality
+        before = self._known_of(number)
         self._apply(number, data)
         self.world.accounts_changed = True
         if "messaging_limit" in data:
             if data["messaging_limit"] not in TIERS:
                 raise ValueError(f"messaging_limit must be one of {', '.join(TIERS)}")
             self.world.wabas[number.waba_id].tier = data["messaging_limit"]
-        if number.quality != old or "messaging_limit" in data:
-            self._tell_quality(number, old)
+        tell_changes(self.outbox, number, before, self._known_of(number))
         return self._number(number)
+
+    def _known_of(self, number: Number) -> Before:
+        return Before.of(number, self.world.wabas[number.waba_id].tier, self.world.settings)
 
     def _apply(self, number: Number, data: Json) -> None:
         if "rate_per_second" in data:
@@ -207,31 +210,13 @@ class ControlApi:
             if rate is not None and (isinstance(rate, bool) or not 0 <= float(rate) <= 1e6):
                 raise ValueError("rate_per_second must be 0 (unlimited), a number, or null")
             number.rate = None if rate is None else float(rate)
-        for name in ("status", "verified_name"):
+        for name in ("status", "verified_name", "name_status"):
             if name in data:
                 setattr(number, name, str(data[name]))
         if "quality_rating" in data:
             if data["quality_rating"] not in ("GREEN", "YELLOW", "RED", "UNKNOWN"):
                 raise ValueError("quality_rating must be GREEN, YELLOW, RED or UNKNOWN")
             number.quality = data["quality_rating"]
-
-    def _tell_quality(self, number: Number, old: str) -> None:
-        worse = {"GREEN": 0, "UNKNOWN": 0, "YELLOW": 1, "RED": 2}
-        event = (
-            "FLAGGED"
-            if worse[number.quality] > worse[old]
-            else "UNFLAGGED"
-            if worse[number.quality] < worse[old]
-            else "UPGRADE"
-        )
-        tier = self.world.wabas[number.waba_id].tier
-        value = {
-            "display_phone_number": number.digits,
-            "event": event,
-            "current_limit": tier,
-            "max_daily_conversations_per_business": tier,
-        }
-        self.outbox.tell_account(number.waba_id, "phone_number_quality_update", value)
 
     def _find_number(self, number_id: Any) -> Number:
         number = self.world.numbers.get(str(number_id))

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sandbox.jsonio import Json
 from sandbox.model import Customer, Number
+from sandbox.profiles import picture_address
 from sandbox.rendering import chat_items, chat_rows, clock
 from sandbox.state import World
 from sandbox.webhooks import Outbox
@@ -31,6 +32,16 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# What WhatsApp shows for a `vertical`; nothing for OTHER.
+INDUSTRIES = {
+    "AUTO": "Automotive", "BEAUTY": "Beauty, spa and salon", "APPAREL": "Clothing and apparel", "EDU": "Education",
+    "ENTERTAIN": "Entertainment", "EVENT_PLAN": "Event planning and service", "FINANCE": "Finance and banking",
+    "GROCERY": "Food and grocery", "GOVT": "Public service", "HOTEL": "Hotel and lodging", "HEALTH": "Medical and health",
+    "NONPROFIT": "Non-profit organisation", "PROF_SERVICES": "Professional services", "RETAIL": "Shopping and retail",
+    "TRAVEL": "Travel and transportation", "RESTAURANT": "Restaurant", "ALCOHOL": "Alcoholic drinks",
+    "ONLINE_GAMBLING": "Online gambling", "PHYSICAL_GAMBLING": "Gambling", "OTC_DRUGS": "Over-the-counter drugs",
+    "MATRIMONY_SERVICE": "Matrimony service",
+}  # fmt: skip
 MIX = (("131026", "Not on WhatsApp"), ("131049", "Held back by Meta"), ("131050", "Stopped marketing"))
 
 
@@ -68,7 +79,7 @@ class PhonePage:
     async def _partial(self, request: web.BaseRequest, name: str) -> web.StreamResponse | None:
         if name == "events":
             return await self._events(request)
-        if name in ("chats", "chat", "log"):
+        if name in ("chats", "chat", "info", "log"):
             return self._render(f"_{name}.html", self._page_data(request))
         return None
 
@@ -82,12 +93,16 @@ class PhonePage:
         rows = chat_rows(self.world, customer, now)
         number = self._number(request, rows)
         chat = customer.chats.get(number.id) if number else None
+        view = request.query.get("view", "")
         items = chat_items(chat, number.verified_name) if chat and number else []
         return {
             "customer": customer,
             "person": self._name(customer),
             "people": [(c.wa_id, self._name(c), spaced(c.wa_id)) for c in self._people(customer)],
-            "view": "list" if request.query.get("view") == "list" else "chat",
+            "view": view if view in ("list", "info") else "chat",
+            "pictures": {one.id: picture_address(one) for one in self.world.numbers.values()},
+            "industry": INDUSTRIES.get(str(number.profile.get("vertical")), "") if number else "",
+            "spaced": spaced,
             "rows": rows,
             "number": number,
             "chat": chat,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sandbox import shop_goods
 from sandbox.model import Number, Template, Waba
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 WABA_ID = "700000000000001"
 NUMBER_ID = "800000000000001"
+PICTURE, PICTURED_PRODUCT = "ARcasa-verde", 101
 TOKEN = "sandbox-token"  # noqa: S105 - opens nothing but the sandbox
 
 _PEOPLE = (
@@ -26,6 +28,7 @@ _PEOPLE = (
 def fill(world: World) -> None:
     """Put the default accounts, numbers, templates and people into an empty world."""
     world.wabas[WABA_ID] = Waba(WABA_ID, "Casa Verde", subscribed=True)
+    world.files.put(PICTURE, shop_goods.picture(PICTURED_PRODUCT) or b"")
     world.add_number(Number(NUMBER_ID, WABA_ID, "+27 21 555 0140", "Casa Verde", profile=_profile()))
     world.add_number(Number("800000000000002", WABA_ID, "+27 21 555 0141", "Casa Verde Deliveries"))
     for position, (name, language, category, components, extra) in enumerate(_templates(), start=1):
@@ -51,10 +54,11 @@ def _profile() -> Json:
     return {
         "about": "Plants for small homes",
         "address": "12 Kloof Street, Cape Town",
-        "description": "Indoor plants, pots and advice.",
+        "description": "Indoor plants, pots and advice. Open Tuesday to Sunday, 9 to 5.",
         "email": "hello@casaverde.example",
         "websites": ["https://casaverde.example/"],
         "vertical": "RETAIL",
+        "picture": PICTURE,
     }
 
 

@@ -170,14 +170,14 @@ def make_template(workspace: Workspace, **fields: Any) -> Template:
 
 
 def png(seed: int = 0, padding: int = 0) -> bytes:
-    """A picture of one pixel, another one for each `seed`, with `padding` further bytes behind it."""
+    """A picture of one pixel, another one for each `seed`, with `padding` further bytes in it."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     pixel = zlib.compress(b"\0" + seed.to_bytes(3, "big"))
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixel) + chunk(b"IEND", b"") + b"\0" * padding
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixel + b"\0" * padding) + chunk(b"IEND", b"")
 
 
 def make_media_file(workspace: Workspace, filename: str = "", content: bytes = b"") -> MediaFile:

@@ -4,7 +4,7 @@ Contents
     1. Column helpers
     2. Enums
     3. Accounts: Workspace, User, UserSession, TwoFactor, RecoveryCode, Member, Invitation, ApiKey, SimulatedMessage, RevokedToken, IdempotencyKey
-    4. Channels and templates: Channel, SignUp, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
+    4. Channels and templates: Channel, ChannelEvent, SignUp, Template, TemplateVersion, TemplateEvent, MediaFile, MediaUpload
     5. People: Contact, Tag, ContactTag, ConsentEvent, ContactImport, ImportRow, ContactTally,
        ContactMerge, IdentityChange, Segment
     6. Sending: Broadcast, Message, MessageTally
@@ -133,6 +133,27 @@ class TemplateFact(StrEnum):
     STATUS = "status"
     CATEGORY = "category"
     QUALITY = "quality"
+
+
+class ChannelFact(StrEnum):
+    """What about a number changed; a notice is something that Meta says of its account."""
+
+    QUALITY = "quality"
+    LIMIT = "limit"
+    THROUGHPUT = "throughput"
+    NAME = "name"
+    NAME_STATUS = "name_status"
+    STATE = "state"
+    NOTICE = "notice"
+
+
+class ToldBy(StrEnum):
+    """How a change of a number became known: Meta said so by itself, was asked, refused a message, or a person made it."""
+
+    WEBHOOK = "webhook"
+    REFRESH = "refresh"
+    SENDING = "sending"
+    PERSON = "person"
 
 
 class MediaKind(StrEnum):
@@ -578,6 +599,8 @@ class Channel(Base):
     verified_name: Mapped[Name]
     quality_rating: Mapped[str] = mapped_column(String(20), server_default="UNKNOWN")
     messaging_limit: Mapped[str] = mapped_column(String(30), server_default="")
+    throughput: Mapped[str] = mapped_column(String(20), server_default="")
+    name_status: Mapped[str] = mapped_column(String(30), server_default="")
     rate_per_second: Mapped[int] = mapped_column(server_default=text("20"))
     state: Mapped[ChannelState] = mapped_column(_enum(ChannelState, "state"), server_default="connected")
     state_reason: Mapped[str] = mapped_column(Text, server_default="")
@@ -590,6 +613,41 @@ class Channel(Base):
             "uq_channels_phone_number_id", "phone_number_id", unique=True, postgresql_where=text("state <> 'removed'")
         ),
         Index("ix_channels_workspace_id_waba_id", "workspace_id", "waba_id"),
+    )
+
+
+class ChannelEvent(Base):
+    """One change of a number, in Meta's words: what it was `before` and is `after`; a notice only has an `after`.
+
+    `told_at` is when Meta says it happened, or when it was asked.
+    """
+
+    __tablename__ = "channel_events"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    fact: Mapped[ChannelFact] = mapped_column(_enum(ChannelFact, "fact"))
+    before: Mapped[str] = mapped_column(String(200), server_default="")
+    after: Mapped[Name]
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    told_by: Mapped[ToldBy] = mapped_column(_enum(ToldBy, "told_by"))
+    told_at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+    __table_args__ = (
+        Index("ix_channel_events_channel_id_id", "channel_id", "id"),
+        Index("ix_channel_events_workspace_id_id", "workspace_id", "id"),
+        # Meta delivers the same thing more than once.
+        Index(
+            "uq_channel_events_told",
+            "channel_id",
+            "fact",
+            "told_at",
+            "after",
+            unique=True,
+            postgresql_where=text("told_by = 'webhook'"),
+        ),
     )
 
 

@@ -48,7 +48,7 @@ function listen() {
   const stream = new EventSource(`/sandbox/page/events?${query}`);
   stream.onmessage = (event) => {
     const changed = JSON.parse(event.data);
-    if (changed.chat) { refresh("chats"); refresh("chat"); }
+    if (changed.chat) ["chats", "chat", "info"].filter((part) => document.getElementById(part)).forEach(refresh);
     if (changed.log) refresh("log");
   };
 }

@@ -156,6 +156,11 @@ def walk(page: Page, product: Product) -> Iterator[str]:
     _open_first(page, "/app/segments", "")
     page.goto(f"{page.url}/edit")
     yield page.url
+    _open_first(page, "/app/channels", "")
+    number = page.url
+    for part in ("profile", "history"):
+        page.goto(f"{number}/{part}")
+        yield page.url
     _open_first(page, "/app/templates", "spring_offer")
     template = page.url
     for part in ("edit", "history", "translate"):

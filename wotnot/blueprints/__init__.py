@@ -26,6 +26,8 @@ MODULES = (
     "pace_settings",
     "ai_settings",
     "channels",
+    "channel_profiles",
+    "channel_history",
     "shops",
     "shop_rules",
     "promotions",

@@ -7,12 +7,14 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints.broadcast_views import time_words
+from wotnot.blueprints.channel_history import CARD_SIZE
 from wotnot.blueprints.form_errors import errors_of
 from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
-from wotnot.blueprints.htmx import go_to, render
+from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import Role
-from wotnot.services import channel_pace, channels, sandbox_number
+from wotnot.services import channel_history, channel_pace, channels, sandbox_number
+from wotnot.services.channel_meanings import list_meanings, quality_meaning
 from wotnot.services.channel_words import limit_words, pace_words, show_number
 
 blueprint = Blueprint("channels", __name__, url_prefix="/app/channels")
@@ -48,7 +50,8 @@ def _words() -> dict[str, object]:
         "is_slowed": channel_pace.is_slowed,
         "slowed_words": channel_pace.SLOWED,
     }
-    return {"limit_words": limit_words, "pace_words": pace_words, **pace, **time_words(page_timezone())}
+    said = {"meanings_of": list_meanings, "quality_meaning": quality_meaning}
+    return {"limit_words": limit_words, "pace_words": pace_words, **pace, **said, **time_words(page_timezone())}
 
 
 @blueprint.get("")
@@ -56,7 +59,9 @@ def index() -> str:
     """Every number with its state."""
     callback_url, _ = channels.webhook_settings()
     found = channels.list_channels(workspace_id())
-    return render("channels/index.html", "channels/_list.html", channels=found, callback_url=callback_url)
+    facts = {"channels": found, "accounts": len({one.waba_id for one in found}), "callback_url": callback_url}
+    recent = [] if is_htmx() else channel_history.list_recent(workspace_id())
+    return render("channels/index.html", "channels/_list.html", recent=recent, **facts)
 
 
 @blueprint.get("/new")
@@ -194,6 +199,7 @@ def _channel_page(channel_id: int, errors: Mapping[str, list[str]], rate: str | 
         "channels/show.html",
         "channels/_facts.html",
         channel=channel,
+        history=channel_history.list_history(workspace_id(), channel_id, limit=CARD_SIZE),
         errors=errors,
         rate=channel.rate_per_second if rate is None else rate,
         callback_url=callback_url,

@@ -43,7 +43,11 @@ PERMISSIONS = (
             "seed.delete_broadcasts_delete", "seed.post_send_template_message",
         ),
     ),
-    Permission("Connect numbers and change their pace", Role.ADMIN, ("channels.*", "channels-api.*", "channel_sign_up.*", "seed.post_subscribe_customer")),
+    Permission(
+        "Connect numbers, change their pace and their WhatsApp profile",
+        Role.ADMIN,
+        ("channels.*", "channels-api.*", "channel_profiles.*", "channel_sign_up.*", "seed.post_subscribe_customer"),
+    ),
     Permission(
         "Connect shops, write their rules",
         Role.ADMIN,

@@ -39,6 +39,8 @@ class NumberFacts:
     messaging_limit: str
     account_name: str = ""
     stop_reason: str = ""
+    throughput: str = ""
+    name_status: str = ""
 
 
 def facts_of(phone: Mapping[str, Any], account_name: str = "") -> NumberFacts:
@@ -52,6 +54,8 @@ def facts_of(phone: Mapping[str, Any], account_name: str = "") -> NumberFacts:
         messaging_limit=limit_of(phone)[:30],
         account_name=account_name,
         stop_reason="" if status in _STILL_SENDING else known,
+        throughput=_throughput_of(phone),
+        name_status=str(phone.get("name_status") or "").upper()[:30],
     )
 
 
@@ -81,6 +85,12 @@ def domain_error(fault: GraphFault, field: str) -> DomainError:
     where = "access_token" if token_is_bad and field in {"waba_id", "phone_number_id"} else field
     sentence = f"Meta says: {fault.meta_words.rstrip('.')}. {fault.advice}"
     return Invalid({where: sentence}, code=f"meta_{fault.code}" if fault.code is not None else "meta_refused")
+
+
+def _throughput_of(phone: Mapping[str, Any]) -> str:
+    told = phone.get("throughput")
+    level = told.get("level") if isinstance(told, dict) else None
+    return str(level or "").upper()[:20]
 
 
 def _check_scopes(client: GraphClient, config: Config, access_token: str) -> None:

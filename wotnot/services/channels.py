@@ -11,17 +11,17 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from wotnot import clock
 from wotnot.config import Config
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState
-from wotnot.services import broadcast_holds, crypto, events, messages, queue
+from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, ToldBy
+from wotnot.services import crypto, events, messages, queue
+from wotnot.services.channel_changes import TOPIC, begin_history, change_channel
 from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
-from wotnot.services.channel_pace import RED, STOPPED
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.client import GraphClient
 from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
@@ -29,8 +29,6 @@ from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
 logger = logging.getLogger(__name__)
 
 MIN_RATE, MAX_RATE = 1, 1000
-TOPIC = "channels"
-
 _LONGEST_ID = 30
 _BUSY = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
 _REFRESH_AFTER = timedelta(minutes=10)
@@ -71,9 +69,11 @@ def connect_channel(
             channel.waba_id = waba_id
             channel.rate_per_second = rate
             channel.token_encrypted = crypto.encrypt(token, _config().encryption_keys)
-            _apply_facts(channel, facts)
+            is_new = channel.id is None
+            _apply_facts(channel, facts, ToldBy.PERSON)
             session.add(channel)
-            session.flush()
+            if is_new:
+                begin_history(channel)
             queue.enqueue("sync_templates", channel.id)
             events.publish(workspace_id, TOPIC)
     except IntegrityError as error:
@@ -137,7 +137,7 @@ def replace_token(workspace_id: int, channel_id: int, access_token: str) -> Chan
     with transaction():
         channel = get_channel(workspace_id, channel_id)
         channel.token_encrypted = crypto.encrypt(token, _config().encryption_keys)
-        _apply_facts(channel, facts)
+        _apply_facts(channel, facts, ToldBy.PERSON)
         events.publish(workspace_id, TOPIC, f"channel:{channel_id}")
     return channel
 
@@ -149,10 +149,11 @@ def refresh_channel(workspace_id: int, channel_id: int) -> Channel:
     """
     channel = get_channel(workspace_id, channel_id)
     answer = _ask_again(channel)
-    with transaction():
+    with transaction() as session:
         channel = get_channel(workspace_id, channel_id)
+        session.refresh(channel, with_for_update=True)  # a webhook may tell of it at the same time
         if isinstance(answer, NumberFacts):
-            _apply_facts(channel, answer)
+            _apply_facts(channel, answer, ToldBy.REFRESH)
         else:
             _stop(channel, answer)
         events.publish(workspace_id, TOPIC, f"channel:{channel_id}")
@@ -164,18 +165,16 @@ def refresh_stale() -> dict[str, int]:
 
     Answers how many were `refreshed` and how many `failed`; a channel that fails does not keep the others waiting.
     """
-    deadline = time.monotonic() + _REFRESH_BUDGET_SECONDS
-    done = {"refreshed": 0, "failed": 0}
-    for workspace_id, channel_id in _stale_channels():
-        if time.monotonic() > deadline:
-            break
-        try:
-            refresh_channel(workspace_id, channel_id)
-            done["refreshed"] += 1
-        except Exception:
-            logger.exception("a channel could not be refreshed", extra={"channel_id": channel_id})
-            done["failed"] += 1
-    return done
+    return _refresh_each(_stale_channels())
+
+
+def refresh_account(waba_id: str) -> dict[str, int]:
+    """Refresh the numbers of an account at once, because Meta told something about it. Answers as `refresh_stale` does."""
+    queue.clear_once("refresh_account", waba_id)  # what is told from now on needs another look
+    query = select(Channel.workspace_id, Channel.id).where(
+        Channel.waba_id == waba_id, Channel.state != ChannelState.REMOVED
+    )
+    return _refresh_each([(workspace_id, channel_id) for workspace_id, channel_id in db.session.execute(query)])
 
 
 def remove_channel(workspace_id: int, channel_id: int) -> None:
@@ -198,8 +197,7 @@ def remove_channel(workspace_id: int, channel_id: int) -> None:
                 code="channel_in_use",
             )
         messages.cancel_for_channel(channel_id)
-        channel.state = ChannelState.REMOVED
-        channel.state_reason = ""
+        change_channel(channel, {"state": ChannelState.REMOVED, "state_reason": ""}, ToldBy.PERSON)
         channel.token_encrypted = ""
         events.publish(workspace_id, TOPIC, f"channel:{channel_id}")
 
@@ -207,19 +205,19 @@ def remove_channel(workspace_id: int, channel_id: int) -> None:
 def stop_channel(workspace_id: int, channel_id: int, reason: str) -> bool:
     """Mark a connected channel as unable to send, with the reason a person reads. False if it was not connected."""
     with transaction() as session:
-        stopped = session.execute(
-            update(Channel)
+        channel = session.scalar(
+            select(Channel)
             .where(
                 Channel.workspace_id == workspace_id,
                 Channel.id == channel_id,
                 Channel.state == ChannelState.CONNECTED,
             )
-            .values(state=ChannelState.STOPPED, state_reason=reason)
-            .returning(Channel.id)
-        ).first()
-        if stopped:
+            .with_for_update()
+        )
+        if channel is not None:
+            change_channel(channel, {"state": ChannelState.STOPPED, "state_reason": reason}, ToldBy.SENDING)
             events.publish(workspace_id, TOPIC, f"channel:{channel_id}")
-    return stopped is not None
+    return channel is not None
 
 
 def client_for(channel: Channel) -> GraphClient:
@@ -332,31 +330,39 @@ def _subscribe(token: str, waba_id: str) -> None:
         raise domain_error(error.fault, "access_token") from error
 
 
-def _apply_facts(channel: Channel, facts: NumberFacts) -> None:
+def _apply_facts(channel: Channel, facts: NumberFacts, told_by: ToldBy) -> None:
     channel.display_phone_number = facts.display_phone_number or channel.display_phone_number or channel.phone_number_id
-    channel.verified_name = facts.verified_name
-    _follow_quality(channel, facts)
-    channel.quality_rating = facts.quality_rating
-    channel.messaging_limit = facts.messaging_limit
     channel.checked_at = clock.now()
-    channel.state = ChannelState.STOPPED if facts.stop_reason else ChannelState.CONNECTED
-    channel.state_reason = facts.stop_reason
-
-
-def _follow_quality(channel: Channel, facts: NumberFacts) -> None:
-    """What was true of the number is not any more: marketing pauses when Meta rates it low, and another limit has other room."""
-    if not channel.id:
-        return
-    if facts.quality_rating.upper() == RED != channel.quality_rating.upper():
-        broadcast_holds.pause_for_quality(channel.id, STOPPED)
-    if facts.messaging_limit != channel.messaging_limit:
-        broadcast_holds.release_all(Broadcast.channel_id == channel.id, broadcast_holds.LIMIT)
+    values = {
+        "verified_name": facts.verified_name,
+        "quality_rating": facts.quality_rating,
+        "messaging_limit": facts.messaging_limit,
+        "throughput": facts.throughput,
+        "name_status": facts.name_status,
+        "state": ChannelState.STOPPED if facts.stop_reason else ChannelState.CONNECTED,
+        "state_reason": facts.stop_reason,
+    }
+    change_channel(channel, values, told_by)
 
 
 def _stop(channel: Channel, reason: str) -> None:
-    channel.state = ChannelState.STOPPED
-    channel.state_reason = reason
+    change_channel(channel, {"state": ChannelState.STOPPED, "state_reason": reason}, ToldBy.REFRESH)
     channel.checked_at = clock.now()
+
+
+def _refresh_each(found: Sequence[tuple[int, int]]) -> dict[str, int]:
+    deadline = time.monotonic() + _REFRESH_BUDGET_SECONDS
+    done = {"refreshed": 0, "failed": 0}
+    for workspace_id, channel_id in found:
+        if time.monotonic() > deadline:
+            break
+        try:
+            refresh_channel(workspace_id, channel_id)
+            done["refreshed"] += 1
+        except Exception:
+            logger.exception("a channel could not be refreshed", extra={"channel_id": channel_id})
+            done["failed"] += 1
+    return done
 
 
 def _stale_channels() -> list[tuple[int, int]]:

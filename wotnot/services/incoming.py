@@ -1,9 +1,13 @@
 """A stream on its way into the storage: its first bytes are looked at before, its checksum is known after. Pure."""
 
 import hashlib
+from io import BytesIO
 
 from wotnot.services.media_rules import HEAD_BYTES
+from wotnot.services.picture_files import UnreadablePictureError, without_metadata
 from wotnot.services.storage import Readable
+
+_PIECE = 64 * 1024
 
 
 class Incoming:
@@ -28,3 +32,15 @@ class Incoming:
     def sha256(self) -> str:
         """Of everything that was read, in hexadecimal."""
         return self._digest.hexdigest()
+
+
+def without_place(incoming: Incoming, limit: int) -> Incoming:
+    """A picture without where, when and with what it was taken. One beyond `limit` bytes, or too odd to be read, as it is."""
+    data = bytearray()
+    while len(data) <= limit and (piece := incoming.read(_PIECE)):
+        data += piece
+    try:
+        clean = without_metadata(bytes(data)) if len(data) <= limit else bytes(data)
+    except UnreadablePictureError:
+        clean = bytes(data)
+    return Incoming(BytesIO(clean))

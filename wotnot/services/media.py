@@ -19,7 +19,7 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, MediaFile, MediaKind, MediaOrigin, MediaUpload
 from wotnot.services import channels, media_rules, storage
 from wotnot.services.channel_checks import domain_error
-from wotnot.services.incoming import Incoming
+from wotnot.services.incoming import Incoming, without_place
 from wotnot.services.keyset import Keyset
 from wotnot.services.media_rules import SAMPLE_TYPES, FileType
 from wotnot.services.pages import Page, clamp_limit
@@ -66,6 +66,10 @@ def save_file(
     if only and found.mime_type not in only:
         wanted = " or ".join(media_rules.word_of(mime_type) for mime_type in only)
         raise Invalid({"file": f"“{name}” is a {found.word}. Choose a {wanted}."}, code="media_refused")
+    if found.kind is MediaKind.IMAGE:
+        incoming = without_place(
+            incoming, found.max_bytes
+        )  # it goes to many people, who need not know where it was taken
     _let_go_of_database()
     key, size = _store(incoming, found, name)
     facts: dict[str, Any] = {"kind": found.kind, "filename": name, "mime_type": found.mime_type, "size_bytes": size}

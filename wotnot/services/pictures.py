@@ -1,5 +1,6 @@
 """People's pictures of themselves, seen by those who work with them. Owns `users.picture_key` and `picture_type`."""
 
+from io import BytesIO
 from typing import IO
 
 from flask import current_app
@@ -10,7 +11,8 @@ from wotnot.config import Config
 from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Member, User
-from wotnot.services.storage import FileTooLargeError, Storage, storage_for
+from wotnot.services.picture_files import UnreadablePictureError, without_metadata
+from wotnot.services.storage import Storage, storage_for
 from wotnot.services.transaction import release_connection, transaction
 
 MAX_BYTES = 1024 * 1024
@@ -21,15 +23,20 @@ _TOO_LARGE = "The picture is larger than 1 MB. Choose a smaller one; 400 pixels 
 def save_picture(user_id: int, stream: IO[bytes]) -> None:
     """Show this picture of the user, a JPEG, PNG or WebP of at most 1 MB, in the place of an older one.
 
-    Raises Invalid (field picture), Unavailable when the storage is away.
+    Where, when and with what it was taken is removed. Raises Invalid (field picture), Unavailable when the storage is away.
     """
-    mime_type = _type_of(stream.read(_LONGEST_HEAD))
-    stream.seek(0)
-    release_connection()
+    data = stream.read(MAX_BYTES + 1)
+    mime_type = _type_of(data[:_LONGEST_HEAD])
+    if len(data) > MAX_BYTES:
+        raise Invalid({"picture": _TOO_LARGE})
     try:
-        key, _ = _storage().save(stream, limit=MAX_BYTES)
-    except FileTooLargeError:
-        raise Invalid({"picture": _TOO_LARGE}) from None
+        clean = without_metadata(data)
+    except UnreadablePictureError:
+        raise Invalid(
+            {"picture": "The picture is broken or ends too early. Save it again, or choose another one."}
+        ) from None
+    release_connection()
+    key, _ = _storage().save(BytesIO(clean), limit=MAX_BYTES)
     _swap(user_id, key, mime_type)
 
 

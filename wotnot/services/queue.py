@@ -45,6 +45,7 @@ JOBS: dict[str, Job] = {
     "hold_quiet": Job("default", "wotnot.tasks.sending.hold_quiet", 600),
     "sync_templates": Job("default", "wotnot.tasks.templates.sync_templates", 300),
     "refresh_channels": Job("default", "wotnot.tasks.channels.refresh_channels", 300),
+    "refresh_account": Job("default", "wotnot.tasks.channels.refresh_account", 300),
     "note_limit_uses": Job("default", "wotnot.tasks.channels.note_limit_uses", 300),
     "recount": Job("bulk", "wotnot.tasks.housekeeping.recount", 7200),
     "compact_tallies": Job("default", "wotnot.tasks.housekeeping.compact_tallies", 300),

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text, update
@@ -19,7 +20,17 @@ from sqlalchemy.exc import OperationalError
 from wotnot import metrics
 from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
-from wotnot.services import broadcasts, consent, identities, inbound, queue, receipts, tallies, template_sync
+from wotnot.services import (
+    broadcasts,
+    channel_changes,
+    consent,
+    identities,
+    inbound,
+    queue,
+    receipts,
+    tallies,
+    template_sync,
+)
 from wotnot.services.group_commit import GroupCommit
 from wotnot.services.template_words import ToldWords
 from wotnot.services.transaction import on_commit, transaction
@@ -178,8 +189,9 @@ def _apply(facts: Facts) -> frozenset[str]:
         _apply_preference(preference)
     for change in facts.template_changes:
         _apply_template_change(change)
-    if facts.channel_wabas:
-        queue.enqueue("refresh_channels")
+    channel_changes.apply_news(facts.number_news)
+    for waba_id in facts.channel_wabas:
+        on_commit(partial(queue.enqueue_once, "refresh_account", waba_id))
     return applied.unmatched
 
 

@@ -120,3 +120,41 @@ def test_strangers_get_404(client: Client, cast: Cast) -> None:
     for act in ("rate", "token", "refresh", "remove"):
         answer = client.submit(f"{here}/{act}", page="/app/channels", rate_per_second="5", access_token="sandbox-x")
         assert answer.status_code == 404, act
+
+
+def test_the_page_says_what_each_fact_means_and_what_changed(
+    alice: Client, cast: Cast, sandbox: SandboxControl
+) -> None:
+    channel = factories.make_channel(cast.workspace, phone_number_id=sandbox.PHONE_NUMBER_ID, messaging_limit="TIER_2K")
+    here = f"/app/channels/{channel.id}"
+    page = alice.get(here).text
+    assert "Nothing has changed since it was connected." in page
+    assert 'id="recent-changes"' in alice.get("/app/channels").text
+    sandbox.post(f"/sandbox/numbers/{sandbox.PHONE_NUMBER_ID}", {"quality_rating": "YELLOW"})
+    alice.submit(f"{here}/refresh", page=here)
+    page = alice.get(here).text
+    for words in (
+        "Quality went from high to medium",
+        "New conversations went from 2,000 people in 24 hours to no limit",
+        "noticed when Meta was asked",
+        "Up to 80 messages a second",
+        "Customers see it above the chat.",
+        "at half its pace here",
+    ):
+        assert words in page, words
+    assert "Quality went from high to medium" in alice.get(f"{here}/history").text
+    assert "Quality went from high to medium" in alice.fragment(f"{here}/history?card=1").text
+    assert "Quality went from high to medium" in alice.fragment("/app/channels/recent").text
+    assert alice.get(f"{here}/history?cursor=nonsense").status_code == 422
+    listed = alice.api(cast.alice).get(f"/channels/{channel.id}/history?limit=1")
+    assert [item["told_by"] for item in listed.json["items"]] == ["refresh"]
+    assert listed.json["next_cursor"]
+
+
+def test_numbers_of_several_accounts_say_which(alice: Client, cast: Cast) -> None:
+    factories.make_channel(cast.workspace)
+    assert "account 700000000000001" not in alice.get("/app/channels").text
+    factories.make_channel(cast.workspace, waba_id="700000000000077")
+    page = alice.get("/app/channels").text
+    assert "account 700000000000001" in page
+    assert "account 700000000000077" in page

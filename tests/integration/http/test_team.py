@@ -13,6 +13,7 @@ from tests import factories
 from tests.cast import PASSWORD, Cast
 from tests.client import Client
 from tests.contracts.routes import CHANGING, PUBLIC, list_routes, make_one_of_each
+from tests.pictures import png
 from wotnot import Config, clock
 from wotnot.blueprints.permissions import PERMISSIONS, least_role
 from wotnot.errors import Conflict, Forbidden, NotFound
@@ -154,7 +155,8 @@ def test_what_a_removed_person_had_is_nobodys(cast: Cast, client: Client, sessio
 # ---------------------------------------------------------------- pictures
 
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"a small picture"
+PNG = png(8, 8)
+PLACE = b"GPS 33 55 S 18 25 E"
 
 
 def choose(client: Client, content: bytes, name: str = "me.png"):
@@ -165,7 +167,7 @@ def choose(client: Client, content: bytes, name: str = "me.png"):
 
 def test_a_picture_is_shown_to_those_one_works_with(cast: Cast, client: Client, app: Flask):
     client.sign_in(cast.bob)
-    page = choose(client, PNG)
+    page = choose(client, png(8, 8, (b"tEXt", b"Comment\x00" + PLACE)))
     address = re.search(r'src="(/app/people/\d+/picture[^"]*)"', page).group(1)
     with client.get(address) as answer:
         assert (answer.data, answer.mimetype) == (PNG, "image/png")
@@ -186,6 +188,7 @@ def test_a_picture_is_shown_to_those_one_works_with(cast: Cast, client: Client, 
     [
         (b"<svg onload=alert(1)>", "JPEG, PNG or WebP"),
         (b"", "JPEG, PNG or WebP"),
+        (PNG[:-5], "broken or ends too early"),
         (PNG + bytes(1000), "larger than 1 MB"),
     ],
 )

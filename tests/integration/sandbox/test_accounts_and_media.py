@@ -36,7 +36,28 @@ def test_profile(api: Api) -> None:
     assert api.get(f"{path}?fields=about,websites").json()["data"] == [
         {"about": "Hello", "websites": ["https://x.example"], "messaging_product": "whatsapp"}
     ]
-    assert api.post(path, {"messaging_product": "whatsapp", "about": "x" * 140}).json()["error"]["code"] == 131009
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("about", "x" * 140),
+        ("about", ""),
+        ("description", "x" * 513),
+        ("address", "x" * 257),
+        ("email", "nobody"),
+        ("vertical", "PIRACY"),
+        ("websites", ["https://a.example"] * 3),
+        ("websites", ["ftp://a.example"]),
+        ("profile_picture_handle", "4:bm8=:bm8=:ARnothing"),
+    ],
+)
+def test_a_profile_is_checked_as_meta_checks_it(api: Api, field: str, value: object) -> None:
+    path = f"/v24.0/{NUMBER}/whatsapp_business_profile"
+    refused = api.post(path, {"messaging_product": "whatsapp", "email": "new@x.example", field: value})
+    assert refused.json()["error"]["code"] == 131009
+    assert f"Param {field} " in refused.json()["error"]["error_data"]["details"]
+    assert api.get(f"{path}?fields=email").json()["data"][0]["email"] == "hello@casaverde.example"
 
 
 def test_sign_up(api: Api) -> None:

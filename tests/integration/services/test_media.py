@@ -12,7 +12,7 @@ import pytest
 import requests
 from flask import Flask
 
-from tests import factories
+from tests import factories, pictures
 from tests.cast import Cast
 from tests.factories import png
 from tests.sandbox_control import SandboxControl
@@ -73,6 +73,17 @@ def test_a_file_is_kept_as_it_came(cast: Cast) -> None:
     assert read(file) == content
 
 
+def test_a_picture_forgets_where_it_was_taken(cast: Cast) -> None:
+    place = b"GPS 33 55 S 18 25 E"
+    photo = pictures.png(4, 4, (b"eXIf", place), (b"tEXt", b"Comment\x00" + place))
+    file = save(cast, photo, "shop.png")
+    assert read(file) == pictures.png(4, 4)
+    assert (file.size_bytes, file.sha256) == (len(read(file)), hashlib.sha256(read(file)).hexdigest())
+    assert save(cast, photo, "again.png").id == file.id
+    odd = png(1)[:-4]  # what we cannot read we do not change
+    assert read(save(cast, odd, "odd.png")) == odd
+
+
 def test_a_stream_that_comes_in_drops(cast: Cast) -> None:
     class Drops(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
@@ -116,8 +127,7 @@ def test_of_what_is_refused_nothing_is_kept(
 
 
 def test_a_picture_of_just_five_megabytes_is_taken(cast: Cast) -> None:
-    content = png(5)
-    assert save(cast, content + b"\0" * (5 * MB - len(content))).size_bytes == 5 * MB
+    assert save(cast, png(5, padding=5 * MB - len(png(5)))).size_bytes == 5 * MB
 
 
 def test_lists_by_kind_type_and_name_in_pages(cast: Cast) -> None:

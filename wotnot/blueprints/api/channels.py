@@ -4,12 +4,21 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from wotnot.blueprints.api.schemas import page_schema
-from wotnot.blueprints.api.schemas.channels import ChannelChangesSchema, ChannelSchema, ConnectChannelSchema
+from wotnot.blueprints.api.schemas import CursorArgs, page_schema
+from wotnot.blueprints.api.schemas.channels import (
+    ChannelChangesSchema,
+    ChannelEventSchema,
+    ChannelSchema,
+    ConnectChannelSchema,
+    ProfileChangesSchema,
+    ProfileSchema,
+)
 from wotnot.blueprints.guards import requires, workspace_id
-from wotnot.models import Channel, Role
-from wotnot.services import channels
+from wotnot.errors import Invalid, NotFound
+from wotnot.models import Channel, ChannelEvent, MediaFile, Role
+from wotnot.services import channel_history, channel_profiles, channels, media
 from wotnot.services.pages import Page
+from wotnot.services.whatsapp.profiles import BusinessProfile
 
 blueprint = Blueprint(
     "channels-api", __name__, url_prefix="/api/v1/channels", description="Connected WhatsApp numbers."
@@ -68,3 +77,46 @@ def refresh(channel_id: int) -> Channel:
 def remove(channel_id: int) -> None:
     """Remove a number: its token is forgotten, its history stays."""
     channels.remove_channel(workspace_id(), channel_id)
+
+
+@blueprint.get("/<int:channel_id>/history")
+@blueprint.arguments(CursorArgs, location="query")
+@blueprint.response(200, page_schema(ChannelEventSchema))
+def history(query: dict[str, Any], channel_id: int) -> Page[ChannelEvent]:
+    """List what changed about a number, newest first: quality, limit, throughput, name, state, notices of its account."""
+    return channel_history.list_history(workspace_id(), channel_id, **query)
+
+
+@blueprint.get("/<int:channel_id>/profile")
+@blueprint.response(200, ProfileSchema)
+@blueprint.alt_response(409, description="Meta does not let the number’s token look.")
+@blueprint.alt_response(503, description="Meta does not answer just now.")
+def profile(channel_id: int) -> BusinessProfile:
+    """Get what customers read when they press the name of the business."""
+    return channel_profiles.get_profile(workspace_id(), channel_id)
+
+
+@blueprint.put("/<int:channel_id>/profile")
+@requires(Role.ADMIN)
+@blueprint.arguments(ProfileChangesSchema)
+@blueprint.response(200, ProfileSchema)
+@blueprint.alt_response(409, description="Meta does not let the number’s token do this.")
+@blueprint.alt_response(422, description="A field that Meta would refuse, or has refused; `errors` says which and why.")
+@blueprint.alt_response(503, description="Meta does not answer just now; repeat the call, which does no harm.")
+def change_profile(body: dict[str, Any], channel_id: int) -> BusinessProfile:
+    """Change what customers read; what is left out stays as it is."""
+    file_id = body.pop("picture_media_id", None)
+    if file_id is None:
+        return channel_profiles.save_profile(workspace_id(), channel_id, body)
+    channels.get_channel(workspace_id(), channel_id)
+    with media.open_file(_picture_of(file_id)) as picture:
+        return channel_profiles.save_profile(
+            workspace_id(), channel_id, body, picture=picture, picture_field="picture_media_id"
+        )
+
+
+def _picture_of(file_id: int) -> MediaFile:
+    try:
+        return media.get_file(workspace_id(), file_id)
+    except NotFound:
+        raise Invalid({"picture_media_id": "There is no such file in the media library."}) from None

@@ -15,10 +15,12 @@ import requests
 from wotnot.services.whatsapp.downloads import CONNECT_SECONDS, READ_SECONDS, Download, open_download, unreachable
 from wotnot.services.whatsapp.errors import ErrorKind, GraphError, parse_fault
 from wotnot.services.whatsapp.multipart import MultipartBody
+from wotnot.services.whatsapp.profiles import ASKED_FIELDS
 
 Json = dict[str, Any]
 
 UPLOAD_ATTEMPTS = 3
+PROFILE_SECONDS = 10.0  # a person waits in front of the page
 PAGE_SIZE = 100
 # 6,000 templates is the most an account may have; a server that pages on for ever is cut off.
 MAX_PAGES = 200
@@ -88,6 +90,15 @@ class GraphClient:
     def register_phone_number(self, phone_number_id: str, pin: str) -> None:
         """Let a verified number send; `pin` becomes its two-step PIN."""
         self._post(phone_number_id, "register", json={"messaging_product": "whatsapp", "pin": pin})
+
+    def get_profile(self, phone_number_id: str) -> Json:
+        """What customers read about the business, as `profiles.read_profile` takes it."""
+        asked = {"fields": ASKED_FIELDS}
+        return self._call("GET", phone_number_id, "whatsapp_business_profile", params=asked, seconds=PROFILE_SECONDS)
+
+    def change_profile(self, phone_number_id: str, changes: Mapping[str, Any]) -> None:
+        """Post what `profiles.payload_of` made. Safe to repeat."""
+        self._call("POST", phone_number_id, "whatsapp_business_profile", json=changes, seconds=PROFILE_SECONDS)
 
     def subscribe_app(self, waba_id: str) -> None:
         """Have Meta send this account's webhooks to the token's app. Safe to repeat."""
@@ -202,11 +213,11 @@ class GraphClient:
     def _call(self, method: str, *path: str, **kwargs: Any) -> Json:
         return self._send(method, "/".join([self._root, *(quote(str(part), safe="") for part in path)]), **kwargs)
 
-    def _send(self, method: str, address: str, **kwargs: Any) -> Json:
+    def _send(self, method: str, address: str, *, seconds: float = READ_SECONDS, **kwargs: Any) -> Json:
         try:
             # No redirects: the token would travel along to wherever they lead.
             response = self._http.request(
-                method, address, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, **kwargs
+                method, address, timeout=(CONNECT_SECONDS, seconds), allow_redirects=False, **kwargs
             )
         except requests.RequestException as error:
             raise GraphError(unreachable(error)) from error

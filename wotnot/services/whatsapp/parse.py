@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from wotnot.services.whatsapp import number_news
+from wotnot.services.whatsapp.number_news import NumberNews
+
 Json = dict[str, Any]
 
 
@@ -82,6 +85,7 @@ class Facts:
     inbound: list[Inbound] = field(default_factory=list)
     preferences: list[Preference] = field(default_factory=list)
     template_changes: list[TemplateChange] = field(default_factory=list)
+    number_news: list[NumberNews] = field(default_factory=list)
     channel_wabas: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
@@ -91,20 +95,10 @@ class Facts:
         self.inbound += other.inbound
         self.preferences += other.preferences
         self.template_changes += other.template_changes
+        self.number_news += other.number_news
         self.channel_wabas |= other.channel_wabas
         self.unknown += other.unknown
 
-
-_CHANNEL_FIELDS = frozenset(
-    {
-        "account_update",
-        "account_review_update",
-        "phone_number_quality_update",
-        "phone_number_name_update",
-        "business_capability_update",
-        "account_alerts",
-    }
-)
 
 _STATUSES = frozenset({"sent", "delivered", "read", "played", "failed"})
 
@@ -118,16 +112,20 @@ def parse_delivery(body: bytes) -> Facts:
     if not isinstance(document, dict) or document.get("object") != "whatsapp_business_account":
         raise Malformed("not a whatsapp_business_account delivery")
     facts = Facts()
-    for waba_id, name, value in _changes(document):
-        _read_change(facts, waba_id, name, value)
+    for waba_id, at, name, value in _changes(document):
+        if name in number_news.FIELDS:
+            _read_news(facts, waba_id, at, name, value)
+        else:
+            _read_change(facts, waba_id, name, value)
     return facts
 
 
-def _changes(document: Json) -> Iterator[tuple[str, str, Json]]:
+def _changes(document: Json) -> Iterator[tuple[str, datetime, str, Json]]:
     try:
         for entry in document.get("entry") or []:
             for change in entry.get("changes") or []:
-                yield str(entry.get("id", "")), str(change["field"]), dict(change["value"])
+                at = number_news.moment_of(entry.get("time"))
+                yield str(entry.get("id", "")), at, str(change["field"]), dict(change["value"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Malformed(f"an entry without its parts: {error!r}") from error
 
@@ -140,10 +138,16 @@ def _read_change(facts: Facts, waba_id: str, name: str, value: Json) -> None:
             facts.preferences += _preferences(value)
         elif name.startswith("message_template_") or name == "template_category_update":
             _read_template(facts, waba_id, name, value)
-        elif name in _CHANNEL_FIELDS:
-            facts.channel_wabas.add(waba_id)
         else:
             facts.unknown.append(name)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Malformed(f"{name}: {error!r}") from error
+
+
+def _read_news(facts: Facts, waba_id: str, at: datetime, name: str, value: Json) -> None:
+    facts.channel_wabas.add(waba_id)
+    try:
+        facts.number_news += number_news.read_news(waba_id, name, value, at)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Malformed(f"{name}: {error!r}") from error
 

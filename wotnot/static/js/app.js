@@ -12,6 +12,7 @@ import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
 import { startPreview } from "./preview.js";
 import { startSegment } from "./segment.js";
+import { startSquare } from "./square.js";
 import { startStreams } from "./stream.js";
 import { startToasts } from "./toasts.js";
 
@@ -21,6 +22,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startCharts, startHere, startLive, startStreams, startAssistant]) {
+for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startSquare, startCharts, startHere, startLive, startStreams, startAssistant]) {
   start();
 }

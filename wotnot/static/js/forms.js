@@ -176,6 +176,7 @@ function askBeforeLeaving(event) {
 
 /** Bind everything once, on the document, so that fragments need no set-up of their own. */
 export function startForms() {
+  for (const form of document.querySelectorAll("form[data-guard][data-typed]")) form.wnDirty = true; // refused, so it is nowhere else
   document.addEventListener("submit", onSubmit, true);
   document.addEventListener("input", onInput);
   document.addEventListener("keydown", onEnter);

@@ -1,8 +1,9 @@
 """Numbers, as the API shows and takes them."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.services.whatsapp.profiles import CATEGORIES, LIMITS
 
 
 class ChannelSchema(Schema):
@@ -15,6 +16,8 @@ class ChannelSchema(Schema):
     verified_name = fields.String(metadata={"example": "Casa Verde"})
     quality_rating = fields.String(metadata={"example": "GREEN", "description": "GREEN, YELLOW, RED or UNKNOWN."})
     messaging_limit = fields.String(metadata={"example": "TIER_10K"})
+    throughput = fields.String(metadata={"example": "STANDARD", "description": "STANDARD (80 a second), HIGH (1,000)."})
+    name_status = fields.String(metadata={"example": "APPROVED", "description": "What Meta says of the display name."})
     rate_per_second = fields.Integer(metadata={"example": 80})
     state = fields.String(metadata={"description": "connected or stopped."})
     state_reason = fields.String(metadata={"description": "Why it cannot send; empty while it can."})
@@ -35,3 +38,47 @@ class ChannelChangesSchema(RequestSchema):
     """What may be changed of a number."""
 
     rate_per_second = fields.Integer(required=True, strict=True, metadata={"example": 80})
+
+
+class ChannelEventSchema(Schema):
+    """One change of a number, in Meta's words."""
+
+    id = fields.Integer()
+    fact = fields.String(metadata={"description": "quality, limit, throughput, name, name_status, state or notice."})
+    before = fields.String(metadata={"example": "GREEN", "description": "Empty for a notice."})
+    after = fields.String(metadata={"example": "YELLOW"})
+    reason = fields.String()
+    told_by = fields.String(
+        metadata={
+            "description": "webhook (Meta said so), refresh (Meta was asked), sending (a message was refused), person."
+        }
+    )
+    told_at = fields.AwareDateTime(metadata={"description": "When it happened, or when Meta was asked."})
+
+
+class ProfileSchema(Schema):
+    """What customers read about a number, as Meta has it now."""
+
+    about = fields.String(metadata={"example": "Plants for small homes"})
+    description = fields.String()
+    address = fields.String(metadata={"example": "12 Kloof Street, Cape Town"})
+    email = fields.String(metadata={"example": "hello@casaverde.example"})
+    websites = fields.List(fields.String(), metadata={"example": ["https://casaverde.example/"]})
+    category = fields.String(
+        metadata={"example": "RETAIL", "description": "Meta’s `vertical`; empty until it is chosen."}
+    )
+    picture_url = fields.String(metadata={"description": "Meta’s own address of the picture, good for a while."})
+
+
+class ProfileChangesSchema(RequestSchema):
+    """What to change of a profile. What is left out stays as it is; an empty text is taken away."""
+
+    about = fields.String(metadata={"description": f"1 to {LIMITS['about']} characters; it cannot be emptied."})
+    description = fields.String(metadata={"description": f"At most {LIMITS['description']} characters."})
+    address = fields.String(metadata={"description": f"At most {LIMITS['address']} characters."})
+    email = fields.String(metadata={"description": f"At most {LIMITS['email']} characters."})
+    websites = fields.List(fields.String(), metadata={"description": "At most two, with http:// or https://."})
+    category = fields.String(validate=validate.OneOf(list(CATEGORIES)))
+    picture_media_id = fields.Integer(
+        strict=True, metadata={"description": "A square JPEG or PNG of the media library, 192 pixels or more."}
+    )
