@@ -140,7 +140,7 @@ class WotNot:
             headers["Content-Type"] = "application/json"
         address = self._root + quote(path, safe="/?=&%+:,.-_~")
         request = Request(address, data, headers, method=method)  # noqa: S310 — the constructor has looked at the scheme
-        with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+        with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310 # nosec B310
             content = answer.read()
         return json.loads(content) if content else None
 
