@@ -42,7 +42,7 @@ class AttributeField(fields.Field[str | int | float | None]):
 
     def __init__(self) -> None:
         """Documented as what it takes."""
-        super().__init__(allow_none=True, metadata={"type": ["string", "number", "null"]})
+        super().__init__(allow_none=True, metadata={"type": ["string", "number"]})
 
     def _deserialize(self, value: Any, *_: object, **__: object) -> str | int | float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -18,7 +18,8 @@ class CreateExportSchema(RequestSchema):
     broadcast_id = WholeNumber(metadata={"description": "Of `broadcast`: whose recipients.", "example": 12})
     view = fields.String(
         data_key="state",
-        metadata={"description": "Of `broadcast`: those in one state.", "example": "failed", "enum": list(VIEWS)},
+        validate=validate.OneOf(list(VIEWS)),
+        metadata={"description": "Of `broadcast`: those in one state.", "example": "failed"},
     )
     cause = fields.String(metadata={"description": "Of `broadcast`: an error code or skip reason."})
     search = fields.String(
