@@ -124,8 +124,8 @@ def _describe_answers(rule: Rule, operation: Operation) -> None:
             answer.pop("$ref", None)
             answer.setdefault("description", _TEXTS[status])
             answer["content"] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Error"}}}
-        if status in {"429", "503"}:
-            answer["headers"] = {"Retry-After": _WAIT} if status == "429" else {}
+        if status == "429":
+            answer["headers"] = {"Retry-After": _WAIT}
 
 
 def _common_statuses(rule: Rule, operation: Operation) -> Iterator[int]:
@@ -151,30 +151,26 @@ def _common_statuses(rule: Rule, operation: Operation) -> Iterator[int]:
 def _link() -> None:
     """From each POST that makes something to every call about what it made."""
     for path, operations in _paths().items():
-        made = {
-            status: answer
-            for status, answer in operations.get("post", {}).get("responses", {}).items()
-            if status in {"201", "202"}
-        }
-        for answer in made.values():
-            links = dict(_links_from(path))
-            if links:
-                answer["links"] = links
+        answers = operations.get("post", {}).get("responses", {})
+        links = dict(_links_from(path))
+        for status in {"201", "202"} & set(answers):
+            answers[status] |= {"links": links} if links else {}
 
 
 def _links_from(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, link) of each call at or below the address of what a POST to `path` makes; its id comes in the answer."""
+    elsewhere = _MADE_ELSEWHERE.get(path)
+    made = re.compile(rf"{re.escape(elsewhere)}(/|$)" if elsewhere else rf"{re.escape(path)}/{{\w+}}(/|$)")
     known = set(re.findall(r"{(\w+)}", path))
-    item = re.compile(
-        rf"{re.escape(_MADE_ELSEWHERE.get(path, path))}" + ("(/|$)" if path in _MADE_ELSEWHERE else r"/{\w+}(/|$)")
-    )
     for target, operations in _paths().items():
         needed = re.findall(r"{(\w+)}", target)
         new = [name for name in needed if name not in known] or needed[-1:]
-        if not item.match(target) or len(new) != 1:
+        if not made.match(target) or len(new) != 1:
             continue
         parameters = {name: f"$request.path.{name}" for name in needed} | {new[0]: "$response.body#/id"}
-        for operation in (operations[method] for method in sorted(operations) if method != "parameters"):
-            yield operation["operationId"], {"operationId": operation["operationId"], "parameters": parameters}
+        for method in sorted(set(operations) - {"parameters"}):
+            name = operations[method]["operationId"]
+            yield name, {"operationId": name, "parameters": parameters}
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from marshmallow import Schema, fields, validate
 from wotnot.blueprints.api.schemas import RequestSchema, WholeNumber
 from wotnot.models import Consent, ExportFormat, ExportKind, ExportState
 from wotnot.services import exports
-from wotnot.services.recipients import VIEWS
+from wotnot.services.recipient_search import VIEWS
 
 
 class CreateExportSchema(RequestSchema):
