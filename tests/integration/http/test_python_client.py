@@ -1,6 +1,7 @@
 """The Python client against the product under gunicorn, over real HTTP."""
 
 import importlib.util
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 from urllib.error import URLError
@@ -77,7 +78,9 @@ def test_files_go_up_and_come_down(client: ModuleType, live_server: str, committ
     assert list(refused.value.errors) == ["file"]
 
 
-def test_a_broadcast_from_draft_to_report(client: ModuleType, live_server: str, committed_cast: Cast) -> None:
+def test_a_broadcast_from_draft_to_report(
+    client: ModuleType, live_server: str, committed_cast: Cast, run_jobs: Callable[..., list[str]]
+) -> None:
     channel = factories.make_channel(committed_cast.workspace)
     template = factories.make_template(committed_cast.workspace)
     live = client.WotNot(live_server, key_of(committed_cast))
@@ -89,17 +92,18 @@ def test_a_broadcast_from_draft_to_report(client: ModuleType, live_server: str, 
     wish = {"channel_id": channel.id, "template_id": template.id, "audience": {"all": True}}
     draft = live.create_broadcast(name="Spring", variables={"1": {"field": "name"}}, once="spring", **wish)
     assert live.create_broadcast(name="Spring", variables={"1": {"field": "name"}}, once="spring", **wish) == draft
-    assert live.start_broadcast(draft["id"])["state"] in {"sending", "preparing"}
+    assert live.start_broadcast(draft["id"])["state"] == "expanding"
+    run_jobs("events", "default")
     assert live.pause_broadcast(draft["id"])["state"] == "paused"
-    assert live.resume_broadcast(draft["id"])["state"] in {"sending", "preparing"}
+    assert live.resume_broadcast(draft["id"])["state"] == "sending"
     assert live.cancel_broadcast(draft["id"])["state"] == "cancelled"
     with pytest.raises(client.WotNotError) as refused:
         live.retry_broadcast(draft["id"])
     assert refused.value.status == 409
-    assert list(live.broadcast_messages(draft["id"])) == []
+    assert [one["contact_id"] for one in live.broadcast_messages(draft["id"])] == [person["id"]]
     assert [one["id"] for one in live.broadcasts(search="Spr")] == [draft["id"]]
-    assert live.broadcast_report(draft["id"]).decode("utf-8-sig").count("\n") == 1
-    assert live.analytics(first="2026-11-01", last="2026-11-02")["messages"]["audience"] == 0
+    assert live.broadcast_report(draft["id"]).decode("utf-8-sig").count("\n") == 2
+    assert live.analytics(first="2026-11-01", last="2026-11-02")["messages"]["attempted"] == 0
     assert list(live.conversations(state="open")) == []
     live.delete_contact(person["id"])
     assert list(live.contacts()) == []
