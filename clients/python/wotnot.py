@@ -259,7 +259,7 @@ class WotNot:
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **headers}
         address = self._root + quote(path, safe="/?=&%+:,.-_~")
         request = Request(address, data, headers, method=method)  # noqa: S310 — the constructor has looked at the scheme
-        with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310 # nosec B310
+        with urlopen(request, timeout=self._timeout) as answer:  # nosec B310 # noqa: S310
             content: bytes = answer.read()
             return content
 
