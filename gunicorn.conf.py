@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a host's router needs it; bin/start sets HOST=127.0.0.1
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # nosec B104 # noqa: S104 - a host's router needs it; bin/start sets HOST=127.0.0.1
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "320"))
 worker_class = "gthread"

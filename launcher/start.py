@@ -109,7 +109,7 @@ def _start_sandbox(paths: Paths, env: dict[str, str], supervisor: Supervisor) ->
 
 def _is_ready(address: str) -> bool:
     try:
-        with urlopen(address, timeout=3) as answer:  # noqa: S310 - our own address
+        with urlopen(address, timeout=3) as answer:  # nosec B310 # noqa: S310 - our own address
             return bool(answer.status == 200)
     except (URLError, TimeoutError, ConnectionError):
         return False

@@ -63,6 +63,51 @@ class WotNot:
         """A new contact: name, email, tags, attributes. Raises WotNotError 409 when the number is one already."""
         return self.call("POST", "/contacts", {"phone": phone, **fields})
 
+    def contact(self, contact_id: int) -> Json:
+        """One contact."""
+        return self.call("GET", f"/contacts/{contact_id}")
+
+    def change_contact(self, contact_id: int, **fields: Any) -> Json:
+        """Change some fields; the rest stays."""
+        return self.call("PATCH", f"/contacts/{contact_id}", fields)
+
+    def delete_contact(self, contact_id: int) -> None:
+        """Delete a contact; what waits to be sent to them is skipped."""
+        self.call("DELETE", f"/contacts/{contact_id}")
+
+    def import_contacts(self, filename: str, content: bytes, **options: Any) -> Json:
+        """Import a CSV in the background: default_country, on_duplicate, tags, mapping, dry_run. `import_state` follows it."""
+        return self.upload("/imports", filename, content, **options)
+
+    def import_state(self, import_id: int) -> Json:
+        """How far an import is; `state` is done or failed at the end."""
+        return self.call("GET", f"/imports/{import_id}")
+
+    def import_errors(self, import_id: int) -> bytes:
+        """The rows that were not taken, as CSV with the reasons."""
+        return self.download(f"/imports/{import_id}/errors.csv")
+
+    def channels(self) -> Iterator[Json]:
+        """The connected numbers."""
+        return self.pages("/channels")
+
+    def templates(self, **filters: Any) -> Iterator[Json]:
+        """Templates; `status`, `search`, `channel_id` and `deleted` narrow them down."""
+        return self.pages("/templates", **filters)
+
+    def create_template(self, channel_id: int, name: str, language: str, category: str, components: list[Json]) -> Json:
+        """Submit a template to Meta for review, its components as Meta writes them."""
+        told = {"channel_id": channel_id, "name": name, "language": language, "category": category}
+        return self.call("POST", "/templates", {**told, "components": components})
+
+    def sync_templates(self, channel_id: int) -> Json:
+        """Fetch all templates of a number's account from Meta: created, updated, removed."""
+        return self.call("POST", "/templates/sync", {"channel_id": channel_id})
+
+    def upload_file(self, filename: str, content: bytes) -> Json:
+        """A file for the library; its `id` goes into `send_file` and into a template's variables as `file_id`."""
+        return self.upload("/media", filename, content)
+
     def send_template(
         self,
         to: str,
@@ -81,6 +126,13 @@ class WotNot:
         """Send free text, which WhatsApp takes within 24 hours of the person's last message."""
         return self._send({"to": to, "type": "text", "text": {"body": body}, "channel_id": channel_id}, once)
 
+    def send_file(
+        self, to: str, kind: str, file_id: int, caption: str = "", *, channel_id: int | None = None, once: str = ""
+    ) -> Json:
+        """Send a file of the library within the 24 hours; `kind` is image, document, audio or video."""
+        media = {"file_id": file_id, "caption": caption}
+        return self._send({"to": to, "type": kind, "media": media, "channel_id": channel_id}, once)
+
     def message(self, message_id: int) -> Json:
         """What became of a message: state, its times, the error in words."""
         return self.call("GET", f"/messages/{message_id}")
@@ -96,6 +148,52 @@ class WotNot:
     def broadcast(self, broadcast_id: int) -> Json:
         """How far it is: state, funnel, states."""
         return self.call("GET", f"/broadcasts/{broadcast_id}")
+
+    def broadcasts(self, **filters: Any) -> Iterator[Json]:
+        """Broadcasts, newest first; `state` and `search` narrow them down."""
+        return self.pages("/broadcasts", **filters)
+
+    def pause_broadcast(self, broadcast_id: int) -> Json:
+        """Stop for now."""
+        return self.call("POST", f"/broadcasts/{broadcast_id}/pause")
+
+    def resume_broadcast(self, broadcast_id: int) -> Json:
+        """Go on after a pause."""
+        return self.call("POST", f"/broadcasts/{broadcast_id}/resume")
+
+    def cancel_broadcast(self, broadcast_id: int) -> Json:
+        """End it for good."""
+        return self.call("POST", f"/broadcasts/{broadcast_id}/cancel")
+
+    def retry_broadcast(self, broadcast_id: int, scope: str = "failed") -> Json:
+        """Another attempt for those whose message failed, or is `unknown`."""
+        return self.call("POST", f"/broadcasts/{broadcast_id}/retry", {"scope": scope})
+
+    def broadcast_messages(self, broadcast_id: int, **filters: Any) -> Iterator[Json]:
+        """Each message of a broadcast; `state` narrows them down."""
+        return self.pages(f"/broadcasts/{broadcast_id}/messages", **filters)
+
+    def broadcast_report(self, broadcast_id: int) -> bytes:
+        """Every recipient with state, reason and times, as CSV."""
+        return self.download(f"/broadcasts/{broadcast_id}/report.csv")
+
+    def conversations(self, **filters: Any) -> Iterator[Json]:
+        """Conversations, the last moved first; `state`, `unread`, `channel_id` and more narrow them down."""
+        return self.pages("/conversations", **filters)
+
+    def reply(self, conversation_id: int, body: str, *, once: str = "") -> Json:
+        """Answer with a text, while the 24 hours last."""
+        path = f"/conversations/{conversation_id}/messages"
+        return self.call("POST", path, {"type": "text", "text": {"body": body}}, once=once or str(uuid.uuid4()))
+
+    def close_conversation(self, conversation_id: int) -> Json:
+        """Put it away; the next message of its person opens it again."""
+        return self.call("POST", f"/conversations/{conversation_id}/close")
+
+    def analytics(self, **period: str) -> Json:
+        """What became of the messages of a period (`first` and `last`, as 2026-11-26), and what they cost."""
+        names = {"first": "from", "last": "to"}
+        return self.call("GET", f"/analytics?{urlencode({names.get(name, name): day for name, day in period.items()})}")
 
     # ------------------------------------------------------------ any call
 
@@ -113,10 +211,40 @@ class WotNot:
 
         Waits and tries again after 429 and 503; after a broken connection only what is safe to repeat.
         """
-        is_safe = method in ("GET", "PUT", "DELETE") or bool(once)
+        headers = {"Idempotency-Key": once} if once else {}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        content = self._ask(method, path, data, headers)
+        return json.loads(content) if content else None
+
+    def upload(self, path: str, filename: str, content: bytes, **fields: Any) -> Any:
+        """POST a file as the part `file` of a form. What is no text among the fields goes as JSON."""
+        boundary = uuid.uuid4().hex
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+            for name, text in texts.items()
+        ]
+        safe = filename.replace('"', "'").replace("\r", " ").replace("\n", " ")
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{safe}"\r\n\r\n')
+        data = "".join(parts).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        answer = self._ask("POST", path, data, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        return json.loads(answer)
+
+    def download(self, path: str) -> bytes:
+        """What a call answers that is not JSON: a report, a file."""
+        return self._ask("GET", path, None, {"Accept": "*/*"})
+
+    def _send(self, message: Json, once: str) -> Json:
+        return self.call("POST", "/messages", message, once=once or str(uuid.uuid4()))
+
+    def _ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> bytes:
+        is_safe = method in ("GET", "PUT", "DELETE") or "Idempotency-Key" in headers
         for left in reversed(range(self._tries)):
             try:
-                return self._once(method, path, body, once)
+                return self._once(method, path, data, headers)
             except HTTPError as error:
                 if error.code not in _TRY_AGAIN or not left:
                     raise WotNotError(error.code, _problem(error)) from None
@@ -127,22 +255,13 @@ class WotNot:
                 time.sleep(0.5)
         raise AssertionError("unreachable")
 
-    def _send(self, message: Json, once: str) -> Json:
-        return self.call("POST", "/messages", message, once=once or str(uuid.uuid4()))
-
-    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, once: str) -> Any:
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        if once:
-            headers["Idempotency-Key"] = once
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+    def _once(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> bytes:
+        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **headers}
         address = self._root + quote(path, safe="/?=&%+:,.-_~")
         request = Request(address, data, headers, method=method)  # noqa: S310 — the constructor has looked at the scheme
-        with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
-            content = answer.read()
-        return json.loads(content) if content else None
+        with urlopen(request, timeout=self._timeout) as answer:  # nosec B310 # noqa: S310
+            content: bytes = answer.read()
+            return content
 
 
 def _problem(error: HTTPError) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from wotnot.services import passwords
     [
         ("", "at least 10"),
         ("123456789", "at least 10"),
+        ("ñandú", "at least 10"),
+        ("パスワード", "at least 10"),
         ("é" * 36 + "x", "at most 72"),
         ("x" * 73, "at most 72"),
         ("abababababab", "over and over"),

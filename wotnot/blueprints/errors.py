@@ -94,7 +94,7 @@ def flatten_errors(messages: object, prefix: str = "") -> dict[str, list[str]]:
 
 
 def _join(prefix: str, name: str) -> str:
-    if name in {"_schema", "json", "form", "query", "files", "json_or_form"} and (not prefix or name == "_schema"):
+    if name in {"_schema", "json", "form", "query", "files", "multipart"} and (not prefix or name == "_schema"):
         return prefix
     return f"{prefix}.{name}" if prefix else name
 

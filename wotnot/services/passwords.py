@@ -2,7 +2,7 @@
 
 import bcrypt
 
-MIN_BYTES = 10
+MIN_CHARACTERS = 10
 # bcrypt reads no more than 72 bytes. A longer password is refused, because cutting it would let a wrong end through.
 MAX_BYTES = 72
 ROUNDS = 12
@@ -13,8 +13,8 @@ def complaint(password: str) -> str | None:
     size = len(password.encode())
     if "\0" in password:
         return "A password cannot hold a NUL character."
-    if size < MIN_BYTES:
-        return f"Use at least {MIN_BYTES} characters. A few words in a row are easy to remember and hard to guess."
+    if len(password) < MIN_CHARACTERS:
+        return f"Use at least {MIN_CHARACTERS} characters. A few words in a row are easy to remember and hard to guess."
     if size > MAX_BYTES:
         return f"Use at most {MAX_BYTES} characters (accented letters and emoji count more than once)."
     if len(set(password)) < 3:

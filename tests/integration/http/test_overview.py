@@ -143,8 +143,25 @@ def test_the_documentation_shows_every_call(session, client: Client, app):
         assert all(operation.get("summary") for verb, operation in operations.items() if verb != "parameters"), path
     rules = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/v1/")}
     assert len(document["paths"]) == len(rules - {"/api/v1/docs", "/api/v1/openapi.json"})
-    answers = document["components"]["responses"]["DEFAULT_ERROR"]["content"]
-    assert list(answers) == ["application/problem+json"]
+
+
+def test_the_document_names_every_status_and_every_call(session, client: Client):
+    """Programs are generated from it: “default” would be anything, and a link to nothing a dead end."""
+    document = client.get("/api/v1/openapi.json").json
+    operations = [one for path in document["paths"].values() for verb, one in path.items() if verb != "parameters"]
+    names = [one["operationId"] for one in operations]
+    assert len(names) == len(set(names))
+    for one in operations:
+        assert "default" not in one["responses"], one["operationId"]
+        assert "429" in one["responses"], one["operationId"]
+        errors = [answer for status, answer in one["responses"].items() if status >= "400"]
+        assert all(list(answer["content"]) == ["application/problem+json"] for answer in errors), one["operationId"]
+        links = {name for answer in one["responses"].values() for name in answer.get("links", {})}
+        assert links <= set(names)
+    made = document["paths"]["/api/v1/contacts"]["post"]["responses"]["201"]["links"]
+    assert set(made) == {"contacts_show", "contacts_replace", "contacts_change", "contacts_delete"}
+    upload = document["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]
+    assert list(upload) == ["multipart/form-data"]
 
 
 # ---------------------------------------------------------------- the charts and tables below the numbers

@@ -1,6 +1,7 @@
 """The Python client against the product under gunicorn, over real HTTP."""
 
 import importlib.util
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 from urllib.error import URLError
@@ -8,6 +9,7 @@ from urllib.error import URLError
 import pytest
 
 from launcher.paths import ROOT
+from tests import factories
 from tests.cast import Cast
 from tests.servers import free_port
 from wotnot.services import api_keys
@@ -54,6 +56,57 @@ def test_it_speaks_with_the_product(client: ModuleType, shop: Any, live_server: 
     assert list(invalid.value.errors) == ["phone"]
     draft = live.call("GET", "/broadcasts?limit=1")
     assert draft["items"] == []
+
+
+def test_files_go_up_and_come_down(client: ModuleType, live_server: str, committed_cast: Cast) -> None:
+    live = client.WotNot(live_server, key_of(committed_cast))
+    options = {
+        "default_country": "ZA",
+        "tags": ["VIP", "Café"],
+        "mapping": {"Cell": "phone", "Who": "name"},
+        "dry_run": False,
+    }
+    started = live.import_contacts('people "new".csv', "Cell,Who\n0825550101,Zoë\n12,Nobody\n".encode(), **options)
+    assert started["filename"].startswith("people")
+    assert live.import_state(started["id"])["state"] == "queued"
+    assert live.import_errors(started["id"]).decode("utf-8-sig").startswith("row")
+    picture = live.upload_file("plant.png", factories.png())
+    assert picture["kind"] == "image"
+    assert live.download(f"/media/{picture['id']}/file") == factories.png()
+    with pytest.raises(client.WotNotError) as refused:
+        live.upload_file("plant.exe", b"MZ")
+    assert list(refused.value.errors) == ["file"]
+
+
+def test_a_broadcast_from_draft_to_report(
+    client: ModuleType, live_server: str, committed_cast: Cast, run_jobs: Callable[..., list[str]]
+) -> None:
+    channel = factories.make_channel(committed_cast.workspace)
+    template = factories.make_template(committed_cast.workspace)
+    live = client.WotNot(live_server, key_of(committed_cast))
+    person = live.create_contact("+27825550101", name="Naledi")
+    assert live.change_contact(person["id"], email="n@example.com")["email"] == "n@example.com"
+    assert live.contact(person["id"])["name"] == "Naledi"
+    assert [one["id"] for one in live.channels()] == [channel.id]
+    assert [one["name"] for one in live.templates(status="approved")] == [template.name]
+    wish = {"channel_id": channel.id, "template_id": template.id, "audience": {"all": True}}
+    draft = live.create_broadcast(name="Spring", variables={"1": {"field": "name"}}, once="spring", **wish)
+    assert live.create_broadcast(name="Spring", variables={"1": {"field": "name"}}, once="spring", **wish) == draft
+    assert live.start_broadcast(draft["id"])["state"] == "expanding"
+    run_jobs("events", "default")
+    assert live.pause_broadcast(draft["id"])["state"] == "paused"
+    assert live.resume_broadcast(draft["id"])["state"] == "sending"
+    assert live.cancel_broadcast(draft["id"])["state"] == "cancelled"
+    with pytest.raises(client.WotNotError) as refused:
+        live.retry_broadcast(draft["id"])
+    assert refused.value.status == 409
+    assert [one["contact_id"] for one in live.broadcast_messages(draft["id"])] == [person["id"]]
+    assert [one["id"] for one in live.broadcasts(search="Spr")] == [draft["id"]]
+    assert live.broadcast_report(draft["id"]).decode("utf-8-sig").count("\n") == 2
+    assert live.analytics(first="2026-11-01", last="2026-11-02")["messages"]["attempted"] == 0
+    assert list(live.conversations(state="open")) == []
+    live.delete_contact(person["id"])
+    assert list(live.contacts()) == []
 
 
 def test_nobody_there_is_said(client: ModuleType) -> None:

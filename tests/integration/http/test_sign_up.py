@@ -163,3 +163,29 @@ def test_missing_parts_are_400(cast: Cast, client: Client, sandbox: SandboxContr
 
 def test_agents_cannot(cast: Cast, client: Client, sandbox: SandboxControl):
     assert client.api(cast.bob).post("//subscribe_customer", {}).status_code == 403
+
+
+# ---------------------------------------------------------------- the API
+
+
+def test_the_api_connects_by_a_code(cast: Cast, client: Client, sandbox: SandboxControl, session):
+    account = new_account(sandbox)
+    api = client.api(cast.alice)
+    told = {name: account[name] for name in ("code", "waba_id", "phone_number_id")}
+    made = api.post("/channels/sign-ups", told)
+    assert (made.status_code, made.json["failed_step"]) == (201, ""), made.json
+    assert not {"token", "access_token", "token_encrypted", "pin_encrypted"} & set(made.json)
+    assert api.get(f"/channels/{made.json['channel_id']}").json["phone_number_id"] == account["phone_number_id"]
+    assert api.get(f"/channels/sign-ups/{made.json['id']}").json == made.json
+    again = api.post("/channels/sign-ups", told)
+    assert (again.status_code, list(again.json["errors"])) == (422, ["code"])
+
+
+def test_the_api_goes_on_where_it_stopped(cast: Cast, client: Client, sandbox: SandboxControl, session):
+    api = client.api(cast.alice)
+    stopped = api.post("/channels/sign-ups", {"code": new_account(sandbox, pin="135790")["code"]}).json
+    assert (stopped["failed_step"], stopped["channel_id"]) == ("register", None)
+    there = f"/channels/sign-ups/{stopped['id']}/continue"
+    assert list(api.post(there, {"pin": "12"}).json["errors"]) == ["pin"]
+    assert api.post(there, {"pin": "135790"}).json["failed_step"] == ""
+    assert client.api(cast.charlie).post(there, {}).status_code == 404

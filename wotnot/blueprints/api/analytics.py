@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.analytics import AnalyticsArgs, AnalyticsSchema, dump_analytics
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.services import cost_reports, reports
 from wotnot.services.cost_reports import Narrowing
 
-blueprint = Blueprint("analytics", __name__, url_prefix="/api/v1/analytics", description="Numbers over time.")
+blueprint = Resource("analytics", __name__, url_prefix="/api/v1/analytics", description="Numbers over time.")
 
 
 @blueprint.get("")

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.accounts import ApiKeySchema, CreatedApiKeySchema, NewApiKeySchema
 from wotnot.blueprints.guards import actor, requires, workspace_id
@@ -11,7 +10,7 @@ from wotnot.models import ApiKey, Role
 from wotnot.services import api_keys
 from wotnot.services.pages import Page
 
-blueprint = Blueprint("api-keys", __name__, url_prefix="/api/v1/api-keys", description="Keys for programs.")
+blueprint = Resource("api-keys", __name__, url_prefix="/api/v1/api-keys", description="Keys for programs.")
 
 
 @blueprint.get("")

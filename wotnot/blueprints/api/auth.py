@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from flask import current_app
 from flask_jwt_extended import create_access_token, create_refresh_token
-from flask_smorest import Blueprint
 
 from wotnot.blueprints import login_limits
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.accounts import (
     LoginSchema,
     RegisteredSchema,
@@ -21,7 +21,7 @@ from wotnot.errors import Forbidden, Unauthorized
 from wotnot.models import User
 from wotnot.services import accounts, workspaces
 
-blueprint = Blueprint(
+blueprint = Resource(
     "auth-api", __name__, url_prefix="/api/v1/auth", description="Accounts and tokens. No credential is needed here."
 )
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response, stream_with_context
-from flask_smorest import Blueprint
 
 from wotnot.blueprints.api.idempotency import idempotent
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.broadcasts import (
     BroadcastDetailSchema,
@@ -38,7 +38,7 @@ from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.pages import Page
 from wotnot.services.recipients import Recipient
 
-blueprint = Blueprint(
+blueprint = Resource(
     "broadcasts-api", __name__, url_prefix="/api/v1/broadcasts", description="One template to many people."
 )
 

@@ -2,27 +2,27 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.channels import (
+    BeginSignUpSchema,
     ChannelChangesSchema,
     ChannelEventSchema,
     ChannelSchema,
     ConnectChannelSchema,
+    ContinueSignUpSchema,
     ProfileChangesSchema,
     ProfileSchema,
+    SignUpSchema,
 )
 from wotnot.blueprints.guards import requires, workspace_id
 from wotnot.errors import Invalid, NotFound
-from wotnot.models import Channel, ChannelEvent, MediaFile, Role
-from wotnot.services import channel_history, channel_profiles, channels, media
+from wotnot.models import Channel, ChannelEvent, MediaFile, Role, SignUp
+from wotnot.services import channel_history, channel_profiles, channels, media, sign_ups
 from wotnot.services.pages import Page
 from wotnot.services.whatsapp.profiles import BusinessProfile
 
-blueprint = Blueprint(
-    "channels-api", __name__, url_prefix="/api/v1/channels", description="Connected WhatsApp numbers."
-)
+blueprint = Resource("channels-api", __name__, url_prefix="/api/v1/channels", description="Connected WhatsApp numbers.")
 
 
 @blueprint.post("")
@@ -36,6 +36,36 @@ blueprint = Blueprint(
 def connect(body: dict[str, Any]) -> Channel:
     """Connect a number after asking Meta about it, and have its receipts and replies sent here."""
     return channels.connect_channel(workspace_id(), **body)
+
+
+@blueprint.post("/sign-ups")
+@requires(Role.ADMIN)
+@blueprint.arguments(BeginSignUpSchema)
+@blueprint.response(201, SignUpSchema)
+@blueprint.alt_response(409, description="This installation has no Meta app for sign-up.")
+@blueprint.alt_response(422, description="Meta refuses the code; it works once and for 30 seconds.")
+@blueprint.alt_response(503, description="Meta cannot be reached; the code may still be good.")
+def begin_sign_up(body: dict[str, Any]) -> SignUp:
+    """Connect a number with the code that Meta's sign-up window handed over; `failed_step` is empty when it is through."""
+    return sign_ups.begin(workspace_id(), **body)
+
+
+@blueprint.get("/sign-ups/<int:sign_up_id>")
+@requires(Role.ADMIN)
+@blueprint.response(200, SignUpSchema)
+def show_sign_up(sign_up_id: int) -> SignUp:
+    """Get how far a sign-up came."""
+    return sign_ups.get_sign_up(workspace_id(), sign_up_id)
+
+
+@blueprint.post("/sign-ups/<int:sign_up_id>/continue")
+@requires(Role.ADMIN)
+@blueprint.arguments(ContinueSignUpSchema)
+@blueprint.response(200, SignUpSchema)
+@blueprint.alt_response(422, description="A PIN that cannot be one.")
+def continue_sign_up(body: dict[str, Any], sign_up_id: int) -> SignUp:
+    """Go on with a sign-up at the step that failed; steps that are done are not done again."""
+    return sign_ups.go_on(workspace_id(), sign_up_id, **body)
 
 
 @blueprint.get("")

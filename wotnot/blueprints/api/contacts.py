@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.contacts import (
     ChangeContactSchema,
@@ -21,7 +21,7 @@ from wotnot.models import Contact, Role
 from wotnot.services import contact_bulk, contacts
 from wotnot.services.pages import Page
 
-blueprint = Blueprint("contacts-api", __name__, url_prefix="/api/v1/contacts", description="The people you write to.")
+blueprint = Resource("contacts-api", __name__, url_prefix="/api/v1/contacts", description="The people you write to.")
 
 
 @blueprint.post("")

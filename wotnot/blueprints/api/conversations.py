@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from flask_smorest import Blueprint
-
 from wotnot.blueprints.api.idempotency import idempotent
 from wotnot.blueprints.api.messages import raw_content
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.conversations import (
     AssignSchema,
@@ -24,7 +23,7 @@ from wotnot.services.conversation_lists import ConversationFilter
 from wotnot.services.pages import Page
 from wotnot.services.threads import Entry
 
-blueprint = Blueprint(
+blueprint = Resource(
     "conversations-api", __name__, url_prefix="/api/v1/conversations", description="Threads with people who answer."
 )
 

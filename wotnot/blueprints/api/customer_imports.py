@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.customer_imports import CustomerImportArgs, CustomerImportSchema
 from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.models import CustomerImport, Role
 from wotnot.services import customer_imports
 
-blueprint = Blueprint(
+blueprint = Resource(
     "customer-imports-api",
     __name__,
     url_prefix="/api/v1/shops/<int:shop_id>/customer-imports",

@@ -3,8 +3,8 @@
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.exports import CreateExportSchema, ExportSchema
 from wotnot.blueprints.export_answers import file_answer, only_own, start
@@ -14,7 +14,7 @@ from wotnot.services import exports
 from wotnot.services.exports import Wish
 from wotnot.services.pages import Page
 
-blueprint = Blueprint(
+blueprint = Resource(
     "exports-api", __name__, url_prefix="/api/v1/exports", description="Reports and lists as CSV or Excel files."
 )
 

@@ -17,7 +17,7 @@ DOC: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "description": "Repeat a request safely: the same key and body get the first answer again, another body gets 409.",
 }
 

@@ -3,33 +3,32 @@
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from werkzeug.datastructures import FileStorage
 
-from wotnot.blueprints.api.schemas.contacts import ImportFileSchema, ImportListSchema, ImportOptionsSchema, ImportSchema
+from wotnot.blueprints.api.resource import Resource
+from wotnot.blueprints.api.schemas.contacts import ImportListSchema, ImportSchema, UploadImportSchema
 from wotnot.blueprints.csv_answers import csv_answer
 from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.errors import Invalid
 from wotnot.models import ContactImport, Role
 from wotnot.services import contact_imports
 
-blueprint = Blueprint("imports-api", __name__, url_prefix="/api/v1/imports", description="Contacts from a CSV file.")
+blueprint = Resource("imports-api", __name__, url_prefix="/api/v1/imports", description="Contacts from a CSV file.")
 
 
 @blueprint.post("")
 @requires(Role.ADMIN)
-@blueprint.arguments(ImportFileSchema, location="files")
-@blueprint.arguments(ImportOptionsSchema, location="form")
+@blueprint.arguments(UploadImportSchema, location="multipart")
 @blueprint.response(202, ImportSchema)
 @blueprint.alt_response(413, description="More than 200 MB or 1,000,000 rows.")
 @blueprint.alt_response(422, description="Not a CSV, no phone column, or an option that cannot be.")
-def create(files: dict[str, Any], options: dict[str, Any]) -> ContactImport:
+def create(form: dict[str, Any]) -> ContactImport:
     """Upload a CSV and import it in the background."""
-    file = files["file"]
+    file = form.pop("file")
     if not isinstance(file, FileStorage):
         raise Invalid({"file": "Send the CSV as the part “file” of a multipart form."})
     return contact_imports.create_import(
-        workspace_id(), file.stream, file.filename or "", user_id=actor().user.id, **options
+        workspace_id(), file.stream, file.filename or "", user_id=actor().user.id, **form
     )
 
 

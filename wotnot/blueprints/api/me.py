@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.accounts import MeSchema
 from wotnot.blueprints.guards import actor
 
-blueprint = Blueprint("me", __name__, url_prefix="/api/v1/me", description="Who the credential belongs to.")
+blueprint = Resource("me", __name__, url_prefix="/api/v1/me", description="Who the credential belongs to.")
 
 
 @blueprint.get("")

@@ -3,9 +3,9 @@
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from werkzeug.datastructures import FileStorage
 
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.media import MediaArgs, MediaSchema, UploadMediaSchema
 from wotnot.blueprints.guards import actor, requires, workspace_id
@@ -15,19 +15,19 @@ from wotnot.models import MediaFile, Role
 from wotnot.services import media
 from wotnot.services.pages import Page
 
-blueprint = Blueprint(
+blueprint = Resource(
     "media-api", __name__, url_prefix="/api/v1/media", description="Pictures, videos, recordings, documents, stickers."
 )
 
 
 @blueprint.post("")
-@blueprint.arguments(UploadMediaSchema, location="files")
+@blueprint.arguments(UploadMediaSchema, location="multipart")
 @blueprint.response(201, MediaSchema)
 @blueprint.alt_response(413, description="Larger than WhatsApp takes a file of this type.")
 @blueprint.alt_response(422, description="WhatsApp does not take this file; `errors.file` says why.")
-def create(files: dict[str, Any]) -> MediaFile:
+def create(form: dict[str, Any]) -> MediaFile:
     """Upload a file. The same content a second time answers the file that is there already."""
-    file = files["file"]
+    file = form["file"]
     if not isinstance(file, FileStorage):
         raise Invalid({"file": "Send the file as the part “file” of a multipart form."})
     return media.save_file(workspace_id(), file.stream, file.filename or "", user_id=actor().user.id)

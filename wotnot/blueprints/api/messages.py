@@ -5,17 +5,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import request
-from flask_smorest import Blueprint
 
 from wotnot import clock
 from wotnot.blueprints.api.idempotency import idempotent
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.messages import MessageSchema, QueuedMessageSchema, SendMessageSchema, part_of
 from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.errors import Invalid
 from wotnot.models import Direction, Message, MessageState, SimulatedMessage
 from wotnot.services import cost_reports, inbound_media, messages, simulated_messages, single_messages
 
-blueprint = Blueprint(
+blueprint = Resource(
     "messages-api", __name__, url_prefix="/api/v1/messages", description="One message to one person, and the ledger."
 )
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.promotions import DAYS, PromotionArgs, PromotionDateSchema, PromotionSchema
 from wotnot.blueprints.guards import actor, requires, workspace_id
@@ -13,7 +12,7 @@ from wotnot.services.pages import Page
 from wotnot.services.promotion_days import clean_plan, say_plan
 from wotnot.services.promotions import ShownDate, plan_of
 
-blueprint = Blueprint(
+blueprint = Resource(
     "promotions-api",
     __name__,
     url_prefix="/api/v1/shops/<int:shop_id>/promotions",

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
 from wotnot.blueprints.api.contacts import shape
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import CursorArgs, page_schema
 from wotnot.blueprints.api.schemas.contacts import ContactSchema
 from wotnot.blueprints.api.schemas.segments import (
@@ -20,7 +19,7 @@ from wotnot.services import segments
 from wotnot.services.pages import Page
 from wotnot.services.segments import SegmentCount
 
-blueprint = Blueprint(
+blueprint = Resource(
     "segments-api", __name__, url_prefix="/api/v1/segments", description="Saved filters over your contacts."
 )
 

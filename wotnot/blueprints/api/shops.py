@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.shops import (
     ConnectShopSchema,
@@ -27,7 +26,7 @@ from wotnot.services.shop_checks import ShopFacts
 from wotnot.services.shop_messages import ShownMessage
 from wotnot.services.shop_products import ProductPage
 
-blueprint = Blueprint(
+blueprint = Resource(
     "shops-api", __name__, url_prefix="/api/v1/shops", description="WooCommerce shops, and messages about their orders."
 )
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
-
+from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.templates import (
     CreateTemplateSchema,
@@ -14,12 +13,13 @@ from wotnot.blueprints.api.schemas.templates import (
     TemplateSchema,
 )
 from wotnot.blueprints.guards import actor, requires, workspace_id
+from wotnot.errors import NotFound
 from wotnot.models import Role, Template
 from wotnot.services import message_templates, template_bin, template_edits
 from wotnot.services.message_templates import SyncResult
 from wotnot.services.pages import Page
 
-blueprint = Blueprint(
+blueprint = Resource(
     "templates-api", __name__, url_prefix="/api/v1/templates", description="WhatsApp message templates."
 )
 
@@ -55,8 +55,11 @@ def sync(body: dict[str, Any]) -> SyncResult:
 @blueprint.get("/<int:template_id>")
 @blueprint.response(200, TemplateSchema)
 def show(template_id: int) -> Template:
-    """Get one template, also from the recycle bin."""
-    return message_templates.get_template(workspace_id(), template_id)
+    """Get one template. The recycle bin is a list: `GET /templates?deleted=true`."""
+    template = message_templates.get_template(workspace_id(), template_id)
+    if template.deleted_at is not None:
+        raise NotFound("Template")
+    return template
 
 
 @blueprint.patch("/<int:template_id>")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406 # it writes XML; nothing is parsed with it
 from zoneinfo import ZoneInfo
 
 from wotnot.services.spreadsheets.base import Cell, Layout, Row

@@ -7,6 +7,36 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from wotnot.services.pages import MAX_LIMIT
 
+LARGEST = 2**63 - 1
+
+
+class WholeNumber(fields.Integer):
+    """A JSON number without a fraction, from 0 to what a column holds; not "7", and not true, in which a 1 hides."""
+
+    def __init__(self, **options: Any) -> None:
+        """The options of a marshmallow field."""
+        super().__init__(**options)
+        if not any(isinstance(one, validate.Range) for one in self.validators):
+            self.validators.append(validate.Range(0, LARGEST))
+
+    def _validated(self, value: Any) -> int:
+        if not isinstance(value, int | float) or value != int(value):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class YesOrNo(fields.Boolean):
+    """true or false, and nothing that could be taken for it."""
+
+    def _deserialize(self, value: Any, *_: object, **__: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+NAMED = {"pattern": r"\S"}
+"""Metadata of a text that is more than spaces; the service that takes it says so in its own words."""
+
 
 class RequestSchema(Schema):
     """A body or query: what it does not know it refuses, so that a misspelt field is not silently ignored."""

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.blueprints.api.schemas import NAMED, RequestSchema, YesOrNo
 from wotnot.models import Role
 from wotnot.services.api_keys import SCOPES
 
@@ -27,12 +27,18 @@ class WorkspaceSchema(Schema):
 class RegisterSchema(RequestSchema):
     """A new account."""
 
-    email = fields.String(required=True, metadata={"example": "dana@casaverde.example"})
+    email = fields.String(required=True, metadata={"example": "dana@casaverde.example", "format": "email"})
     password = fields.String(
         required=True,
-        metadata={"example": "a few words in a row", "description": "10 to 72 bytes.", "format": "password"},
+        metadata={
+            "example": "a few words in a row",
+            "description": "At least 10 characters, at most 72 bytes.",
+            "format": "password",
+            "minLength": 10,
+            "maxLength": 72,
+        },
     )
-    name = fields.String(required=True, metadata={"example": "Dana"})
+    name = fields.String(required=True, metadata=NAMED | {"example": "Dana"})
     workspace_name = fields.String(load_default="", allow_none=True, metadata={"example": "Casa Verde"})
 
 
@@ -80,13 +86,13 @@ class MeSchema(Schema):
 class NewApiKeySchema(RequestSchema):
     """What the key is for, and what it may do: everything when `scopes` is left out."""
 
-    name = fields.String(required=True, metadata={"example": "Web shop"})
+    name = fields.String(required=True, metadata=NAMED | {"example": "Web shop"})
     scopes = fields.List(
         fields.String(validate=validate.OneOf(SCOPES)),
         load_default=list,
         metadata={"example": ["contacts:write", "messages:send"], "description": "Whoever may change may also read."},
     )
-    is_test = fields.Boolean(
+    is_test = YesOrNo(
         load_default=False, metadata={"description": "What a test key sends is simulated; it changes nothing else."}
     )
     expires_at = fields.AwareDateTime(

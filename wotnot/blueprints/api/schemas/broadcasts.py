@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.blueprints.api.schemas import NAMED, CursorArgs, RequestSchema, WholeNumber, YesOrNo
 from wotnot.models import BroadcastState
 from wotnot.services.audience_risks import CHOOSABLE
 from wotnot.services.broadcast_fields import DEFAULT_LATE_MINUTES, MAX_LATE_MINUTES
@@ -71,42 +71,42 @@ _SCHEDULED = {"example": "2026-11-27T09:00:00+02:00", "description": "With an of
 class CreateBroadcastSchema(RequestSchema):
     """A new broadcast."""
 
-    name = fields.String(required=True, metadata={"example": "Black Friday early access"})
-    channel_id = fields.Integer(required=True)
-    template_id = fields.Integer(required=True)
+    name = fields.String(required=True, metadata=NAMED | {"example": "Black Friday early access"})
+    channel_id = WholeNumber(required=True)
+    template_id = WholeNumber(required=True)
     audience = fields.Dict(required=True, keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(  # type: ignore[assignment]  # marshmallow takes fields off the class, so nothing is shadowed
         load_default=dict, keys=fields.String(), metadata=_EXCLUDE
     )
     variables = fields.Dict(load_default=dict, keys=fields.String(), metadata=_VARIABLES)
-    one_language = fields.Boolean(load_default=False, metadata=_ONE_LANGUAGE)
+    one_language = YesOrNo(load_default=False, metadata=_ONE_LANGUAGE)
     leave_out = fields.List(fields.String(validate=_KIND), load_default=list, metadata=_LEAVE_OUT)
-    late_minutes = fields.Integer(load_default=DEFAULT_LATE_MINUTES, validate=_MINUTES, metadata=_LATE)
-    retry_hours = fields.Integer(load_default=DEFAULT_RETRY_HOURS, validate=_RETRY_HOURS, metadata=_RETRY)
-    sends_in_quiet_hours = fields.Boolean(load_default=False, metadata=_QUIET)
-    ignores_cap = fields.Boolean(load_default=False, metadata=_CAP)
-    spread_minutes = fields.Integer(load_default=None, allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
-    daily_most = fields.Integer(load_default=None, allow_none=True, validate=_PEOPLE, metadata=_DAILY)
+    late_minutes = WholeNumber(load_default=DEFAULT_LATE_MINUTES, validate=_MINUTES, metadata=_LATE)
+    retry_hours = WholeNumber(load_default=DEFAULT_RETRY_HOURS, validate=_RETRY_HOURS, metadata=_RETRY)
+    sends_in_quiet_hours = YesOrNo(load_default=False, metadata=_QUIET)
+    ignores_cap = YesOrNo(load_default=False, metadata=_CAP)
+    spread_minutes = WholeNumber(load_default=None, allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
+    daily_most = WholeNumber(load_default=None, allow_none=True, validate=_PEOPLE, metadata=_DAILY)
     scheduled_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata=_SCHEDULED)
 
 
 class ChangeBroadcastSchema(RequestSchema):
     """What may be changed: everything of a draft, the name always, the moment of a scheduled one."""
 
-    name = fields.String()
-    channel_id = fields.Integer()
-    template_id = fields.Integer()
+    name = fields.String(metadata=NAMED)
+    channel_id = WholeNumber()
+    template_id = WholeNumber()
     audience = fields.Dict(keys=fields.String(), validate=_NOT_EMPTY, metadata=_AUDIENCE)
     exclude = fields.Dict(keys=fields.String(), metadata=_EXCLUDE)  # type: ignore[assignment]  # as above
     variables = fields.Dict(keys=fields.String(), metadata=_VARIABLES)
-    one_language = fields.Boolean(metadata=_ONE_LANGUAGE)
+    one_language = YesOrNo(metadata=_ONE_LANGUAGE)
     leave_out = fields.List(fields.String(validate=_KIND), metadata=_LEAVE_OUT)
-    late_minutes = fields.Integer(validate=_MINUTES, metadata=_LATE)
-    retry_hours = fields.Integer(validate=_RETRY_HOURS, metadata=_RETRY)
-    sends_in_quiet_hours = fields.Boolean(metadata=_QUIET)
-    ignores_cap = fields.Boolean(metadata=_CAP)
-    spread_minutes = fields.Integer(allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
-    daily_most = fields.Integer(allow_none=True, validate=_PEOPLE, metadata=_DAILY)
+    late_minutes = WholeNumber(validate=_MINUTES, metadata=_LATE)
+    retry_hours = WholeNumber(validate=_RETRY_HOURS, metadata=_RETRY)
+    sends_in_quiet_hours = YesOrNo(metadata=_QUIET)
+    ignores_cap = YesOrNo(metadata=_CAP)
+    spread_minutes = WholeNumber(allow_none=True, validate=_SPREAD_MINUTES, metadata=_SPREAD)
+    daily_most = WholeNumber(allow_none=True, validate=_PEOPLE, metadata=_DAILY)
     scheduled_at = fields.AwareDateTime(metadata=_SCHEDULED)
 
     @validates_schema

@@ -37,6 +37,19 @@ class ContactSchema(Schema):
     updated_at = fields.AwareDateTime()
 
 
+class AttributeField(fields.Field[str | int | float | None]):
+    """A text or a number; null for none."""
+
+    def __init__(self) -> None:
+        """Documented as what it takes."""
+        super().__init__(allow_none=True, metadata={"type": ["string", "number"]})
+
+    def _deserialize(self, value: Any, *_: object, **__: object) -> str | int | float:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValidationError("Give a text or a number.")
+        return value
+
+
 class _ContactBodySchema(RequestSchema):
     email = fields.String(metadata={"example": "naledi@example.com"})
     language = fields.String(
@@ -44,7 +57,7 @@ class _ContactBodySchema(RequestSchema):
         metadata={"example": "pt_BR", "description": "A code or a name, such as German or Deutsch; null forgets it."},
     )
     tags = fields.List(fields.String(), metadata={"example": ["VIP"]})
-    attributes = fields.Dict(keys=fields.String(), metadata={"example": _ATTRIBUTES})
+    attributes = fields.Dict(keys=fields.String(), values=AttributeField(), metadata={"example": _ATTRIBUTES})
     country = fields.String(
         validate=validate.Length(equal=2),
         metadata={"example": "ZA", "description": "Of a number without country code; by default the workspace's."},
@@ -95,17 +108,12 @@ class ContactFilterSchema(Schema):
     consent = fields.String(load_default=None, validate=validate.OneOf(list(Consent)))
 
 
-class ImportFileSchema(Schema):
-    """The file part."""
+class UploadImportSchema(RequestSchema):
+    """The parts of the form."""
 
     file = fields.Raw(
         required=True, metadata={"type": "string", "format": "binary", "description": "A CSV, at most 200 MB."}
     )
-
-
-class ImportOptionsSchema(RequestSchema):
-    """The other parts of the form."""
-
     default_country = fields.String(
         validate=validate.Length(equal=2), metadata={"example": "ZA", "description": "Of numbers without country code."}
     )
@@ -132,7 +140,7 @@ class ImportOptionsSchema(RequestSchema):
     @pre_load
     def _read_texts(self, data: Any, **_: object) -> dict[str, Any]:
         """A form has texts only: JSON inside them is read here."""
-        values = {name: text for name, text in data.items() if name != "file" and text != ""}
+        values = {name: text for name, text in data.items() if not isinstance(text, str) or text}
         if "mapping" in values:
             values["mapping"] = _read_json(values["mapping"], "mapping")
         if "tags" in values:

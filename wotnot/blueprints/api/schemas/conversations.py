@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema, WholeNumber, YesOrNo
 from wotnot.blueprints.api.schemas.messages import (
     MediaPartSchema,
     TemplatePartSchema,
@@ -116,7 +116,7 @@ class ReplySchema(RequestSchema):
     template = fields.Nested(TemplatePartSchema, load_default=None)
     reaction = fields.Nested(ReactionPartSchema, load_default=None)
     interactive = fields.Nested(InteractivePartSchema, load_default=None)
-    reply_to = fields.Integer(load_default=None)
+    reply_to = WholeNumber(load_default=None)
 
     @validates_schema
     def _has_its_part(self, data: dict[str, Any], **_: object) -> None:
@@ -128,5 +128,5 @@ class ReplySchema(RequestSchema):
 class AssignSchema(RequestSchema):
     """To whom: a member, nobody (null), or with `auto` whoever of those online is next in turn."""
 
-    member_id = fields.Integer(load_default=None, allow_none=True)
-    auto = fields.Boolean(load_default=False)
+    member_id = WholeNumber(load_default=None, allow_none=True)
+    auto = YesOrNo(load_default=False)

@@ -2,9 +2,10 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.blueprints.api.schemas import RequestSchema, WholeNumber
 from wotnot.models import Consent, ExportFormat, ExportKind, ExportState
 from wotnot.services import exports
+from wotnot.services.recipient_search import VIEWS
 
 
 class CreateExportSchema(RequestSchema):
@@ -14,9 +15,11 @@ class CreateExportSchema(RequestSchema):
         ExportKind, by_value=True, required=True, metadata={"description": "`contacts` and `messages` need an admin."}
     )
     format = fields.Enum(ExportFormat, by_value=True, load_default=ExportFormat.CSV)
-    broadcast_id = fields.Integer(metadata={"description": "Of `broadcast`: whose recipients.", "example": 12})
+    broadcast_id = WholeNumber(metadata={"description": "Of `broadcast`: whose recipients.", "example": 12})
     view = fields.String(
-        data_key="state", metadata={"description": "Of `broadcast`: those in one state.", "example": "failed"}
+        data_key="state",
+        validate=validate.OneOf(list(VIEWS)),
+        metadata={"description": "Of `broadcast`: those in one state.", "example": "failed"},
     )
     cause = fields.String(metadata={"description": "Of `broadcast`: an error code or skip reason."})
     search = fields.String(

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import CursorArgs
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
 from wotnot.models import MediaKind, MediaOrigin
 
 _KINDS = [kind.value for kind in MediaKind]
@@ -22,7 +22,7 @@ class MediaSchema(Schema):
     created_at = fields.AwareDateTime()
 
 
-class UploadMediaSchema(Schema):
+class UploadMediaSchema(RequestSchema):
     """The file part."""
 
     file = fields.Raw(

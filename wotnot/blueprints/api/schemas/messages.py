@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.blueprints.api.schemas import RequestSchema, WholeNumber
 from wotnot.services.single_messages import MAX_CAPTION, MAX_TEXT, MEDIA_TYPES, TYPES
 from wotnot.services.whatsapp.errors import plain_words
 
@@ -52,7 +52,7 @@ class TextPartSchema(RequestSchema):
 class MediaPartSchema(RequestSchema):
     """A file: one of the library, an id from Meta's media upload, or a link that Meta can open."""
 
-    file_id = fields.Integer(load_default=None, metadata={"description": "A file of `/media`."})
+    file_id = WholeNumber(load_default=None, metadata={"description": "A file of `/media`."})
     id = fields.String(load_default=None, metadata={"example": "910000000000001"})
     link = fields.Url(load_default=None, schemes={"http", "https"}, metadata={"example": "https://shop.example/a.pdf"})
     caption = fields.String(load_default="", validate=validate.Length(max=MAX_CAPTION))
@@ -62,7 +62,7 @@ class MediaPartSchema(RequestSchema):
 class SendMessageSchema(RequestSchema):
     """One message to one person."""
 
-    channel_id = fields.Integer(
+    channel_id = WholeNumber(
         load_default=None, metadata={"description": "The number that sends it. Only a test key may leave it out."}
     )
     to = fields.String(required=True, metadata={"example": "+27 82 555 0140"})

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.blueprints.api.schemas import RequestSchema, WholeNumber
 
 
 class BlockerSchema(Schema):
@@ -72,7 +72,7 @@ class SendTestSchema(RequestSchema):
     """Where a test goes, and whose values it shows."""
 
     to = fields.String(required=True, metadata={"example": "+27 82 555 0101"})
-    row = fields.Integer(
+    row = WholeNumber(
         load_default=1,
         validate=validate.Range(min=1),
         metadata={"description": "Filled in as for this person of the audience, the first being 1."},

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema, WholeNumber
 from wotnot.services.promotion_days import WEEKDAYS
 from wotnot.services.woocommerce.products import LABELS
 
@@ -24,11 +24,11 @@ class PromotionSchema(RequestSchema):
 
     id = fields.Integer(dump_only=True)
     shop_id = fields.Integer(dump_only=True)
-    product_id = fields.Integer(required=True, strict=True, metadata={"example": 102})
+    product_id = WholeNumber(required=True, metadata={"example": 102})
     product = fields.Nested(PromotedSchema, dump_only=True)
     name = fields.String(required=True, metadata={"example": "Snake plants"})
-    channel_id = fields.Integer(required=True, strict=True)
-    template_id = fields.Integer(required=True, strict=True)
+    channel_id = WholeNumber(required=True)
+    template_id = WholeNumber(required=True)
     variables = fields.Dict(
         keys=fields.String(),
         values=fields.Dict(),

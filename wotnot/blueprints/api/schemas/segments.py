@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from wotnot.blueprints.api.schemas import RequestSchema
+from wotnot.blueprints.api.schemas import NAMED, RequestSchema
 from wotnot.services.segment_fields import FIELDS, TYPES
 
 _OPERATORS = "; ".join(f"`{key}`: {', '.join(one.key for one in field.operators)}" for key, field in FIELDS.items())
@@ -34,14 +34,14 @@ _DEFINITION: dict[str, Any] = {
 class CreateSegmentSchema(RequestSchema):
     """A filter to save."""
 
-    name = fields.String(required=True, metadata={"example": "Regulars in Cape Town"})
+    name = fields.String(required=True, metadata=NAMED | {"example": "Regulars in Cape Town"})
     definition = fields.Dict(required=True, keys=fields.String(), metadata=_DEFINITION)
 
 
 class ChangeSegmentSchema(RequestSchema):
     """Another name, another filter, or both."""
 
-    name = fields.String(metadata={"example": "Regulars in Cape Town"})
+    name = fields.String(metadata=NAMED | {"example": "Regulars in Cape Town"})
     definition = fields.Dict(keys=fields.String(), metadata=_DEFINITION)
 
     @validates_schema

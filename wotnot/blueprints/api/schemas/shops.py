@@ -2,15 +2,17 @@
 
 from marshmallow import Schema, fields, validate
 
-from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema, WholeNumber, YesOrNo
+
+_EVENT = "^(created|note|unpaid|status:[a-z0-9][a-z0-9_-]{0,39})$"
 
 
 class ShopKeysSchema(RequestSchema):
     """Where a shop is and what opens it."""
 
     base_url = fields.String(required=True, metadata={"example": "https://shop.example"})
-    consumer_key = fields.String(required=True, metadata={"example": "ck_…"})
-    consumer_secret = fields.String(required=True, metadata={"example": "cs_…"})
+    consumer_key = fields.String(required=True, metadata={"example": "ck_0123456789abcdef", "pattern": "^ck_"})
+    consumer_secret = fields.String(required=True, metadata={"example": "cs_0123456789abcdef", "pattern": "^cs_"})
 
 
 class ConnectShopSchema(ShopKeysSchema):
@@ -57,7 +59,7 @@ class ShopChangesSchema(RequestSchema):
 
     name = fields.String()
     opt_in_key = fields.String()
-    is_on = fields.Boolean(metadata={"description": "Whether its orders are messaged."})
+    is_on = YesOrNo(metadata={"description": "Whether its orders are messaged."})
 
 
 class ProductArgs(RequestSchema):
@@ -93,7 +95,7 @@ class ConditionsSchema(RequestSchema):
     countries = fields.List(fields.String(), metadata={"example": ["ZA", "DE"]})
     total_min = fields.String(metadata={"example": "500"})
     total_max = fields.String()
-    product_ids = fields.List(fields.Integer(strict=True))
+    product_ids = fields.List(WholeNumber())
     payment_methods = fields.List(fields.String(), metadata={"example": ["cod"]})
 
 
@@ -103,10 +105,14 @@ class RuleSchema(RequestSchema):
     id = fields.Integer(dump_only=True)
     event = fields.String(
         required=True,
-        metadata={"example": "created", "description": "created, status:<WooCommerce's status>, note or unpaid."},
+        metadata={
+            "example": "created",
+            "pattern": _EVENT,
+            "description": "created, status:<WooCommerce's status>, note or unpaid.",
+        },
     )
-    channel_id = fields.Integer(required=True, strict=True)
-    template_id = fields.Integer(required=True, strict=True)
+    channel_id = WholeNumber(required=True)
+    template_id = WholeNumber(required=True)
     variables = fields.Dict(
         keys=fields.String(),
         values=fields.Dict(),
@@ -114,21 +120,21 @@ class RuleSchema(RequestSchema):
         metadata={"example": {"1": {"field": "first_name", "fallback": "there"}, "2": {"field": "order_number"}}},
     )
     conditions = fields.Nested(ConditionsSchema, load_default=dict)
-    delay_minutes = fields.Integer(load_default=0, strict=True)
-    is_on = fields.Boolean(load_default=True)
+    delay_minutes = WholeNumber(load_default=0)
+    is_on = YesOrNo(load_default=True)
     active_since = fields.AwareDateTime(dump_only=True)
 
 
 class RuleChangesSchema(RequestSchema):
     """What may be changed of a rule."""
 
-    event = fields.String()
-    channel_id = fields.Integer(strict=True)
-    template_id = fields.Integer(strict=True)
+    event = fields.String(metadata={"pattern": _EVENT})
+    channel_id = WholeNumber()
+    template_id = WholeNumber()
     variables = fields.Dict(keys=fields.String(), values=fields.Dict())
     conditions = fields.Nested(ConditionsSchema)
-    delay_minutes = fields.Integer(strict=True)
-    is_on = fields.Boolean()
+    delay_minutes = WholeNumber()
+    is_on = YesOrNo()
 
 
 class RuleListSchema(Schema):

@@ -2,7 +2,8 @@
 
 from marshmallow import Schema, fields
 
-from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema
+from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema, WholeNumber, YesOrNo
+from wotnot.models import TemplateStatus
 
 _COMPONENTS = [
     {
@@ -36,20 +37,20 @@ class TemplateSchema(Schema):
 class CreateTemplateSchema(RequestSchema):
     """A template to submit to Meta."""
 
-    channel_id = fields.Integer(required=True, metadata={"description": "A number of the account it is made for."})
+    channel_id = WholeNumber(required=True, metadata={"description": "A number of the account it is made for."})
     name = fields.String(required=True, metadata={"example": "order_update"})
     language = fields.String(required=True, metadata={"example": "en"})
     category = fields.String(required=True, metadata={"example": "UTILITY"})
     components = fields.List(
         fields.Dict(keys=fields.String()), required=True, metadata={"description": "Meta's.", "example": _COMPONENTS}
     )
-    header_file_id = fields.Integer(
+    header_file_id = WholeNumber(
         load_default=None,
         allow_none=True,
         metadata={"description": "A file of `/media`: the sample of a header of the format IMAGE, VIDEO or DOCUMENT."},
     )
     card_file_ids = fields.List(
-        fields.Integer(allow_none=True),
+        WholeNumber(allow_none=True),
         load_default=list,
         metadata={"description": "Files of `/media` by the cards' places: the samples of a carousel's headers."},
     )
@@ -67,14 +68,14 @@ class EditTemplateSchema(RequestSchema):
     category = fields.String(
         load_default=None, allow_none=True, metadata={"description": "Fixed once the template is approved."}
     )
-    header_file_id = fields.Integer(
+    header_file_id = WholeNumber(
         load_default=None, allow_none=True, metadata={"description": "As when creating; a new sample each time."}
     )
     card_file_ids = fields.List(
-        fields.Integer(allow_none=True), load_default=list, metadata={"description": "As when creating."}
+        WholeNumber(allow_none=True), load_default=list, metadata={"description": "As when creating."}
     )
     parameter_format = fields.String(load_default=None, allow_none=True, metadata={"example": "POSITIONAL"})
-    confirmed = fields.Boolean(
+    confirmed = YesOrNo(
         load_default=False,
         metadata={
             "description": "Change it although drafts or scheduled broadcasts will lack a value for new variables."
@@ -85,7 +86,9 @@ class EditTemplateSchema(RequestSchema):
 class TemplateArgs(CursorArgs):
     """Which templates."""
 
-    status = fields.String(load_default=None, metadata={"example": "approved"})
+    status = fields.String(
+        load_default=None, metadata={"example": "approved", "enum": [one.value for one in TemplateStatus]}
+    )
     search = fields.String(load_default=None, metadata={"description": "Words of its name or text."})
     channel_id = fields.Integer(load_default=None)
     deleted = fields.Boolean(load_default=False, metadata={"description": "Those in the recycle bin instead."})
@@ -94,7 +97,7 @@ class TemplateArgs(CursorArgs):
 class SyncSchema(RequestSchema):
     """Which account to sync."""
 
-    channel_id = fields.Integer(required=True)
+    channel_id = WholeNumber(required=True)
 
 
 class SyncResultSchema(Schema):
