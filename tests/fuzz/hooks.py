@@ -54,7 +54,7 @@ REASONS = {
     r"email": "what can be an address is more than its format",
     r"language": "a code or a name of a language",
     r"password": "bytes are counted, and the most common passwords are refused",
-    r"(channel|template|member|broadcast|header_file)_id|card_file_ids|reply_to|.*\.file_id": "of this workspace, and fit for it",
+    r"(channel|template|member|broadcast|header_file)_id|card_file_ids|picture_media_id|reply_to|.*\.file_id": "of this workspace, and fit for it",
     r"variables(\..*)?|template\.variables.*": "which variables there are is in the template",
     r"components(\..+)?|name|category|parameter_format|header": "Meta's rules for templates, and what a carousel needs",
     r"audience(\..+)?|exclude(\..+)?": "one of several forms, with tags, segments and people of this workspace",
@@ -66,7 +66,8 @@ REASONS = {
     r"Idempotency-Key": "spaces around the value of a header do not count",
     r"mapping|delay_minutes|conditions(\..+)?": "by the columns of the file, and the event of the rule",
     r"waba_id|phone_number_id|access_token|code|pin": "Meta decides",
-    r"base_url|consumer_key|consumer_secret": "the shop decides",
+    r"base_url|consumer_key|consumer_secret|product_id": "the shop decides",
+    r"at_time|weekdays|first_day|last_day": "a promotion needs days that are still to come",
 }
 
 

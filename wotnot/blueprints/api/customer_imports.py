@@ -36,6 +36,7 @@ def show(shop_id: int, customer_import_id: int) -> CustomerImport:
 @blueprint.post("/<int:customer_import_id>/stop")
 @requires(Role.ADMIN)
 @blueprint.response(200, CustomerImportSchema)
+@blueprint.alt_response(409, description="It has ended already.")
 def stop(shop_id: int, customer_import_id: int) -> CustomerImport:
     """Read no further; who was added stays."""
     return customer_imports.stop_import(workspace_id(), shop_id, customer_import_id)

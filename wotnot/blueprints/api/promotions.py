@@ -19,6 +19,8 @@ blueprint = Resource(
     description="Products of a shop that are written about on chosen days.",
 )
 
+_WRONG_STATE = "It is in a state in which this makes no sense, such as ended."
+
 
 @blueprint.get("")
 @blueprint.arguments(PromotionArgs, location="query")
@@ -62,6 +64,7 @@ def dates(query: dict[str, Any], shop_id: int, promotion_id: int) -> Page[ShownD
 @blueprint.post("/<int:promotion_id>/pause")
 @requires(Role.ADMIN)
 @blueprint.response(200, PromotionSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
 def pause(shop_id: int, promotion_id: int) -> dict[str, Any]:
     """Make no broadcasts for now."""
     return _shown(promotions.pause_promotion(workspace_id(), shop_id, promotion_id))
@@ -70,6 +73,7 @@ def pause(shop_id: int, promotion_id: int) -> dict[str, Any]:
 @blueprint.post("/<int:promotion_id>/resume")
 @requires(Role.ADMIN)
 @blueprint.response(200, PromotionSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
 def resume(shop_id: int, promotion_id: int) -> dict[str, Any]:
     """Go on with the next day; days that passed meanwhile are not made up for."""
     return _shown(promotions.resume_promotion(workspace_id(), shop_id, promotion_id))
@@ -78,6 +82,7 @@ def resume(shop_id: int, promotion_id: int) -> dict[str, Any]:
 @blueprint.post("/<int:promotion_id>/end")
 @requires(Role.ADMIN)
 @blueprint.response(200, PromotionSchema)
+@blueprint.alt_response(409, description=_WRONG_STATE)
 def end(shop_id: int, promotion_id: int) -> dict[str, Any]:
     """End it for good."""
     return _shown(promotions.end_promotion(workspace_id(), shop_id, promotion_id))

@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from wotnot.blueprints.api.schemas import CursorArgs, RequestSchema, WholeNumber
+from wotnot.services.audience_risks import CHOOSABLE
 from wotnot.services.promotion_days import WEEKDAYS
 from wotnot.services.woocommerce.products import LABELS
 
@@ -50,7 +51,7 @@ class PromotionSchema(RequestSchema):
             },
         },
     )
-    leave_out = fields.List(fields.String(), load_default=list)
+    leave_out = fields.List(fields.String(validate=validate.OneOf(CHOOSABLE)), load_default=list)
     weekdays = fields.List(
         fields.String(validate=validate.OneOf(DAYS)), required=True, metadata={"example": ["monday", "thursday"]}
     )
