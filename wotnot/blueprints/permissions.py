@@ -49,9 +49,19 @@ PERMISSIONS = (
         ("channels.*", "channels-api.*", "channel_profiles.*", "channel_sign_up.*", "seed.post_subscribe_customer"),
     ),
     Permission(
-        "Connect shops, write their rules",
+        "Connect shops, write their rules, promote their products and import their customers",
         Role.ADMIN,
-        ("shops.*", "shop_rules.*", "shops-api.*", "seed.post_test_woocommerce", "seed.post_integrate_woo_order_cnf"),
+        (
+            "shops.*",
+            "shop_rules.*",
+            "shop_customers.*",
+            "promotions.*",
+            "shops-api.*",
+            "promotions-api.*",
+            "customer-imports-api.*",
+            "seed.post_test_woocommerce",
+            "seed.post_integrate_woo_order_cnf",
+        ),
     ),
     Permission("Budgets, purchases and rate cards", Role.ADMIN, ("costs_cards.*", "costs_money.*")),
     Permission(
