@@ -66,6 +66,13 @@ def test_the_form_guesses_what_stands_where(cast: Cast, client: Client, ids: dic
     assert "1 person" in text
 
 
+def test_of_several_numbers_one_is_chosen_as_people_write_it(cast: Cast, client: Client, ids: dict[str, int]) -> None:
+    factories.make_channel(cast.workspace, display_phone_number="31201234567")
+    client.sign_in(cast.alice)
+    page = client.get(f"/app/shops/{ids['shop']}/promotions/new?product=102&template={ids['template']}")
+    assert "+31 20 123 4567, Casa Verde" in page.get_data(as_text=True)
+
+
 def test_the_days_are_said_before_they_are_saved(cast: Cast, client: Client, ids: dict[str, int]) -> None:
     client.sign_in(cast.alice)
     page = f"/app/shops/{ids['shop']}/promotions/new?product=102&template={ids['template']}"
