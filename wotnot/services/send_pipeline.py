@@ -22,9 +22,9 @@ from wotnot.services.whatsapp.dispatch import Answer, Dispatcher
 CATCH_UP = 0.98
 """A late channel may space its parcels this much closer than its pace, to make up for being late."""
 
-BURST_SECONDS = 0.008
+BURST_SECONDS = 0.03
 """Being late by less than this is made up for at once: a thread wakes up a little late each time, and without it every
-such moment would be lost for good. At 1,000 a second it adds at most 8 messages to any one second."""
+such moment would be lost for good. The gate lets no more of them into any one second than its slack."""
 
 GATE_SLACK = 1.03
 """What may leave in one second, as a multiple of the pace."""

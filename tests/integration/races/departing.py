@@ -18,7 +18,7 @@ THREADS = 16
 def main(url: str, folder: str, authorities: str | None = None) -> None:
     """Post 1, 2, 3 … for ever."""
     journal = SendJournal.create(Path(folder), "departing")
-    dispatcher = Dispatcher(url, "v1", connections=THREADS, verify=authorities or True)
+    dispatcher = Dispatcher(url, "v1", connections=THREADS, authorities=authorities)
     numbers = itertools.count(1)
 
     def work() -> None:

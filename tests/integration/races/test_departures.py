@@ -96,4 +96,4 @@ def test_a_stranger_with_a_certificate_of_its_own_gets_nothing(tmp_path: Path) -
 
 
 def _dispatcher(line: Line) -> Dispatcher:
-    return Dispatcher(line.url, "v1", connections=1, verify=str(line.authorities) if line.authorities else True)
+    return Dispatcher(line.url, "v1", connections=1, authorities=str(line.authorities or ""))
