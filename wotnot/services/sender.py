@@ -9,7 +9,6 @@ knows dies with it harmlessly, because the claims are rows and the departures ar
 import gc
 import logging
 import math
-import sys
 import threading
 import time
 import uuid
@@ -52,7 +51,6 @@ FINISH_SECONDS = 1.0
 WATCH_SECONDS = 2.0
 HOLD_SECONDS = 10
 QUIET_SECONDS = 0.5
-SWITCH_SECONDS = 0.001
 THREADS = 256
 SHUTDOWN_SECONDS = 10.0
 _NEW_BROADCAST = "Cancel it, and send to those who wait with a new broadcast."
@@ -94,7 +92,7 @@ class Sender:
 
     def run(self) -> dict[str, int]:
         """The loop. Answers how many messages were claimed and settled."""
-        _give_way_quickly()
+        _keep_what_is_loaded()
         started = busy_at = time.monotonic()
         looked_at = finished_at = watched_at = 0.0
         while not self._stopping.is_set():
@@ -291,15 +289,10 @@ class Sender:
         return {"claimed": self._claimed, "settled": self._recorder.settled}
 
 
-def _give_way_quickly() -> None:
-    """Let no thread keep the others from their slots for long.
-
-    A garbage collection that looks through the modules too halts all of them for a quarter of a second, and a thread that
-    plans may keep the interpreter for five milliseconds each time it is asked to give it up.
-    """
+def _keep_what_is_loaded() -> None:
+    """Spare the garbage collector the modules: a look through them halts every thread for a quarter of a second."""
     gc.collect()
     gc.freeze()
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _never() -> bool:
