@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, true
+from sqlalchemy import CTE, ColumnElement, CompoundSelect, Select, TableClause, and_, func, or_, select, true
 
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, ContactTag
-from wotnot.services import audience_risks, contact_answers, contacts
+from wotnot.services import audience_facts, audience_risks, contact_answers, contacts
 from wotnot.services.audience import (
     People,
     Variables,
@@ -67,16 +67,19 @@ def count_audience(
     *,
     needs_phone: bool = False,
     leave_out: Sequence[str] = (),
+    keeps: bool = False,
 ) -> AudienceCount:
     """How many people an audience has, how many of them get a message, and why the others do not.
 
-    `leave_out` are kinds of `audience_risks.KINDS` who get none.
+    `leave_out` are kinds of `audience_risks.KINDS` who get none. With `keeps`, what had to be looked at stays at hand for
+    other questions of this transaction (`audience_facts.py`).
     """
-    fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
+    fields = audience_facts.fields_of(variables or {})
     settled = settle(workspace_id, audience, exclude or {})
 
     def count() -> dict[str, Any]:
-        return asdict(_count(resolve_settled(workspace_id, settled, leave_out), fields, needs_phone=needs_phone))
+        people = resolve_settled(workspace_id, settled, leave_out)
+        return asdict(_count(people, fields, needs_phone=needs_phone, keeps=keeps))
 
     question = ["audience", *settled.question, fields, needs_phone, audience_risks.stamp(workspace_id, leave_out)]
     as_of = contact_answers.count_changes(workspace_id)
@@ -125,15 +128,14 @@ def count_languages(
     leave_out: Sequence[str] = (),
 ) -> dict[str, int]:
     """How many of those who get a message read which language, by code; those whose language is not known are not in it."""
-    fields = {key: source for key, source in (variables or {}).items() if source.get("field")}
-
+    fields = audience_facts.fields_of(variables or {})
     settled = settle(workspace_id, audience, exclude or {})
 
     def count() -> dict[str, int]:
         people = resolve_settled(workspace_id, settled, leave_out)
-        gets_it = and_(people.included, skip_reason(fields, needs_phone=needs_phone, people=people).is_(None))
-        statement = select(Contact.language, func.count()).where(gets_it, Contact.language.is_not(None))
-        return {str(code): people for code, people in db.session.execute(statement.group_by(Contact.language))}
+        language = audience_facts.recipients(people, fields, needs_phone=needs_phone).c.language
+        rows = db.session.execute(select(language, func.count()).where(language.is_not(None)).group_by(language))
+        return {str(code): people for code, people in rows}
 
     question = ["languages", *settled.question, fields, needs_phone, audience_risks.stamp(workspace_id, leave_out)]
     found: dict[str, int] = remember(workspace_id, settled, question, count)
@@ -189,11 +191,11 @@ def _milestones(people: People) -> list[int]:
     return list(db.session.scalars(stones))
 
 
-def _count(people: People, fields: Variables, *, needs_phone: bool) -> AudienceCount:
+def _count(people: People, fields: Variables, *, needs_phone: bool, keeps: bool) -> AudienceCount:
     if not people.is_listed and not people.is_filtered and not people.leave_out:
         counted = _count_by_indexes(people, needs_phone=needs_phone)
         return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
-    row = db.session.execute(_counters(people, fields, needs_phone=needs_phone)).one()
+    row = db.session.execute(_counters(people, fields, needs_phone=needs_phone, keeps=keeps)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
     unknown = _unknown_phones(people) if people.phones else []
     return _count_of(counts, fields, len(unknown), _held_back(people, unknown), people.leave_out)
@@ -209,19 +211,14 @@ def _held_back(people: People, unknown: Sequence[str]) -> int:
     return audience_risks.count_americans(unknown) if audience_risks.US_MARKETING in people.leave_out else 0
 
 
-def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select[Any]:
+def _counters(people: People, fields: Variables, *, needs_phone: bool, keeps: bool) -> Select[Any]:
     """Looks at each person once: what is so about them first, then the counts of it."""
-    excluded = people.excluded if people.excluded is not None else false()
-    facts = (
-        select(
-            excluded.label("is_excluded"),
-            skip_reason(fields, needs_phone=needs_phone, people=people).label("reason"),
-            *(is_blank(source["field"]).label(f"is_blank_{index}") for index, source in enumerate(fields.values())),
-        )
-        .where(people.condition)
-        .cte("facts")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    facts: TableClause | CTE
+    if keeps:
+        facts = audience_facts.keep(people, fields, needs_phone=needs_phone)
+    else:
+        looked_at = audience_facts.facts_of(people, fields, needs_phone=needs_phone)
+        facts = looked_at.cte("facts").prefix_with("MATERIALIZED", dialect="postgresql")
     stays = ~facts.c.is_excluded
     goes = and_(stays, facts.c.reason.is_(None))
 
@@ -236,7 +233,7 @@ def _counters(people: People, fields: Variables, *, needs_phone: bool) -> Select
     ]
     for index, source in enumerate(fields.values()):
         asked = goes if source.get("fallback") else and_(stays, facts.c.reason.is_distinct_from("opted_out"))
-        columns.append(count(and_(asked, facts.c[f"is_blank_{index}"]), f"blank_{index}"))
+        columns.append(count(and_(asked, facts.c[f"blank_{index}"]), f"blank_{index}"))
     return select(*columns).select_from(facts)
 
 

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, func, literal, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, func, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, Contact, TemplateCategory, Workspace
-from wotnot.services import audience, audience_risks, rate_cards
+from wotnot.services import audience, audience_facts, audience_risks, rate_cards
 from wotnot.services.audience import People
 from wotnot.services.audience_counts import remember
 from wotnot.services.pricing.cards import Card
@@ -157,8 +157,8 @@ def day_of(broadcast: Broadcast) -> date:
 
 
 def _count_recipients(people: People, variables: audience.Variables, *, needs_phone: bool) -> dict[str, int]:
-    gets_it = and_(people.included, audience.skip_reason(variables, needs_phone=needs_phone, people=people).is_(None))
-    places = _count_places(gets_it)
+    place = audience_facts.recipients(people, variables, needs_phone=needs_phone).c.place
+    places = {str(prefix): int(count) for prefix, count in db.session.execute(_by(place))}
     for phone in _unknown_phones(people, variables):
         prefix = phone[:PREFIX_LENGTH]
         places[prefix] = places.get(prefix, 0) + 1
@@ -181,9 +181,12 @@ def _unknown_phones(people: People, variables: audience.Variables) -> list[str]:
 
 
 def _count_places(condition: ColumnElement[bool]) -> dict[str, int]:
-    prefix = func.left(func.coalesce(Contact.phone, Contact.wa_user_id, ""), PREFIX_LENGTH)
-    rows = db.session.execute(select(prefix, func.count()).where(condition).group_by(prefix))
+    rows = db.session.execute(_by(audience_facts.place()).where(condition))
     return {str(place): int(count) for place, count in rows}
+
+
+def _by(place: ColumnElement[str]) -> Select[str, int]:
+    return select(place, func.count()).group_by(place)
 
 
 def _charged_before(

@@ -4,7 +4,6 @@ Counted from the ledger: what went out, and what waits to. Two lists that are ma
 because each batch of a list takes the workspace's turn first (`take_turn`).
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,14 +17,11 @@ from sqlalchemy import (
     TableClause,
     any_,
     cast,
-    column,
     false,
     func,
-    insert,
     literal,
     or_,
     select,
-    table,
     text,
     union_all,
 )
@@ -43,7 +39,7 @@ from wotnot.models import (
     Template,
     TemplateCategory,
 )
-from wotnot.services import pace_settings
+from wotnot.services import own_tables, pace_settings
 
 _OPEN = (BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
 _NOT_COUNTED = (MessageState.FAILED, MessageState.SKIPPED, MessageState.CANCELLED)
@@ -116,13 +112,8 @@ def _found(workspace_id: int, cap: Cap) -> TableClause:
     """Everybody who has had their share, in a table that this transaction has for itself: a page asks many questions about
     them, and to find them takes seconds.
     """
-    digest = hashlib.sha256(json.dumps([workspace_id, stamp(workspace_id)]).encode()).hexdigest()
-    found = table(f"had_enough_{digest[:32]}", column("contact_id", BigInteger))
-    if db.session.scalar(select(func.to_regclass(f"pg_temp.{found.name}"))) is None:
-        db.session.execute(text(f"CREATE TEMPORARY TABLE {found.name} (contact_id bigint) ON COMMIT DROP"))
-        db.session.execute(insert(found).from_select(["contact_id"], _have_enough(cap, None)))
-        db.session.execute(text(f"ANALYZE {found.name}"))
-    return found
+    name = own_tables.name_by("had_enough", json.dumps([workspace_id, stamp(workspace_id)]))
+    return own_tables.work_out(name, _have_enough(cap, None))
 
 
 def _have_enough(cap: Cap, span: tuple[int, int] | None) -> Select[Any]:

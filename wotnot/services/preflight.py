@@ -33,6 +33,7 @@ def count_draft(broadcast: Broadcast) -> AudienceCount:
         broadcast.variables,
         needs_phone=needs_phone(broadcast),
         leave_out=audience_risks.left_out_of(broadcast),
+        keeps=True,
     )
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import func, or_, select
 
 from wotnot.clock import now
 from wotnot.extensions import db
-from wotnot.models import Broadcast, BroadcastState, Contact, Message, MessageState, Template, TemplateCategory
-from wotnot.services import audience, audience_risks, tallies
+from wotnot.models import Broadcast, BroadcastState, Message, MessageState, Template, TemplateCategory
+from wotnot.services import audience, audience_facts, audience_risks, tallies
 from wotnot.services.audience_counts import remember
 from wotnot.services.segment_audience import Settled, settle
 
@@ -77,17 +77,12 @@ def _count_shared(broadcast: Broadcast, earlier: Sequence[Broadcast], sizes: dic
 def _count_now(broadcast: Broadcast, settled: Settled, earlier_ids: Sequence[int]) -> list[list[int]]:
     people = audience.resolve_settled(broadcast.workspace_id, settled, audience_risks.left_out_of(broadcast))
     needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
-    reason = audience.skip_reason(broadcast.variables, needs_phone=needs_phone, people=people)
+    listed = audience_facts.recipients(people, broadcast.variables, needs_phone=needs_phone)
     # A query of its own: conditions about people may ask the ledger too.
-    recipients = (
-        select(Contact.id)
-        .where(people.included, reason.is_(None))
-        .cte("recipients")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    recipients = select(listed.c.contact_id).cte("recipients").prefix_with("MATERIALIZED", dialect="postgresql")
     statement = (
         select(Message.broadcast_id, func.count())
-        .join(recipients, recipients.c.id == Message.contact_id)
+        .join(recipients, recipients.c.contact_id == Message.contact_id)
         .where(Message.broadcast_id.in_(earlier_ids), Message.attempt == 1, Message.state.not_in(_NOT_SENT))
         .group_by(Message.broadcast_id)
     )
