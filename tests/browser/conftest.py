@@ -3,6 +3,7 @@
 A page's console must stay free of errors (a refused script, a failed request), and a journey ends with looking at that.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from launcher.paths import ROOT
+from launcher.paths import ROOT, Paths
 from tests.meta_bodies import check_bodies
 from tests.sandbox_control import SandboxControl
 from tests.servers import free_port, wait_until
@@ -58,6 +59,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """`bin/start` on an empty data folder and a free port; stopped with Ctrl-C, which must leave nothing behind."""
     var = tmp_path_factory.mktemp("product")
     _let_others_walk_in(var)
+    _give_own_ports(var)
     output = var / "terminal.txt"
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with output.open("wb") as terminal:
@@ -142,6 +144,13 @@ def _read_banner(text: str, var: Path, pid: int) -> Product:
     address, log_in, phone = (match.group(1).strip() for match in found.values() if match)
     email, password = log_in.split(", password ", 1)
     return Product(address.removesuffix("/app/"), email, password, phone, var, pid)
+
+
+def _give_own_ports(var: Path) -> None:
+    """Two products that start at the same moment would both find the sandbox's usual port free."""
+    ports = Paths(var).ports
+    ports.parent.mkdir()
+    ports.write_text(json.dumps({"sandbox": free_port()}))
 
 
 def _let_others_walk_in(var: Path) -> None:
