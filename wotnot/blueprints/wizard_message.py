@@ -143,4 +143,5 @@ def count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
         broadcast.variables if exactly else {},
         needs_phone=needs_phone,
         leave_out=audience_risks.left_out_of(broadcast),
+        keeps=exactly,
     )

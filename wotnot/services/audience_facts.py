@@ -20,16 +20,13 @@ def place() -> ColumnElement[str]:
 
 
 def facts_of(people: People, variables: Variables, *, needs_phone: bool) -> Select[Any]:
-    """A row for everybody in the audience: contact_id, is_excluded, reason (NULL for who gets a message), place, language, and
-    blank_0, blank_1 … for each of `variables` that is a field, whether they have no value for it.
+    """A row for everybody in the audience: is_excluded, reason (NULL for who gets a message), and blank_0, blank_1 … for each of
+    `variables` that is a field, whether they have no value for it.
     """
     fields = fields_of(variables)
     columns: list[ColumnElement[Any]] = [
-        Contact.id.label("contact_id"),
         (people.excluded if people.excluded is not None else false()).label("is_excluded"),
         cast(skip_reason(fields, needs_phone=needs_phone, people=people), Text).label("reason"),
-        cast(place(), Text).label("place"),
-        cast(Contact.language, Text).label("language"),
         *(is_blank(source["field"]).label(f"blank_{index}") for index, source in enumerate(fields.values())),
     ]
     return select(*columns).where(people.condition)
@@ -42,13 +39,13 @@ def fields_of(variables: Variables) -> Variables:
 
 def keep(people: People, variables: Variables, *, needs_phone: bool) -> TableClause:
     """The facts in a table that lasts until the transaction ends."""
-    statement = facts_of(people, variables, needs_phone=needs_phone)
+    statement = _kept_facts(people, variables, needs_phone=needs_phone)
     return own_tables.work_out(_name(people, statement), statement)
 
 
 def recipients(people: People, variables: Variables, *, needs_phone: bool) -> Subquery:
     """Who gets a message: contact_id, place, language; from the facts where this transaction has kept them."""
-    statement = facts_of(people, variables, needs_phone=needs_phone)
+    statement = _kept_facts(people, variables, needs_phone=needs_phone)
     name = _name(people, statement)
     if own_tables.is_there(name):
         facts = own_tables.find(name, statement)
@@ -57,6 +54,15 @@ def recipients(people: People, variables: Variables, *, needs_phone: bool) -> Su
     reason = skip_reason(fields_of(variables), needs_phone=needs_phone, people=people)
     listed = select(Contact.id.label("contact_id"), place().label("place"), Contact.language)
     return listed.where(people.included, reason.is_(None)).subquery()
+
+
+def _kept_facts(people: People, variables: Variables, *, needs_phone: bool) -> Select[Any]:
+    """The facts, and what only the later questions need: who it is, where, and what they read."""
+    return facts_of(people, variables, needs_phone=needs_phone).add_columns(
+        Contact.id.label("contact_id"),
+        cast(place(), Text).label("place"),
+        cast(Contact.language, Text).label("language"),
+    )
 
 
 def _name(people: People, statement: Select[Any]) -> str:

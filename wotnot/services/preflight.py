@@ -24,8 +24,8 @@ class Preflight:
     repeat: Repeat | None = None
 
 
-def count_draft(broadcast: Broadcast) -> AudienceCount:
-    """The audience of a draft, with a look at every person's values."""
+def count_draft(broadcast: Broadcast, *, keeps: bool = False) -> AudienceCount:
+    """The audience of a draft, with a look at every person's values; `keeps` as in `audience_counts.count_audience`."""
     return audience_counts.count_audience(
         broadcast.workspace_id,
         broadcast.audience,
@@ -33,7 +33,7 @@ def count_draft(broadcast: Broadcast) -> AudienceCount:
         broadcast.variables,
         needs_phone=needs_phone(broadcast),
         leave_out=audience_risks.left_out_of(broadcast),
-        keeps=True,
+        keeps=keeps,
     )
 
 
@@ -48,7 +48,7 @@ def look(broadcast: Broadcast, counted: AudienceCount) -> Preflight:
 
 def describe(broadcast: Broadcast) -> dict[str, Any]:
     """All of it for a program: `blockers`, `count`, `by_kind`, `limit`, `repeat`, `finishes_at`, `cost`."""
-    counted = count_draft(broadcast)
+    counted = count_draft(broadcast, keeps=True)
     found = look(broadcast, counted)
     return {
         "blockers": list_blockers(broadcast),

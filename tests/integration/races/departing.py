@@ -15,7 +15,7 @@ from wotnot.services.whatsapp.dispatch import Dispatcher
 THREADS = 16
 
 
-def main(url: str, folder: str, authorities: str | None = None) -> None:
+def main(url: str, folder: str, authorities: str = "") -> None:
     """Post 1, 2, 3 … for ever."""
     journal = SendJournal.create(Path(folder), "departing")
     dispatcher = Dispatcher(url, "v1", connections=THREADS, authorities=authorities)
