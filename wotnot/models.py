@@ -1222,9 +1222,8 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
-        # What was sent to a contact, newest first.
-        Index("ix_messages_contact_id_id", "contact_id", "id"),
-        # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
+        # What was written with a contact. Meta's deliveries come in any order, so it goes by time. The only index that is
+        # ordered by people and holds every row: each claim enters it anew, far from the entries of its neighbours.
         Index("ix_messages_thread", "contact_id", "created_at", "id"),
         # Who wrote to us when: few of all messages.
         Index(
