@@ -279,7 +279,8 @@ def _count_attempt(error: Exception) -> None:
 
 
 _STORE = """
-INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body) VALUES (:workspace, :shop, :topic, :body)
+INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body, received_at)
+VALUES (:workspace, :shop, :topic, :body, clock_timestamp())
 """
 
 _IS_DUE = "SELECT EXISTS (SELECT 1 FROM shop_deliveries WHERE state = 'pending' AND due_at <= now())"

@@ -286,7 +286,7 @@ def test_what_the_look_before_a_reminder_shows_is_news_for_other_rules(
     scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.rule("unpaid", delay_minutes=30)
-    paid = scene.rule("status:processing")
+    paid_id = scene.rule("status:processing").id
     order = scene.there.place(status="pending")
     scene.tell(order)
     drain()
@@ -295,7 +295,7 @@ def test_what_the_look_before_a_reminder_shows_is_news_for_other_rules(
     shop_asks.ask_unpaid(scene.shop_id)
     drain()
     told = db.session.scalars(select(ShopMessage).where(ShopMessage.message_id.is_not(None))).all()
-    assert [one.rule_id for one in told] == [paid.id]
+    assert [one.rule_id for one in told] == [paid_id]
 
 
 def test_a_shop_that_does_not_answer_reminds_nobody_until_it_does(
