@@ -1866,7 +1866,8 @@ class Shop(Base):
 
     What happened before `listening_since` is never messaged. `synced_until` is how far the shop's own list of changed orders
     was read, by the shop's clock. `trouble` is empty while all is well, else why the last call failed, in `trouble_text` for
-    a person; `failed_count` counts failures in a row. `hooks` are the shop's ids of our webhooks by topic.
+    a person; `failed_count` counts failures in a row. `hooks` are the shop's ids of our webhooks by topic, and `hooks_trouble`
+    says why they could not be set up; orders are read all the same.
     """
 
     __tablename__ = "shops"
@@ -1880,6 +1881,7 @@ class Shop(Base):
     secret_encrypted: Mapped[str] = mapped_column(Text)
     hook_secret_encrypted: Mapped[str] = mapped_column(Text)
     hooks: Mapped[Json]
+    hooks_trouble: Mapped[str] = mapped_column(Text, server_default="")
     state: Mapped[ShopState] = mapped_column(_enum(ShopState, "state"), server_default="connected")
     trouble: Mapped[str] = mapped_column(String(20), server_default="")
     trouble_text: Mapped[str] = mapped_column(Text, server_default="")
@@ -1921,7 +1923,10 @@ class ShopInvite(Base):
 
 
 class ShopDelivery(Base):
-    """What a shop told, by webhook or in its list of changed orders, stored before it is understood."""
+    """What a shop told, by webhook or in its list of changed orders, stored before it is understood.
+
+    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied.
+    """
 
     __tablename__ = "shop_deliveries"
 
@@ -1930,6 +1935,7 @@ class ShopDelivery(Base):
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
     topic: Mapped[str] = mapped_column(String(100))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    is_past: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[WebhookState] = mapped_column(_enum(WebhookState, "state"), server_default="pending")
     attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     error: Mapped[str] = mapped_column(Text, server_default="")
@@ -1938,7 +1944,7 @@ class ShopDelivery(Base):
     applied_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_shop_deliveries_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_shop_deliveries_pending", "is_past", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_shop_deliveries_poison", "shop_id", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_shop_deliveries_received_at", "received_at"),
     )
@@ -1947,7 +1953,8 @@ class ShopDelivery(Base):
 class ShopOrder(Base):
     """An order as its shop told it last; `facts` is the whole of what we read of it. `order_id` is the shop's own.
 
-    At `notes_due_at` its notes are looked at, for those that no webhook told.
+    At `notes_due_at` its notes are looked at, for those that no webhook told. `phone` is the buyer's number as digits, empty
+    where none could be read; by it an order from before finds its contact later.
     """
 
     __tablename__ = "shop_orders"
@@ -1962,6 +1969,7 @@ class ShopOrder(Base):
     currency: Mapped[str] = mapped_column(String(3))
     total_micros: Mapped[int] = mapped_column(BigInteger)
     facts: Mapped[Json]
+    phone: Mapped[str] = mapped_column(String(20), server_default="")
     phone_problem: Mapped[str] = mapped_column(Text, server_default="")
     placed_at: Mapped[Moment]
     modified_at: Mapped[Moment]
@@ -1973,6 +1981,12 @@ class ShopOrder(Base):
         Index("ix_shop_orders_notes_due", "shop_id", "notes_due_at", postgresql_where=text("notes_due_at IS NOT NULL")),
         Index("ix_shop_orders_shop_id_placed_at_id", "shop_id", "placed_at", "id"),
         Index("ix_shop_orders_contact_id", "contact_id", "placed_at"),
+        Index(
+            "ix_shop_orders_phone",
+            "workspace_id",
+            "phone",
+            postgresql_where=text("contact_id IS NULL AND phone <> ''"),
+        ),
     )
 
 

@@ -57,14 +57,6 @@ def confirm_orders() -> ResponseReturnValue:
     body = check(SeedConfirmationSchema, read_body())
     shop, channel = _shop(), default_channel(None)
     template = _template(channel, body["template_id"])
-    products_wanted = [body["product_id"]] if body["product_id"] else []
-    if any(
-        rule.event == shop_rules.CREATED and rule.conditions.get("product_ids", []) == products_wanted
-        for rule in shop_rules.list_rules(workspace_id(), shop.id)
-    ):
-        raise Conflict(
-            "New orders of this product are confirmed already. Change that rule instead.", code="rule_exists"
-        )
     rule = shop_rules.create_rule(
         workspace_id(),
         shop.id,
@@ -72,7 +64,8 @@ def confirm_orders() -> ResponseReturnValue:
         channel_id=channel.id,
         template_id=template.id,
         variables=_sources(template, body["parameters"], body["image_id"]),
-        conditions={"product_ids": products_wanted},
+        conditions={"product_ids": [body["product_id"]] if body["product_id"] else []},
+        only_one=True,
     )
     return jsonify(template=template.name, parameters=body["parameters"], rule_id=rule.id)
 
