@@ -654,14 +654,18 @@ class ChannelEvent(Base):
 class SignUp(Base):
     """A number on its way from Meta's sign-up window to a channel: what is known so far, and the step that failed.
 
-    `failed_step` is empty when it is through; `pin` is the two-step PIN that the number was registered with. Both secrets
-    are encrypted. Forgotten after a week.
+    `failed_step` is the one being done while `claimed_until` lies ahead, and empty when all are through; `pin` is the
+    two-step PIN that the number is registered with. Both secrets are encrypted. `choices` are the free numbers where there
+    are several: waba_id, phone_number_id, phone, name. Forgotten after a week.
     """
 
     __tablename__ = "sign_ups"
+    __table_args__ = (UniqueConstraint("workspace_id", "code_hash"),)
 
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
+    code_hash: Mapped[str | None] = mapped_column(String(64))
+    claimed_until: Mapped[Moment | None]
     token_encrypted: Mapped[str] = mapped_column(Text)
     expires_in: Mapped[Count]
     waba_id: Mapped[str] = mapped_column(String(40), server_default="")
@@ -669,6 +673,7 @@ class SignUp(Base):
     pin_encrypted: Mapped[str] = mapped_column(Text, server_default="")
     failed_step: Mapped[str] = mapped_column(String(20), server_default="")
     reason: Mapped[str] = mapped_column(Text, server_default="")
+    choices: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
     created_at: Mapped[Created] = mapped_column(index=True)
 
