@@ -12,6 +12,7 @@ BROWSER = ROOT / "tests" / "browser"
 # Pages of things that the demo workspace lacks, and the journey that looks at them.
 ON_A_JOURNEY = {
     "assistant.show": "test_assistant_journey.py",
+    "broadcast_wizard.check_step": "test_preflight_journey.py",
     "broadcast_wizard.message_step": "test_wizard_file_journey.py",
     "conversations.show": "test_inbox.py",
     "media.show": "test_media_journey.py",
@@ -29,7 +30,6 @@ NOT_YET = {
     "auth.invitation",
     "automation.edit",
     "broadcast_wizard.audience_step",
-    "broadcast_wizard.check_step",
     "broadcast_wizard.when_step",
     "broadcasts.recipient_list",
     "channel_sign_up.show",
