@@ -63,8 +63,8 @@ IMPORT = {
     "rows": 3,
     "created": 1,
     "updated": 0,
-    "unchanged": 1,
-    "duplicates": 0,
+    "unchanged": 0,
+    "duplicates": 1,
     "invalid": 1,
     "progress": 1.0,
 }
