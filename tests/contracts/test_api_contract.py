@@ -194,7 +194,6 @@ ROWS = (
         ("id", "submitted"),
     ),
     Row("GET /templates?status=pending&search=plants", 200, page_of(TEMPLATE | {"status": "pending"})),
-    Row("POST /templates/sync", 200, {"created": int, "updated": int, "removed": int}, {"channel_id": "{channel}"}),
     Row("DELETE /templates/{submitted}", 204),
     Row("POST /templates/{submitted}/restore", 200, TEMPLATE),
     Row(
@@ -268,6 +267,8 @@ ROWS = (
     Row("POST /conversations/{thread}/assign", 200, CONVERSATION, {"member_id": "{member}"}),
     Row("POST /conversations/{thread}/close", 200, CONVERSATION | {"state": "closed"}),
     Row("DELETE /contacts/{contact}", 204),
+    # Last, because it takes away what the account at Meta does not have.
+    Row("POST /templates/sync", 200, {"created": int, "updated": int, "removed": int}, {"channel_id": "{channel}"}),
 )
 CSV = {"GET /imports/{import}/errors.csv", "GET /contacts/export.csv", "GET /broadcasts/{finished}/report.csv"}
 
