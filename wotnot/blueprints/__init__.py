@@ -8,6 +8,7 @@ from flask import Flask
 MODULES = (
     "errors",
     "limits",
+    "foreign_pages",
     "thread_shares",
     "assets",
     "marks",
