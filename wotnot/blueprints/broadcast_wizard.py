@@ -35,6 +35,7 @@ from wotnot.services import (
     broadcast_readiness,
     broadcasts,
     contacts,
+    limit_uses,
     media_rules,
     preflight,
     repeat_guard,
@@ -290,6 +291,7 @@ def save_when(broadcast_id: int) -> Answer:
 
 def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[str, Sequence[str]]) -> str:
     counted = count_of(broadcast)
+    near_use = limit_uses.find_near_use(broadcast.channel) if broadcast.channel else None
     return render_template(
         "broadcasts/when.html",
         broadcast=broadcast,
@@ -298,7 +300,7 @@ def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[
         count=counted,
         today=_today().isoformat(),
         late_choices=forms.late_choices(broadcast.late_minutes),
-        takes=preflight.seconds_of(broadcast, counted.to_send),
+        takes=preflight.seconds_of(broadcast, counted.to_send, near_use),
         **wizard_pace.pace_page(broadcast, values, has_errors=any(name in errors for name in wizard_pace.LABELS)),
         timezone=actor().workspace.timezone,
         steps=steps_of(broadcast, counted, 3, actor().workspace.timezone),
