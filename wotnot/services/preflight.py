@@ -24,13 +24,13 @@ class Preflight:
     repeat: Repeat | None = None
 
 
-def count_draft(broadcast: Broadcast, *, keeps: bool = False) -> AudienceCount:
-    """The audience of a draft, with a look at every person's values; `keeps` as in `audience_counts.count_audience`."""
+def count_draft(broadcast: Broadcast, *, exactly: bool = True, keeps: bool = False) -> AudienceCount:
+    """The audience of a draft; `exactly` with a look at every person's values. `keeps` as in `audience_counts.count_audience`."""
     return audience_counts.count_audience(
         broadcast.workspace_id,
         broadcast.audience,
         broadcast.exclude,
-        broadcast.variables,
+        broadcast.variables if exactly else {},
         needs_phone=needs_phone(broadcast),
         leave_out=audience_risks.left_out_of(broadcast),
         keeps=keeps,
