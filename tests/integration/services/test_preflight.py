@@ -20,6 +20,7 @@ from wotnot.services import (
     messaging_limits,
     pace_settings,
     preflight,
+    quality_guard,
     trial_messages,
 )
 from wotnot.services.holds import Waiting
@@ -254,6 +255,30 @@ def test_a_held_plan_is_sent_by_hand_from_the_beginning(cast: Cast, move: Any) -
     assert (started.state, started.reason, started.scheduled_at) == (S.EXPANDING, "", None)
     with pytest.raises(Conflict):
         move(workspace_id, broadcast_id)
+
+
+@pytest.mark.parametrize(
+    ("quality", "category", "state"),
+    [
+        ("RED", "marketing", S.PAUSED),
+        ("RED", "utility", S.EXPANDING),
+        ("YELLOW", "marketing", S.EXPANDING),
+        ("GREEN", "marketing", S.EXPANDING),
+    ],
+)
+def test_planned_marketing_waits_for_somebody_while_the_number_is_rated_low(
+    cast: Cast, quality: str, category: str, state: BroadcastState
+) -> None:
+    channel = make.make_channel(cast.workspace, quality_rating=quality)
+    template = make.make_template(cast.workspace, category=category)
+    workspace_id = cast.workspace.id
+    broadcast_id = planned(cast, timedelta(), channel=channel, template=template)
+    assert broadcast_sweeps.sweep_broadcasts()["started"] == (state is S.EXPANDING)
+    found = found_later(broadcast_id)
+    assert (found.state, found.reason) == (state, quality_guard.HELD if state is S.PAUSED else "")
+    if state is S.PAUSED:
+        started = broadcasts.start_broadcast(workspace_id, broadcast_id)
+        assert (started.state, started.reason) == (S.EXPANDING, "")
 
 
 def test_a_held_plan_can_be_changed_or_cancelled(cast: Cast) -> None:
