@@ -16,6 +16,7 @@ MODULES = (
     "auth",
     "second_step",
     "overview",
+    "overview_lists",
     "workspaces",
     "settings",
     "key_settings",
