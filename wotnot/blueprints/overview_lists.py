@@ -37,6 +37,7 @@ def _words() -> dict[str, object]:
         "cause_words": cause_words,
         "people_url": views.people_url,
         "older_url": _older_url,
+        "first_url": _first_url,
         "is_first": not request.args.get("cursor"),
     }
 
@@ -190,3 +191,7 @@ def _cursor() -> str | None:
 def _older_url(cursor: str | None) -> str:
     """This page with another cursor; empty at the end of the list."""
     return f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}" if cursor else ""
+
+
+def _first_url() -> str:
+    return f"{request.path}?{urlencode({name: value for name, value in request.args.items() if name != 'cursor'})}"
