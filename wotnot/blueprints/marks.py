@@ -230,7 +230,7 @@ def _chart_cells(titles: Sequence[str], one: dict[str, Any], unit: Markup) -> li
     urls = one.get("urls") or [""] * len(texts)
     cells = []
     for title, value, shown, url in zip(titles, one["data"], texts, urls, strict=True):
-        words = escape(shown)
+        words: str = escape(shown)
         if value and url:
             label = escape(f"{one['label']}, {title}")
             hidden = f'<span class="visually-hidden"> {label}</span>'

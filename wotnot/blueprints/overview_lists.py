@@ -90,7 +90,8 @@ def hour() -> str:
         page=page,
         delivered=delivered,
         title=f"{read:,} of {delivered:,} delivered were read",
-        hour_words=f"{WEEKDAYS[weekday]}s from {at:02}:00 to {(at + 1) % _HOURS:02}:00",
+        hour_words=f"{WEEKDAYS[weekday]}s from {at:02}:00 to {(at + 1) % _HOURS:02}:00"
+        + (f": {100 * read / delivered:.0f}% were read" if delivered else ""),
         chosen=chosen,
     )
 

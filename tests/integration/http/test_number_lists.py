@@ -87,7 +87,7 @@ def test_every_number_is_a_link_to_a_list_with_that_number(cast: Cast, client: C
 @pytest.mark.parametrize(
     ("path", "title"),
     [
-        ("/app/numbers?what=audience", "46 messages were to be sent"),
+        ("/app/numbers?what=audience", "48 messages were to be sent"),
         ("/app/numbers?what=undelivered", "3 messages were sent and not delivered"),
         ("/app/numbers?what=unread", "10 messages were delivered and not read"),
         ("/app/numbers/opt-outs", "3 people opted out"),
@@ -99,9 +99,12 @@ def test_every_number_is_a_link_to_a_list_with_that_number(cast: Cast, client: C
 def test_a_list_says_how_many(cast: Cast, client: Client, sent: Broadcast, path: str, title: str) -> None:
     client.sign_in(cast.alice)
     assert title in client.get(path).text
+
+
+@pytest.mark.parametrize("path", ["", "/opt-outs", "/answers", "/messages", "/causes", "/templates"])
+def test_a_stranger_finds_nothing_in_a_list(cast: Cast, client: Client, sent: Broadcast, path: str) -> None:
     client.sign_in(cast.charlie)
-    assert title not in client.get(path).text
-    assert "Autumn" not in client.get(path).text
+    assert "There are none" in client.get(f"/app/numbers{path}").text
 
 
 def test_an_hour_of_the_week_leads_to_its_broadcasts(cast: Cast, client: Client, sent: Broadcast) -> None:
