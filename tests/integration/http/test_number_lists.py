@@ -81,7 +81,7 @@ def test_every_number_is_a_link_to_a_list_with_that_number(cast: Cast, client: C
             if href.startswith(("/app/numbers", "/app/cost")):
                 listed = html5lib.parse(answer.get_data(as_text=True), namespaceHTMLElements=False).find(".//main")
                 assert number[0] in words_of(listed), (href, number[0])
-    assert seen > 40
+    assert seen > 30, "the page of a workspace with data has many numbers"
 
 
 @pytest.mark.parametrize(
