@@ -17,6 +17,7 @@ MODULES = (
     "auth",
     "second_step",
     "overview",
+    "overview_lists",
     "workspaces",
     "settings",
     "key_settings",
