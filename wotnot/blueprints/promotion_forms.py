@@ -121,7 +121,8 @@ def saved_form(promotion: Promotion, variables: Sequence[TemplateVariable]) -> M
     }
     ids = {"product": promotion.product_id, "channel": promotion.channel_id, "template": promotion.template_id}
     found: MultiDict[str, str] = MultiDict({name: str(one) for name, one in ids.items()} | plan)
-    found.update({"name": promotion.name, "when": DAYS, "weekdays": [str(one) for one in promotion.weekdays]})
+    found.update({"name": promotion.name, "when": DAYS})
+    found.update({"weekdays": [str(one) for one in promotion.weekdays]})
     found.update({"leave_out": list(promotion.leave_out)})
     found.update(_saved_audience(promotion))
     for one in variables:
@@ -131,7 +132,7 @@ def saved_form(promotion: Promotion, variables: Sequence[TemplateVariable]) -> M
 
 def keeps_audience(promotion: Promotion) -> bool:
     """Whether the form can only keep the audience of a promotion as it is, for it has no words for it."""
-    return _saved_audience(promotion)["kind"] == KEPT
+    return bool(_saved_audience(promotion)["kind"] == KEPT)
 
 
 def _saved_audience(promotion: Promotion) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _saved_audience(promotion: Promotion) -> dict[str, Any]:
         return {"kind": "segment", "segment": str(audience["segment_id"])}
     conditions = (audience.get("filter") or {}).get("conditions") or [{}]
     statuses = read_purchase(conditions[0]["value"])[2] if conditions[0].get("op") == "in_order" else []
-    said: MultiDict[str, str] = MultiDict({"kind": "buyers", "statuses": statuses})
+    said: MultiDict[str, str] = MultiDict([("kind", "buyers"), *(("statuses", one) for one in statuses)])
     is_said = read_audience(said, promotion.shop_id, promotion.product_id) == audience
     return {"kind": "buyers", "statuses": statuses} if is_said else {"kind": KEPT}
 
