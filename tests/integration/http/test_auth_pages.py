@@ -5,11 +5,13 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from limits import RateLimitItemPerMinute
 from sqlalchemy import select
 
 from tests.cast import PASSWORD, Cast
 from tests.client import Client
 from wotnot import Config
+from wotnot.blueprints import login_limits
 from wotnot.models import Role, Workspace
 from wotnot.services import accounts, workspaces
 
@@ -99,6 +101,21 @@ def test_guessing_ends_after_ten_tries_even_with_the_right_password(cast: Cast, 
     assert answer.status_code == 429
     assert int(answer.headers.get("Retry-After", 1)) > 0
     client.sign_in(cast.bob)
+
+
+def test_an_address_that_guesses_at_many_accounts_is_stopped(cast: Cast, client: Client, monkeypatch):
+    """Other addresses are not, and the people it guessed at can sign in from theirs."""
+    monkeypatch.setattr(login_limits, "FAILURES_PER_ADDRESS", RateLimitItemPerMinute(5, 15))
+    for number in range(5):
+        answer = client.submit("/app/login", email=f"person{number}@example.com", password="guess")
+        assert answer.status_code == 422
+    fields = {"email": "alice@example.com", "password": PASSWORD}
+    assert client.submit("/app/login", **fields).status_code == 429
+    token = client.csrf_token("/app/login")
+    elsewhere = client.post(
+        "/app/login", data=fields | {"csrf_token": token}, environ_overrides={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    assert elsewhere.status_code == 302
 
 
 def test_the_right_password_gives_the_tries_back(cast: Cast, client: Client):

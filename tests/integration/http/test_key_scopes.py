@@ -1,6 +1,7 @@
 """What a key may do: every scope against every route, and test keys against all of them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from tests import factories
 from tests.cast import Cast
 from tests.client import ApiClient, Client
 from tests.contracts.routes import CHANGING, PUBLIC, Route, list_routes, make_one_of_each
-from wotnot import clock
+from tests.counting_server import counting_server
+from wotnot import Config, clock
 from wotnot.blueprints import api_scopes
 from wotnot.models import ApiKey, Message
 from wotnot.services import api_keys
@@ -105,6 +107,23 @@ def test_a_test_key_changes_nothing_and_reaches_nobody(cast: Cast, app: Flask):
         if route.endpoint != "api-keys.create" and refusal(program, route) != should:
             wrong.append(str(route))
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_test_key_never_reaches_meta(cast: Cast, app: Flask, config: Config, monkeypatch, run_jobs):
+    """Every API route, and the jobs that they leave behind; a server in Meta's place counts who comes."""
+    routes, test, live = list(api_routes(app, cast)), make_key(cast, app, is_test=True), make_key(cast, app)
+    with counting_server() as meta:
+        monkeypatch.setitem(app.extensions, "wotnot.config", replace(config, graph_api_url=meta.url))
+        for route in routes:
+            test.call(route.method, "/" + route.address, route.fields if route.method in CHANGING else None)
+        sent_by(test)
+        sent_by(test, type="text", text={"body": "Hello"})
+        run_jobs()
+        assert meta.arrived == []
+        # That nobody came proves something only if a live key is counted.
+        profile = next(route for route in routes if (route.endpoint, route.method) == ("channels-api.profile", "GET"))
+        live.call("GET", "/" + profile.address)
+        assert len(meta.arrived) == 1
 
 
 def test_a_refusal_names_the_scope(cast: Cast, app: Flask):

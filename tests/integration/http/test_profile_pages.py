@@ -70,6 +70,7 @@ def test_the_form_shows_what_meta_has_and_saves_what_is_typed(client: Client, ca
         ("about", ("x" * 140, "This has 140 characters, and WhatsApp takes 139")),
         ("description", ("ü" * 513, "This has 513 characters")),
         ("address", ("x" * 257, "This has 257 characters")),
+        ("email", ("x" * 117 + "@example.com", "This has 129 characters")),
         ("email", ("casaverde", "Enter an e-mail address such as")),
         ("website_1", ("ftp://casaverde.example", "“ftp://casaverde.example” is not the address of a website")),
         ("website_2", ("casaverde.example/shop", "“casaverde.example/shop” is not the address of a website")),
@@ -208,6 +209,8 @@ def test_over_the_api(client: Client, cast: Cast, channel: Channel) -> None:
     refused = alice.put(address, {"websites": ["a.example", "b", "c"], "about": ""})
     assert refused.status_code == 422
     assert set(refused.json["errors"]) == {"websites", "about"}
+    three = alice.put(address, {"websites": [f"https://{name}.example" for name in "abc"]})
+    assert (three.status_code, three.json["errors"]) == (422, {"websites": ["WhatsApp shows at most 2 websites."]})
     for odd in (
         {"vertical": "RETAIL"},
         {"about": "a\x00b"},

@@ -8,10 +8,12 @@ from email.policy import default
 
 import pytest
 from flask import Flask
+from itsdangerous import TimestampSigner
 
 from tests import factories
 from tests.cast import PASSWORD, Cast
 from tests.client import Client
+from tests.contracts.open_to_agents import OPEN_TO_AGENTS
 from tests.contracts.routes import CHANGING, PUBLIC, list_routes, make_one_of_each
 from tests.pictures import png
 from wotnot import Config, clock
@@ -101,6 +103,23 @@ def test_it_is_shown_that_an_invitation_has_expired(cast: Cast, client: Client):
     factories.make_invitation(cast.workspace, sent_at=clock.now() - timedelta(days=8))
     client.sign_in(cast.alice)
     assert "Expired" in client.get(HERE).text
+
+
+def test_an_expired_link_lets_nobody_in(cast: Cast, client: Client, app: Flask, newest_link, monkeypatch):
+    client.sign_in(cast.alice)
+    with monkeypatch.context() as eight_days_ago:
+        then = int(clock.now().timestamp()) - 8 * 86_400
+        eight_days_ago.setattr(TimestampSigner, "get_timestamp", lambda _: then)
+        invitations.invite(
+            cast.workspace.id, email="charlie@example.com", role=Role.AGENT, by=cast.alice, by_role=Role.OWNER
+        )
+        link = newest_link()
+    charlie = app.test_client()
+    charlie.sign_in(cast.charlie)
+    refused = charlie.submit(link, page="/app/settings")
+    assert (charlie.get(link).status_code, refused.status_code) == (410, 400)
+    assert "expired" in refused.text
+    assert member_of(cast.charlie, cast.workspace) is None
 
 
 def test_mails_are_counted(cast: Cast, client: Client):
@@ -211,6 +230,14 @@ def test_every_guarded_view_is_in_the_table_with_its_role(app: Flask):
         if role is not None and least_role(endpoint) is not role:
             wrong.append(f"{endpoint} asks for {role}, the table says {least_role(endpoint)}")
     assert not wrong, "blueprints/permissions.py: " + "\n".join(wrong)
+
+
+def test_every_changing_route_asks_for_a_role_or_says_why_not(app: Flask):
+    changing = {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or set()) & set(CHANGING)}
+    guarded = {endpoint for endpoint in changing if (endpoint.rpartition(".")[0] or endpoint) not in PUBLIC}
+    free = {one for one in guarded if getattr(app.view_functions[one], "required_role", None) is None}
+    assert sorted(free - OPEN_TO_AGENTS.keys()) == [], "give them @requires, or a reason in open_to_agents.py"
+    assert sorted(OPEN_TO_AGENTS.keys() - free) == [], "they ask for a role, or are gone"
 
 
 def test_the_table_names_nothing_that_is_not_there(app: Flask):
