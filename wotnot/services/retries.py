@@ -28,7 +28,8 @@ def plan_retries(session: Session, message_ids: Sequence[int], *, were_taken: bo
 
     `were_taken` says that Meta had accepted them, so that its own faults count too: before that the sender tried already.
 
-    Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
+    No attempt goes out later than a day after the last that the broadcast allows, counted from the first failure: what a pause,
+    quiet hours or a limit held for longer has failed. Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
     States never, since it is never delivered. A broadcast that had finished goes on, or waits for somebody when it is marketing
     from a number that Meta rates low now. Joins the caller's transaction.
     """
@@ -70,22 +71,27 @@ def _go_on(session: Session, broadcast_ids: set[int]) -> None:
 
 _PLAN = """
 INSERT INTO messages (workspace_id, channel_id, broadcast_id, template_id, user_id, contact_id, phone, wa_user_id, attempt,
-                      state, due_at, hold_reason, day)
+                      state, due_at, hold_reason, expires_at, day)
 SELECT m.workspace_id, m.channel_id, m.broadcast_id, m.template_id, m.user_id, m.contact_id, c.phone, c.wa_user_id,
-       m.attempt + 1, 'queued', coalesce(m.failed_at, now()) + p.pause, 'retry', (now() AT TIME ZONE w.timezone)::date
+       m.attempt + 1, 'queued', coalesce(m.failed_at, now()) + p.pause, 'retry', p.deadline, (now() AT TIME ZONE w.timezone)::date
 FROM messages m
 JOIN broadcasts b ON b.id = m.broadcast_id AND b.state IN ('sending', 'paused', 'finished')
 JOIN contacts c ON c.id = m.contact_id AND c.consent <> 'opted_out'
 JOIN workspaces w ON w.id = m.workspace_id
 CROSS JOIN LATERAL (
-    SELECT make_interval(hours => CAST(:hours AS int)) AS pause
+    SELECT coalesce(m.expires_at, coalesce(m.failed_at, now()) + make_interval(hours => b.retry_hours + CAST(:hours AS int)))
+        AS deadline
+) d
+CROSS JOIN LATERAL (
+    SELECT make_interval(hours => CAST(:hours AS int)) AS pause, d.deadline
     WHERE m.error_code = ANY(CAST(:later AS int[])) AND m.attempt * CAST(:hours AS int) <= b.retry_hours
       AND NOT (left(coalesce(c.phone, ''), 4) = ANY(CAST(:never AS text[])))
     UNION ALL
-    SELECT make_interval(secs => (CAST(:pauses AS int[]))[m.attempt]::int)
+    SELECT make_interval(secs => (CAST(:pauses AS int[]))[m.attempt]::int), d.deadline
     WHERE m.error_code = ANY(CAST(:soon AS int[])) AND m.attempt <= cardinality(CAST(:pauses AS int[]))
 ) p
 WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.state = 'failed'
+  AND coalesce(m.failed_at, now()) + p.pause <= p.deadline
   AND NOT EXISTS (
     SELECT 1 FROM messages l
     WHERE l.broadcast_id = m.broadcast_id AND l.contact_id = m.contact_id AND l.attempt > m.attempt)
