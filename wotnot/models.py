@@ -1079,7 +1079,7 @@ class Broadcast(Base):
     Pace: whom Meta holds back is tried again daily for `retry_hours`. A list is spread over `spread_minutes` from `spread_from`
     on (`spread_total` people in that time), at most `daily_most` a day. All of it waits until `waits_until` for what
     `waits_for` names: room in the number's limit, or the next day's budget. `watched_settled` and `watched_failed` are the counts at
-    which `services/failure_watch.py` looked last.
+    which `services/failure_watch.py` looked last. `despite_quality`: somebody said that it goes though Meta rates its number low.
     """
 
     __tablename__ = "broadcasts"
@@ -1103,6 +1103,7 @@ class Broadcast(Base):
     retry_hours: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     sends_in_quiet_hours: Mapped[Flag]
     ignores_cap: Mapped[Flag]
+    despite_quality: Mapped[Flag]
     spread_minutes: Mapped[int | None]
     daily_most: Mapped[int | None]
     expanded_through: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -1146,7 +1147,7 @@ class Message(Base):
     sender process that holds it. `content` is what was or will be sent: for a broadcast the filled values, else the
     message body by type. `template_version` is the version of the template's words that it was sent with. `day` is the
     calendar day in the workspace's time zone, for reports. A queued row is not claimed before `due_at`; `hold_reason` says
-    why it waits until then (see `services/holds.py`).
+    why it waits until then (see `services/holds.py`). A retry is not sent after `expires_at`.
     """
 
     __tablename__ = "messages"
@@ -1180,6 +1181,7 @@ class Message(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(40))
     due_at: Mapped[Created]
     hold_reason: Mapped[str | None] = mapped_column(String(20))
+    expires_at: Mapped[Moment | None]
     created_at: Mapped[Created]
     changed_at: Mapped[Created]
     claimed_at: Mapped[Moment | None]

@@ -22,7 +22,7 @@ from wotnot.blueprints.wizard_message import (
     preview_of,
     template_of,
 )
-from wotnot.blueprints.wizard_preflight import TEST_TO, say_late
+from wotnot.blueprints.wizard_preflight import DESPITE, TEST_TO, UNCONFIRMED, is_unasked_repeat, say_late
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, Role
@@ -37,7 +37,7 @@ from wotnot.services import (
     limit_uses,
     media_rules,
     preflight,
-    repeat_guard,
+    quality_guard,
     segment_audience,
     segments,
     trial_messages,
@@ -324,14 +324,17 @@ def check_step(broadcast_id: int) -> Answer:
 def send(broadcast_id: int) -> Answer:
     """Send it, or plan it. A second press finds it on its way and shows that."""
     broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
-    if is_editable(broadcast) and _is_unasked_repeat(broadcast):
+    if is_editable(broadcast) and is_unasked_repeat(broadcast, request.form.get("repeat")):
         return _check_page(broadcast, asks=True), 422
     try:
         if broadcast.scheduled_at is not None:
             broadcasts.schedule_broadcast(workspace_id(), broadcast_id, broadcast.scheduled_at)
         else:
-            broadcasts.start_broadcast(workspace_id(), broadcast_id)
-    except Conflict:
+            is_confirmed = bool(request.form.get(DESPITE))
+            broadcasts.start_broadcast(workspace_id(), broadcast_id, despite_quality=is_confirmed)
+    except Conflict as error:
+        if error.code == quality_guard.LOW_QUALITY:
+            return _check_page(broadcast, {DESPITE: [UNCONFIRMED]}), 422
         return _moved_on(broadcast)
     except Invalid:
         return _check_page(broadcasts.get_broadcast(workspace_id(), broadcast_id)), 422
@@ -394,12 +397,6 @@ def people(broadcast_id: int) -> str:
     return render_template("broadcasts/people.html", broadcast=broadcast, why=why, page=page)
 
 
-def _is_unasked_repeat(broadcast: Broadcast) -> bool:
-    """Whether it repeats an earlier one that the page has not asked about yet; it says in the form which one it named."""
-    repeat = repeat_guard.find_repeat(broadcast, preflight.count_draft(broadcast, keeps=True).to_send)
-    return repeat is not None and request.form.get("repeat") != str(repeat.id)
-
-
 def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None = None, *, asks: bool = False) -> str:
     """`asks`: whether it is to go to those who got the same message from an earlier broadcast."""
     counted = preflight.count_draft(broadcast, keeps=True)
@@ -421,6 +418,9 @@ def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None
         groups=groups,
         repeat=found.repeat if asks else None,
         late_words=say_late(broadcast),
+        is_low=quality_guard.is_low(broadcast) and broadcast.scheduled_at is None,
+        is_confirmed=bool(request.form.get(DESPITE)),
+        repeat_named=request.form.get("repeat", ""),
         test_to=request.form.get("to", session.get(TEST_TO, "")),
         errors=errors or {},
         steps=steps_of(broadcast, counted, 4, actor().workspace.timezone),

@@ -1,7 +1,8 @@
 """Broadcasts: the list, the page of each while it is sent and afterwards, and what can be done with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ from wotnot.services import (
     follow_ups,
     holds,
     message_templates,
+    quality_guard,
     recipients,
     segment_audience,
 )
@@ -168,7 +170,7 @@ def pause(broadcast_id: int) -> Answer:
 @requires(Role.ADMIN)
 def resume(broadcast_id: int) -> Answer:
     """Go on."""
-    return _act(broadcast_id, broadcasts.resume_broadcast, "Sending goes on.")
+    return _act(broadcast_id, partial(broadcasts.resume_broadcast, **_despite()), "Sending goes on.", asks="resume")
 
 
 @blueprint.post("/<int:broadcast_id>/cancel")
@@ -182,7 +184,7 @@ def cancel(broadcast_id: int) -> Answer:
 @requires(Role.ADMIN)
 def start(broadcast_id: int) -> Answer:
     """Send a scheduled one now."""
-    return _act(broadcast_id, broadcasts.start_broadcast, "Sending starts now.")
+    return _act(broadcast_id, partial(broadcasts.start_broadcast, **_despite()), "Sending starts now.", asks="start")
 
 
 @blueprint.post("/<int:broadcast_id>/reopen")
@@ -202,11 +204,8 @@ def reopen(broadcast_id: int) -> Answer:
 def retry(broadcast_id: int) -> Answer:
     """One more attempt for the failed or the unknown."""
     scope = request.form.get("scope", "failed")
-
-    def act(workspace: int, broadcast: int) -> int:
-        return broadcasts.retry_broadcast(workspace, broadcast, scope)
-
-    return _act(broadcast_id, act, "Queued again: {}.")
+    act = partial(broadcasts.retry_broadcast, scope=scope, **_despite())
+    return _act(broadcast_id, act, "Queued again: {}.", asks="retry" if scope == "failed" else "retry-unknown")
 
 
 @blueprint.post("/<int:broadcast_id>/copy")
@@ -252,12 +251,22 @@ def rename(broadcast_id: int) -> Answer:
     return go_to(f"/app/broadcasts/{broadcast_id}")
 
 
-def _act(broadcast_id: int, service: Callable[[int, int], Any], words: str) -> Answer:
-    """Do it and go back to the page; a state that moved on meanwhile is said there, not an error page."""
+def _despite() -> dict[str, bool]:
+    """Whether somebody has confirmed in the dialog that it goes though Meta rates the number low."""
+    return {"despite_quality": bool(request.form.get("despite_quality"))}
+
+
+def _act(broadcast_id: int, service: Callable[..., Any], words: str, *, asks: str = "") -> Answer:
+    """Do it and go back to the page; a state that moved on meanwhile is said there, not an error page.
+
+    `asks` is the dialog for what is done only after a confirmation.
+    """
     try:
         done = service(workspace_id(), broadcast_id)
         flash(words.format(count_messages(done)) if "{}" in words else words, "success")
     except (Conflict, Invalid) as error:
+        if asks and error.code == quality_guard.LOW_QUALITY:
+            return go_to(f"/app/broadcasts/{broadcast_id}?confirm={asks}")
         flash(error.detail, "warning")
     return go_to(f"/app/broadcasts/{broadcast_id}")
 
@@ -364,10 +373,25 @@ def _question(broadcast: Broadcast, asked: str) -> Question:
             "Queueing",
             {"scope": "unknown"},
         ),
+        "start": Question(
+            "Send it all the same?", "Nothing of it was sent yet.", "Do not send", "Send now", "Starting", {}
+        ),
+        "resume": Question("Go on all the same?", "The rest of it waits.", "Keep it paused", "Go on", "Resuming", {}),
     }
     if asked not in questions:
         abort(404)
-    return questions[asked]
+    question = questions[asked]
+    return _with_low_quality(question) if asked != "cancel" and quality_guard.is_low(broadcast) else question
+
+
+def _with_low_quality(question: Question) -> Question:
+    """Asked of marketing from a number that Meta rates low: the answer confirms that it goes all the same."""
+    return replace(
+        question,
+        text=f"{quality_guard.RISK} {question.text}",
+        fields={**question.fields, "despite_quality": "1"},
+        is_danger=True,
+    )
 
 
 def _url_with(path: str, **changes: object) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from wotnot.clock import now
 from wotnot.models import Broadcast
-from wotnot.services import audience_risks, broadcast_choices
+from wotnot.services import audience_risks, broadcast_choices, preflight, repeat_guard
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.channel_words import show_number
 from wotnot.services.messaging_limits import LimitUse
@@ -16,6 +16,11 @@ Line = dict[str, Any]
 
 TEST_TO = "test_to"
 """Where the browser's session keeps the number that tests go to."""
+
+DESPITE = "despite_quality"
+"""The checkbox that says that it goes though Meta rates the number low."""
+
+UNCONFIRMED = "Nothing was sent yet. Confirm this, choose another number on the Message page, or wait until the quality is better."
 
 # By kind: an icon, then for one and for several people what they are, and why it matters.
 _KIND_WORDS = {
@@ -187,6 +192,12 @@ def earlier(broadcast: Broadcast, found: Preflight, timezone: str) -> list[Line]
             "link": "See that one",
         }
     ]
+
+
+def is_unasked_repeat(broadcast: Broadcast, named: str | None) -> bool:
+    """Whether it repeats an earlier one that the page has not asked about yet; `named` is the one that it has."""
+    repeat = repeat_guard.find_repeat(broadcast, preflight.count_draft(broadcast, keeps=True).to_send)
+    return repeat is not None and named != str(repeat.id)
 
 
 def say_late(broadcast: Broadcast) -> str:

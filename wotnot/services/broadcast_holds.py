@@ -22,7 +22,10 @@ AT_ONCE: dict[str, Any] = {"reason": "", "waits_until": None, "waits_for": ""}
 
 
 def pause_for_quality(channel_id: int, words: str) -> None:
-    """Pause the marketing that is being sent from a number that Meta rates low now. Joins the caller's transaction."""
+    """Pause the marketing that is being sent from a number that Meta rates low now, whatever was said before.
+
+    Joins the caller's transaction.
+    """
     marketing = select(Template.id).where(Template.category == TemplateCategory.MARKETING)
     with transaction() as session:
         paused = session.execute(
@@ -32,7 +35,7 @@ def pause_for_quality(channel_id: int, words: str) -> None:
                 Broadcast.template_id.in_(marketing),
                 Broadcast.state.in_(states.STOP.sources),
             )
-            .values(state=states.STOP.target, reason=words, updated_at=func.now())
+            .values(state=states.STOP.target, reason=words, despite_quality=False, updated_at=func.now())
             .returning(Broadcast.workspace_id, Broadcast.id)
             .execution_options(synchronize_session=False)
         ).all()

@@ -39,6 +39,10 @@ SKIP_WORDS: dict[str, tuple[str, str]] = {
         "Enough marketing for now",
         "They have got as many marketing messages lately as you allow, so this one was not sent.",
     ),
+    "too_late": (
+        "The retry came too late",
+        "A pause, quiet hours or the limit held it past its deadline, so it was not sent any more. Retry it if it still matters.",
+    ),
     "arrived": (
         "An earlier message arrived",
         "Meta had called it failed and delivered it after all, so it is not sent again.",

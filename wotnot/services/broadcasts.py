@@ -144,16 +144,18 @@ def reopen_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
         return _move(session, workspace_id, broadcast_id, states.REOPEN, reason="")
 
 
-def start_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+def start_broadcast(workspace_id: int, broadcast_id: int, *, despite_quality: bool = False) -> Broadcast:
     """Start now: the list is frozen in the background, then it sends.
 
-    Of two starts at once one wins and the other gets Conflict. Raises Invalid for what is still missing, NotFound.
+    Of two starts at once one wins and the other gets Conflict. Raises Invalid for what is still missing, Conflict for marketing
+    from a number rated low unless it goes `despite_quality`, NotFound.
     """
+    anew = {"reason": "", "expanded_through": 0, "scheduled_at": None, "despite_quality": despite_quality}
     with transaction() as session:
-        broadcast = _move(
-            session, workspace_id, broadcast_id, states.START, reason="", expanded_through=0, scheduled_at=None
-        )
+        quality_guard.keep_rating(session, broadcast_id)
+        broadcast = _move(session, workspace_id, broadcast_id, states.START, **anew)
         _refuse_blocked(broadcast)
+        quality_guard.refuse_low(broadcast)
         _set_going(broadcast)
         return broadcast
 
@@ -165,6 +167,7 @@ def start_due_broadcast(broadcast_id: int) -> bool:
     found later than its `late_minutes`, or is marketing from a number rated low, is paused until somebody starts it.
     """
     with transaction() as session:
+        quality_guard.keep_rating(session, broadcast_id)
         broadcast = session.scalar(
             select(Broadcast)
             .where(
@@ -197,19 +200,21 @@ def pause_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
         return _move(session, workspace_id, broadcast_id, states.PAUSE, reason="")
 
 
-def resume_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
+def resume_broadcast(workspace_id: int, broadcast_id: int, *, despite_quality: bool = False) -> Broadcast:
     """Go on after a pause. Who waits for a translation that cannot be sent any more gets the main language.
 
-    What was held because it was late starts now. Raises Conflict also while the number or the template cannot send, NotFound.
+    What was held because it was late starts now. Raises Conflict also while the number or the template cannot send, and as
+    `start_broadcast` does for a number rated low, NotFound.
     """
+    anew = {"watched_settled": WATCH_ANEW, "despite_quality": despite_quality, **broadcast_holds.AT_ONCE}
     with transaction() as session:
         if broadcast_lateness.is_held(get_broadcast(workspace_id, broadcast_id)):
-            return start_broadcast(workspace_id, broadcast_id)
-        broadcast = _move(
-            session, workspace_id, broadcast_id, states.RESUME, watched_settled=WATCH_ANEW, **broadcast_holds.AT_ONCE
-        )
+            return start_broadcast(workspace_id, broadcast_id, despite_quality=despite_quality)
+        quality_guard.keep_rating(session, broadcast_id)
+        broadcast = _move(session, workspace_id, broadcast_id, states.RESUME, **anew)
         if blockers := list_obstacles(broadcast):
             raise Conflict(f"It cannot go on yet. {say_blockers(blockers)}", code="not_ready")
+        quality_guard.refuse_low(broadcast)
         broadcast_rows.use_main_language(session, broadcast)
         broadcast_files.want_upload(broadcast_id, broadcast.variables)
         if is_spread(broadcast):
@@ -234,21 +239,24 @@ def cancel_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
         return broadcast
 
 
-def retry_broadcast(workspace_id: int, broadcast_id: int, scope: str) -> int:
+def retry_broadcast(workspace_id: int, broadcast_id: int, scope: str, *, despite_quality: bool = False) -> int:
     """Give everybody whose last attempt ended `failed` (or `unknown`) one more attempt; answers how many.
 
     Left out: who opted out meanwhile and who was deleted. A second call at once finds nothing left to retry. Raises
-    Invalid for another scope, Conflict for a state that cannot, or when nobody can be retried, NotFound.
+    Invalid for another scope, Conflict for a state that cannot, when nobody can be retried, and as `start_broadcast` does for a
+    number rated low, NotFound.
     """
     if scope not in {"failed", "unknown"}:
         raise Invalid({"scope": "Choose failed or unknown."})
     with transaction() as session:
+        quality_guard.keep_rating(session, broadcast_id)
         before = get_broadcast(workspace_id, broadcast_id).state
-        broadcast = _move(session, workspace_id, broadcast_id, states.RETRY, finished_at=None)
+        anew = {"finished_at": None, "despite_quality": true() if despite_quality else Broadcast.despite_quality}
+        broadcast = _move(session, workspace_id, broadcast_id, states.RETRY, **anew)
         if before is BroadcastState.PAUSED:
             broadcast.state = BroadcastState.PAUSED
-        elif blockers := list_obstacles(broadcast):
-            raise Conflict(f"It cannot send now. {blockers[0].words}", code="not_ready")
+        else:
+            _refuse_unsendable(broadcast)
         timezone = session.scalar(select(Workspace.timezone).where(Workspace.id == workspace_id)) or "UTC"
         count = broadcast_rows.add_attempts(session, broadcast_id, scope, timezone)
         if not count:
@@ -301,6 +309,12 @@ def note_waiting(broadcast_id: int, reason: str) -> None:
         )
         if workspace_id is not None:
             _tell(workspace_id, broadcast_id)
+
+
+def _refuse_unsendable(broadcast: Broadcast) -> None:
+    if blockers := list_obstacles(broadcast):
+        raise Conflict(f"It cannot send now. {blockers[0].words}", code="not_ready")
+    quality_guard.refuse_low(broadcast)
 
 
 def _set_going(broadcast: Broadcast) -> None:

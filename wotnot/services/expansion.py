@@ -32,6 +32,7 @@ from wotnot.services import (
     frequency_caps,
     messages,
     moments,
+    quality_guard,
     quiet_rows,
     segment_audience,
 )
@@ -79,6 +80,7 @@ def expand_broadcast(broadcast_id: int, *, batch: int = BATCH) -> ExpansionResul
 def _expand_batch(broadcast_id: int, batch: int) -> str:
     """One commit. Answers `more`, `finished`, `busy` (somebody else holds the row) or `gone` (not expanding)."""
     with transaction() as session:
+        quality_guard.keep_rating(session, broadcast_id)
         broadcast = session.scalar(
             select(Broadcast)
             .where(Broadcast.id == broadcast_id)
@@ -189,10 +191,13 @@ def _zone_key(timetable: Timetable) -> list[ColumnElement[Any]]:
 
 
 def _begin_sending(session: Session, broadcast: Broadcast) -> None:
+    """Let it send; or pause it, when Meta rated its number low while the list was being prepared."""
     forecast.note_forecast(session, broadcast)
+    low = quality_guard.why_held(broadcast)
+    begun = {"state": BroadcastState.PAUSED, "reason": low} if low else {"state": BroadcastState.SENDING}
     session.execute(
         update(Broadcast)
         .where(Broadcast.id == broadcast.id, Broadcast.state == BroadcastState.EXPANDING)
-        .values(state=BroadcastState.SENDING, started_at=func.now(), updated_at=func.now())
+        .values(started_at=func.now(), updated_at=func.now(), **begun)
     )
     messages.wake_sender()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, PaceSetting
 from wotnot.services import broadcasts, tallies
+from wotnot.services.outbox import TOO_LATE
 from wotnot.services.pace_settings import PaceSetup
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.transaction import transaction
@@ -45,7 +46,7 @@ def our_failures(counts: BroadcastCounts) -> Counter[str]:
     """Failures by cause that say something about the broadcast, not about single people."""
     causes = {one.cause: one.count for one in counts.causes if one.state == "failed"}
     without_code = counts.states["failed"] - sum(causes.values())
-    return Counter({cause: count for cause, count in {**causes, "": without_code}.items() if is_ours(_code_of(cause))})
+    return Counter({cause: count for cause, count in {**causes, "": without_code}.items() if _is_ours(cause)})
 
 
 def _list_watched() -> list[Any]:
@@ -98,6 +99,11 @@ def _say(lost: int, results: int, percent: int, failures: Counter[str]) -> str:
         f"{lost:,} of the last {results:,} results failed, {lost * 100 // results}%, and your limit is {percent}%. "
         f"Most often: {words.title}. {words.advice} Then go on, or cancel the rest."
     )
+
+
+def _is_ours(cause: str) -> bool:
+    """A retry that was held past its deadline was never sent, and says nothing about what is."""
+    return cause != TOO_LATE and is_ours(_code_of(cause))
 
 
 def _code_of(cause: str) -> int | None:

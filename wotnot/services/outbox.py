@@ -17,6 +17,9 @@ from wotnot.services import retries
 from wotnot.services.messages import rank_sql
 from wotnot.services.transaction import transaction
 
+TOO_LATE = "too_late"
+"""The reason of a retry that failed because its deadline had passed before it could go."""
+
 LEASE_SECONDS = 120
 """After this long, a claim of a sender on another host that never reported counts as having left."""
 
@@ -75,8 +78,8 @@ class Release:
 def claim_for_broadcasts(wishes: Sequence[tuple[int, int]], sender_id: str) -> list[Claim]:
     """Claim up to n due messages of each (broadcast id, n), oldest first; nobody else can claim them then.
 
-    The consent check is here, in the statement that decides: who opted out a moment ago is skipped, not sent. So is the
-    note of which version of its template's words a message goes out with.
+    The consent check is here, in the statement that decides: who opted out a moment ago is skipped, not sent, and a retry
+    whose deadline has passed has failed for good. So is the note of which version of its template's words a message goes out with.
     """
     ids, counts = [wish[0] for wish in wishes], [wish[1] for wish in wishes]
     return _claim(_PICK_FOR_BROADCASTS, {"ids": ids, "counts": counts, "sender": sender_id})
@@ -191,18 +194,19 @@ def _count(result: Any) -> int:
 
 
 _PICK_FOR_BROADCASTS = """
-    SELECT m.id, m.contact_id, true AS in_broadcast, true AS is_unasked
+    SELECT m.id, m.contact_id, true AS in_broadcast, true AS is_unasked,
+           m.expires_at < :now AS is_late
     FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS int[])) AS w (broadcast_id, n)
     JOIN broadcasts b ON b.id = w.broadcast_id AND b.state = 'sending'
     CROSS JOIN LATERAL (
-        SELECT id, contact_id FROM messages
+        SELECT id, contact_id, expires_at FROM messages
         WHERE broadcast_id = w.broadcast_id AND state = 'queued' AND due_at <= :now
         ORDER BY due_at, id LIMIT w.n FOR UPDATE SKIP LOCKED
     ) m
 """
 
 _PICK_FOR_CHANNELS = """
-    SELECT m.id, m.contact_id, false AS in_broadcast, m.type = 'template' AS is_unasked
+    SELECT m.id, m.contact_id, false AS in_broadcast, m.type = 'template' AS is_unasked, false AS is_late
     FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS int[])) AS w (channel_id, n)
     CROSS JOIN LATERAL (
         SELECT id, contact_id, type FROM messages
@@ -216,11 +220,13 @@ WITH picked AS MATERIALIZED ({picking}),
 people AS (
     SELECT p.id, c.name, c.email, c.attributes,
            CASE WHEN c.consent = 'opted_out' AND p.is_unasked THEN 'opted_out'
-                WHEN c.id IS NULL AND p.in_broadcast THEN 'contact_deleted' END AS skip_reason
+                WHEN c.id IS NULL AND p.in_broadcast THEN 'contact_deleted'
+                WHEN p.is_late THEN 'too_late' END AS skip_reason
     FROM picked p LEFT JOIN contacts c ON c.id = p.contact_id
 )
 UPDATE messages m
-SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' ELSE 'skipped' END,
+SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' WHEN p.skip_reason = 'too_late' THEN 'failed' ELSE 'skipped' END,
+    failed_at = CASE WHEN p.skip_reason = 'too_late' THEN :now ELSE m.failed_at END,
     skip_reason = p.skip_reason,
     hold_reason = NULL,
     claimed_by = CASE WHEN p.skip_reason IS NULL THEN :sender END,

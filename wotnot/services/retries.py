@@ -11,7 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from wotnot.services import audience_risks, events
+from wotnot.services.channel_pace import RED
 from wotnot.services.messages import wake_sender
+from wotnot.services.quality_guard import HELD
 from wotnot.services.whatsapp.error_plan import LATER_HOURS, SOON_SECONDS, Action, codes_of
 
 RETRIED = frozenset(codes_of(Action.LATER))
@@ -26,8 +28,10 @@ def plan_retries(session: Session, message_ids: Sequence[int], *, were_taken: bo
 
     `were_taken` says that Meta had accepted them, so that its own faults count too: before that the sender tried already.
 
-    Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
-    States never, since it is never delivered. A broadcast that had finished goes on. Joins the caller's transaction.
+    No attempt goes out later than a day after the last that the broadcast allows, counted from the first failure: what a pause,
+    quiet hours or a limit held for longer has failed. Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
+    States never, since it is never delivered. A broadcast that had finished goes on, or waits for somebody when it is marketing
+    from a number that Meta rates low now. Joins the caller's transaction.
     """
     if not message_ids:
         return 0
@@ -57,7 +61,9 @@ def drop_arrived(session: Session, message_ids: Sequence[int]) -> int:
 
 
 def _go_on(session: Session, broadcast_ids: set[int]) -> None:
-    reopened = session.execute(text(_REOPEN), {"ids": sorted(broadcast_ids)}).all()
+    ids = {"ids": sorted(broadcast_ids)}
+    session.execute(text(_KEEP_RATINGS), ids)
+    reopened = session.execute(text(_REOPEN), {**ids, "low": RED, "held": HELD}).all()
     for workspace_id, broadcast_id in reopened:
         events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts", "workspace")
     wake_sender()
@@ -65,22 +71,27 @@ def _go_on(session: Session, broadcast_ids: set[int]) -> None:
 
 _PLAN = """
 INSERT INTO messages (workspace_id, channel_id, broadcast_id, template_id, user_id, contact_id, phone, wa_user_id, attempt,
-                      state, due_at, hold_reason, day)
+                      state, due_at, hold_reason, expires_at, day)
 SELECT m.workspace_id, m.channel_id, m.broadcast_id, m.template_id, m.user_id, m.contact_id, c.phone, c.wa_user_id,
-       m.attempt + 1, 'queued', coalesce(m.failed_at, now()) + p.pause, 'retry', (now() AT TIME ZONE w.timezone)::date
+       m.attempt + 1, 'queued', coalesce(m.failed_at, now()) + p.pause, 'retry', p.deadline, (now() AT TIME ZONE w.timezone)::date
 FROM messages m
 JOIN broadcasts b ON b.id = m.broadcast_id AND b.state IN ('sending', 'paused', 'finished')
 JOIN contacts c ON c.id = m.contact_id AND c.consent <> 'opted_out'
 JOIN workspaces w ON w.id = m.workspace_id
 CROSS JOIN LATERAL (
-    SELECT make_interval(hours => CAST(:hours AS int)) AS pause
+    SELECT coalesce(m.expires_at, coalesce(m.failed_at, now()) + make_interval(hours => b.retry_hours + CAST(:hours AS int)))
+        AS deadline
+) d
+CROSS JOIN LATERAL (
+    SELECT make_interval(hours => CAST(:hours AS int)) AS pause, d.deadline
     WHERE m.error_code = ANY(CAST(:later AS int[])) AND m.attempt * CAST(:hours AS int) <= b.retry_hours
       AND NOT (left(coalesce(c.phone, ''), 4) = ANY(CAST(:never AS text[])))
     UNION ALL
-    SELECT make_interval(secs => (CAST(:pauses AS int[]))[m.attempt]::int)
+    SELECT make_interval(secs => (CAST(:pauses AS int[]))[m.attempt]::int), d.deadline
     WHERE m.error_code = ANY(CAST(:soon AS int[])) AND m.attempt <= cardinality(CAST(:pauses AS int[]))
 ) p
 WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.state = 'failed'
+  AND coalesce(m.failed_at, now()) + p.pause <= p.deadline
   AND NOT EXISTS (
     SELECT 1 FROM messages l
     WHERE l.broadcast_id = m.broadcast_id AND l.contact_id = m.contact_id AND l.attempt > m.attempt)
@@ -88,10 +99,23 @@ ON CONFLICT DO NOTHING
 RETURNING broadcast_id
 """
 
+_KEEP_RATINGS = """
+SELECT 1 FROM channels
+WHERE id IN (SELECT channel_id FROM broadcasts WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'finished')
+ORDER BY id FOR SHARE
+"""
+
 _REOPEN = """
-UPDATE broadcasts SET state = 'sending', finished_at = NULL, updated_at = now()
-WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'finished'
-RETURNING workspace_id, id
+UPDATE broadcasts b
+SET state = CASE WHEN q.is_low THEN 'paused' ELSE 'sending' END, reason = CASE WHEN q.is_low THEN :held ELSE b.reason END,
+    finished_at = NULL, updated_at = now()
+FROM (
+    SELECT f.id, NOT f.despite_quality AND upper(c.quality_rating) = :low AND t.category = 'marketing' AS is_low
+    FROM broadcasts f LEFT JOIN channels c ON c.id = f.channel_id LEFT JOIN templates t ON t.id = f.template_id
+    WHERE f.id = ANY(CAST(:ids AS bigint[]))
+) q
+WHERE b.id = q.id AND b.state = 'finished'
+RETURNING b.workspace_id, b.id
 """
 
 _DROP = """

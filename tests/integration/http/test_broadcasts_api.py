@@ -217,3 +217,14 @@ def test_the_report_tells_countries_and_how_soon_it_was_read(api: ApiClient, cas
     assert [one["step"] for one in body["read_after"] if one["count"]] == ["1 to 5 min"]
     assert [(one["code"], one["count"]) for one in body["errors"]] == [(131026, 1)]
     assert body["errors"][0]["advice"]
+
+
+def test_marketing_from_a_number_rated_low_needs_a_word(api: ApiClient, cast: Cast) -> None:
+    make.make_contacts(cast.workspace, 1)
+    channel = make.make_channel(cast.workspace, quality_rating="RED")
+    draft = make.make_broadcast(cast.workspace, channel, make.make_template(cast.workspace, category="marketing"))
+    path = f"/broadcasts/{draft.id}"
+    refused = api.post(f"{path}/start")
+    assert (refused.status_code, refused.json["code"]) == (409, "low_quality")
+    assert api.post(f"{path}/start", {"despite_quality": "perhaps"}).status_code == 422
+    assert api.post(f"{path}/start", {"despite_quality": True}).json["state"] == "expanding"

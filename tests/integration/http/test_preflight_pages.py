@@ -143,6 +143,39 @@ def test_the_limit_and_low_quality_are_said(browser: Client, cast: Cast, people:
     assert "about 24 h" in text_of(browser.get(f"{base}/when"))
 
 
+def test_marketing_from_a_number_rated_low_is_confirmed_on_the_check_page(
+    browser: Client, cast: Cast, people: list[Contact]
+) -> None:
+    channel = make.make_channel(cast.workspace, quality_rating="RED")
+    draft = make.make_broadcast(cast.workspace, channel, make.make_template(cast.workspace, category="marketing"))
+    base = f"/app/broadcasts/{draft.id}"
+    assert "Send it though Meta rates the number low" in text_of(browser.get(f"{base}/check"))
+    refused = browser.submit(f"{base}/check")
+    assert (refused.status_code, state_of(draft.id)) == (422, S.DRAFT)
+    assert "Nothing was sent yet. Confirm this" in text_of(refused)
+    assert browser.submit(f"{base}/check", despite_quality="1").location == base
+    assert state_of(draft.id) is S.EXPANDING
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(("state", "act"), [(S.PAUSED, "resume"), (S.SCHEDULED, "start")])
+def test_marketing_from_a_number_rated_low_is_confirmed_on_its_page(
+    browser: Client, cast: Cast, state: BroadcastState, act: str
+) -> None:
+    channel = make.make_channel(cast.workspace, quality_rating="RED")
+    template = make.make_template(cast.workspace, category="marketing")
+    moment = clock.now() + timedelta(days=1) if state is S.SCHEDULED else None
+    broadcast = make.make_broadcast(cast.workspace, channel, template, state=state, scheduled_at=moment)
+    base = f"/app/broadcasts/{broadcast.id}"
+    asked = browser.submit(f"{base}/{act}", page=base)
+    assert (asked.location, state_of(broadcast.id)) == (f"{base}?confirm={act}", state)
+    page = text_of(browser.get(f"{base}?confirm={act}"))
+    assert "Meta rates the number low" in page
+    assert 'name="despite_quality" value="1"' in page
+    browser.submit(f"{base}/{act}", page=base, despite_quality="1")
+    assert state_of(broadcast.id) in {S.SENDING, S.EXPANDING}
+
+
 def test_a_plan_found_too_late_waits_on_its_page(
     browser: Client, cast: Cast, people: list[Contact], run_jobs: Callable[..., list[str]]
 ) -> None:

@@ -11,7 +11,16 @@ from tests.factories import make_broadcast, make_channel, make_contact, make_con
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Consent, Message, MessageState, Workspace
-from wotnot.services import broadcast_reports, broadcasts, failure_watch, holds, outbox, pace_settings, receipts
+from wotnot.services import (
+    broadcast_reports,
+    broadcasts,
+    failure_watch,
+    holds,
+    outbox,
+    pace_settings,
+    receipts,
+    tallies,
+)
 from wotnot.services.outbox import Outcome
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Receipt
@@ -102,6 +111,33 @@ def test_the_deadline_is_the_broadcasts(broadcast: Broadcast, hours: int, most: 
     message = taken(broadcast, attempt=most)
     tell(message, "failed", HELD_BACK)
     assert [one.attempt for one in attempts(broadcast)] == [most]
+
+
+def test_a_retry_that_was_held_past_its_deadline_is_not_sent(broadcast: Broadcast) -> None:
+    tell(taken(broadcast), "failed", HELD_BACK)
+    first, second = attempts(broadcast)
+    assert first.failed_at is not None
+    assert second.expires_at == first.failed_at + timedelta(hours=72 + 24)
+    db.session.execute(
+        text("UPDATE messages SET due_at = now(), expires_at = now() - interval '1 second' WHERE attempt = 2")
+    )
+    db.session.commit()
+    assert outbox.claim_for_broadcasts([(broadcast.id, 9)], "a") == []
+    late = attempts(broadcast)[-1]
+    assert (late.state, late.skip_reason, late.claimed_by) == (MessageState.FAILED, "too_late", None)
+    assert broadcast_reports.cause_words("too_late")[0] == "The retry came too late"
+    assert sum(failure_watch.our_failures(tallies.broadcast_counts([broadcast.id])[broadcast.id]).values()) == 0
+
+
+def test_later_attempts_keep_the_first_deadline(broadcast: Broadcast) -> None:
+    tell(taken(broadcast), "failed", LOST)
+    second = attempts(broadcast)[-1]
+    deadline = second.expires_at
+    second.state, second.wamid = MessageState.ACCEPTED, "wamid.second"
+    db.session.commit()
+    tell(second, "failed", HELD_BACK)
+    third = attempts(broadcast)[-1]
+    assert (third.attempt, third.expires_at) == (3, deadline)
 
 
 def test_marketing_to_the_united_states_is_not_asked_again(broadcast: Broadcast) -> None:

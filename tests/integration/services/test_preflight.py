@@ -277,7 +277,7 @@ def test_planned_marketing_waits_for_somebody_while_the_number_is_rated_low(
     found = found_later(broadcast_id)
     assert (found.state, found.reason) == (state, quality_guard.HELD if state is S.PAUSED else "")
     if state is S.PAUSED:
-        started = broadcasts.start_broadcast(workspace_id, broadcast_id)
+        started = broadcasts.start_broadcast(workspace_id, broadcast_id, despite_quality=True)
         assert (started.state, started.reason) == (S.EXPANDING, "")
 
 

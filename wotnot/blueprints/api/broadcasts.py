@@ -1,12 +1,13 @@
 """Broadcasts over the API."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, stream_with_context
 
 from wotnot.blueprints.api.idempotency import idempotent
-from wotnot.blueprints.api.resource import Resource
+from wotnot.blueprints.api.resource import ANY_JSON, Resource
 from wotnot.blueprints.api.schemas import page_schema
 from wotnot.blueprints.api.schemas.broadcasts import (
     BroadcastDetailSchema,
@@ -16,6 +17,7 @@ from wotnot.blueprints.api.schemas.broadcasts import (
     BroadcastSchema,
     ChangeBroadcastSchema,
     CreateBroadcastSchema,
+    GoSchema,
     RetriedSchema,
     RetrySchema,
 )
@@ -43,6 +45,7 @@ blueprint = Resource(
 )
 
 _WRONG_STATE = "The state of the broadcast does not allow it; `state` says which it is."
+_LOW_QUALITY = f"{_WRONG_STATE} Or it is marketing from a number that Meta rates low (`low_quality`)."
 
 
 @blueprint.post("")
@@ -118,12 +121,13 @@ def copy(broadcast_id: int) -> BroadcastSummary:
 
 @blueprint.post("/<int:broadcast_id>/start")
 @requires(Role.ADMIN)
+@blueprint.arguments(GoSchema, location=ANY_JSON, required=False)
 @blueprint.response(200, BroadcastDetailSchema)
-@blueprint.alt_response(409, description=_WRONG_STATE)
+@blueprint.alt_response(409, description=_LOW_QUALITY)
 @blueprint.alt_response(422, description="Something is missing or cannot be sent now; `errors` names it by field.")
-def start(broadcast_id: int) -> BroadcastSummary:
+def start(body: dict[str, Any], broadcast_id: int) -> BroadcastSummary:
     """Start now. Of two calls at once one wins."""
-    return _moved(broadcast_id, broadcasts.start_broadcast)
+    return _moved(broadcast_id, partial(broadcasts.start_broadcast, **body))
 
 
 @blueprint.post("/<int:broadcast_id>/pause")
@@ -137,11 +141,12 @@ def pause(broadcast_id: int) -> BroadcastSummary:
 
 @blueprint.post("/<int:broadcast_id>/resume")
 @requires(Role.ADMIN)
+@blueprint.arguments(GoSchema, location=ANY_JSON, required=False)
 @blueprint.response(200, BroadcastDetailSchema)
-@blueprint.alt_response(409, description=_WRONG_STATE)
-def resume(broadcast_id: int) -> BroadcastSummary:
+@blueprint.alt_response(409, description=_LOW_QUALITY)
+def resume(body: dict[str, Any], broadcast_id: int) -> BroadcastSummary:
     """Go on after a pause."""
-    return _moved(broadcast_id, broadcasts.resume_broadcast)
+    return _moved(broadcast_id, partial(broadcasts.resume_broadcast, **body))
 
 
 @blueprint.post("/<int:broadcast_id>/cancel")
@@ -157,10 +162,10 @@ def cancel(broadcast_id: int) -> BroadcastSummary:
 @requires(Role.ADMIN)
 @blueprint.arguments(RetrySchema)
 @blueprint.response(202, RetriedSchema)
-@blueprint.alt_response(409, description=f"{_WRONG_STATE} Or nobody is left to retry.")
+@blueprint.alt_response(409, description=f"{_LOW_QUALITY} Or nobody is left to retry.")
 def retry(body: dict[str, Any], broadcast_id: int) -> dict[str, object]:
     """Queue one more attempt for everybody whose last one failed, or is unknown and was given time for its receipt."""
-    count = broadcasts.retry_broadcast(workspace_id(), broadcast_id, body["scope"])
+    count = broadcasts.retry_broadcast(workspace_id(), broadcast_id, **body)
     return {"retried": count, "broadcast": _summary(broadcasts.get_broadcast(workspace_id(), broadcast_id))}
 
 

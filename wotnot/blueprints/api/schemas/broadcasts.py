@@ -115,7 +115,16 @@ class ChangeBroadcastSchema(RequestSchema):
             raise ValidationError("Name at least one field to change.")
 
 
-class RetrySchema(RequestSchema):
+class GoSchema(RequestSchema):
+    """How to start or go on."""
+
+    despite_quality = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Send marketing though Meta rates the number low; without it that is refused."},
+    )
+
+
+class RetrySchema(GoSchema):
     """Whom to try again."""
 
     scope = fields.String(required=True, validate=validate.OneOf(["failed", "unknown"]))
