@@ -277,8 +277,10 @@ CSV = {"GET /imports/{import}/errors.csv", "GET /contacts/export.csv", "GET /bro
 def world(cast: Cast, sandbox: SandboxControl) -> dict[str, Any]:
     """What must have happened before: a broadcast that failed for somebody, and a customer who wrote."""
     number = factories.make_channel(cast.workspace)
-    # Of the sandbox's account, so that what the table connects can send it.
-    template = factories.make_template(cast.workspace, waba_id=sandbox.WABA_ID)
+    # One of the sandbox's account: what the table connects can send it, and a sync of the account finds it and keeps it.
+    template = factories.make_template(
+        cast.workspace, waba_id=sandbox.WABA_ID, name="feedback_request", meta_id="611000000000005"
+    )
     finished = factories.make_broadcast(cast.workspace, number, template, state="finished")
     lost = factories.make_contact(cast.workspace)
     factories.make_message(number, lost, finished, state="failed", reached=1, error_code=131026, failed_at=clock.now())

@@ -5,6 +5,7 @@ from what was made to what can be done with it, and holds each answer to what th
 """
 
 import io
+import re
 import subprocess
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def test_every_answer_is_as_the_document_says(live_server: str, committed_cast: 
     document = requests.get(f"{live_server}/api/v1/openapi.json", timeout=10).json()
     calls = sum(verb != "parameters" for operations in document["paths"].values() for verb in operations)
     assert f"Tested: {calls}\n" in report, "no call is left out"
+    followed = re.search(r"API Links: +(\d+) covered", report)
+    assert followed, report
+    assert int(followed[1]) > 0, "what one call made, the next one was asked about"
     # Had a credential ended on the way, everything behind it would have been a well-documented 401.
     for headers in ({"Authorization": f"Bearer {credentials['FUZZ_TOKEN']}"}, {"X-API-Key": credentials["FUZZ_KEY"]}):
         assert requests.get(f"{live_server}/api/v1/me", headers=headers, timeout=10).status_code == 200
