@@ -1,5 +1,6 @@
 """What each number of the cost page is made of: its broadcasts, the messages outside them, and every country."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from wotnot.blueprints.guards import guard_pages, workspace_id
 from wotnot.blueprints.overview_views import people_url, period_words
 from wotnot.services import channels, cost_lists, cost_reports, rate_cards
 from wotnot.services.channel_words import show_number
-from wotnot.services.cost_reports import Narrowing
+from wotnot.services.cost_reports import NOTHING, Amount, Narrowing
 from wotnot.services.pricing.cards import category_name
 from wotnot.services.pricing.money import say_money
 from wotnot.services.reports import Period
@@ -34,9 +35,9 @@ def broadcasts() -> str:
     (_, period), narrowing = period_asked(), narrowing_asked()
     whole, page = cost_lists.list_cost_shares(workspace_id(), period, narrowing, cursor=_cursor(), limit=PAGE_SIZE)
     frame = _frame(period, narrowing)
-    count = f"{whole.count:,} message{'' if whole.count == 1 else 's'}"
-    title = f"{frame['money'](whole.micros)} for {count}" if whole.count else "Nothing was charged"
-    return render_template("costs/broadcasts.html", page=page, whole=whole, title=title, **frame)
+    return render_template(
+        "costs/broadcasts.html", page=page, whole=whole, title=_title(whole, frame["money"]), **frame
+    )
 
 
 @blueprint.get("/messages")
@@ -44,13 +45,15 @@ def messages() -> str:
     """The messages outside broadcasts that a cost is made of."""
     (_, period), narrowing = period_asked(), narrowing_asked()
     page = cost_lists.list_single_costs(workspace_id(), period, narrowing, cursor=_cursor(), limit=PAGE_SIZE)
+    whole = cost_reports.report(workspace_id(), period, narrowing).by_broadcast.get(0, NOTHING)
+    frame = _frame(period, narrowing)
     return render_template(
         "costs/messages.html",
         page=page,
-        title="Cost outside broadcasts",
+        title=f"{_title(whole, frame['money'])} outside broadcasts",
         category_name=category_name,
         phone_words=recipient_words()["phone_words"],
-        **_frame(period, narrowing),
+        **frame,
     )
 
 
@@ -65,6 +68,13 @@ def countries() -> str:
         title=f"Cost in {len(found):,} {'country' if len(found) == 1 else 'countries'}",
         **_frame(period, narrowing),
     )
+
+
+def _title(whole: Amount, money: Callable[[int], str]) -> str:
+    """US$ 1.75 for 3 messages."""
+    if not whole.count:
+        return "Nothing was charged"
+    return f"{money(whole.micros)} for {whole.count:,} message{'' if whole.count == 1 else 's'}"
 
 
 def _frame(period: Period, narrowing: Narrowing) -> dict[str, Any]:
