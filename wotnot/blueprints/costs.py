@@ -72,6 +72,7 @@ def _month(currency: str, narrowing: Narrowing) -> dict[str, Any]:
         "compare_trend": trend,
         "this_month": f"{figures.today:%B}",
         "last_month": f"{last_month:%B}",
+        "same_days": min(figures.today.day, last_month.day),
         "average_days": cost_reports.AVERAGE_DAYS,
     }
 

@@ -80,6 +80,13 @@ def test_a_cost_leads_to_its_broadcasts_and_messages(cast: Cast, client: Client,
     assert "Nothing was charged" in words_of(main_of(client, "/app/cost/broadcasts?country=US"))
 
 
+def test_a_broadcast_charged_in_two_currencies_shows_both_apart(cast: Cast, client: Client, spent: Broadcast) -> None:
+    client.sign_in(cast.alice)
+    page = words_of(main_of(client, f"/app/broadcasts/{spent.id}"))
+    assert "€0.55 charged" in page
+    assert "was charged in USD, which is not part of it" in page
+
+
 def test_all_countries_have_a_page(cast: Cast, client: Client, spent: Broadcast) -> None:
     client.sign_in(cast.alice)
     assert "Show all 18 countries" in words_of(main_of(client, "/app/cost"))
