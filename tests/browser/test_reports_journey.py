@@ -44,6 +44,20 @@ def test_recipients_become_a_file(member: Page, tmp_path: Path) -> None:
     expect(member.get_by_role("region", name="Files").get_by_role("row").nth(1)).to_contain_text("Ready")
 
 
+def test_paper_gets_the_numbers_in_tables(member: Page) -> None:
+    for address in ("/app/?days=90", "/app/cost"):
+        member.goto(address)
+        charts = member.locator(".wn-chart")
+        expect(charts.first.locator("canvas")).to_be_visible()
+        member.emulate_media(media="print")
+        for chart in charts.all():
+            expect(chart.locator("canvas")).to_be_hidden()
+            expect(chart.get_by_role("rowheader").first).to_be_visible()
+        for part in (".wn-side", ".wn-top", ".wn-tabs"):
+            expect(member.locator(part).locator("visible=true")).to_have_count(0)
+        member.emulate_media(media="screen")
+
+
 def test_the_keyboard_is_enough_to_choose_days(member: Page) -> None:
     period = member.get_by_role("main").locator("summary").first
     period.focus()

@@ -12,6 +12,10 @@ NBSP = "\u00a0"
 OCTOBER = builtin_cards()[0]
 
 
+def address(page: str, **asked: object) -> str:
+    return f"{page} {asked['category']} {asked['from']} {asked['to']}"
+
+
 def figures(spent: int, before: int, today: date = date(2026, 11, 26)) -> MonthFigures:
     return MonthFigures(today, spent, before, before, 0, None)
 
@@ -62,16 +66,21 @@ def test_the_bars_hold_every_category() -> None:
             },
         ),
     ]
-    chart = views.chart_of(months, "USD")
+    chart = views.chart_of(months, "USD", address)
     assert [(one["label"], one["data"]) for one in chart["series"]] == [
         ("Marketing", [0.0, 1.5]), ("Authentication", [0.0, 0.5]), ("Service and other", [0.0, 0.1])
     ]  # fmt: skip
     assert chart["sentence"].endswith(f"The dearest month: November 2026 with US${NBSP}2.10.")
     assert chart["titles"] == ["October 2026", "November 2026"]
+    assert chart["series"][0]["urls"] == [
+        "broadcasts marketing 2026-10-01 2026-10-31",
+        "broadcasts marketing 2026-11-01 2026-11-30",
+    ]
+    assert chart["series"][2]["url"] == "broadcasts service,something_new 2026-10-01 2026-11-30"
 
 
 def test_bars_of_nothing_say_so() -> None:
-    chart = views.chart_of([MonthOfCategories(date(2026, 11, 1), {})], "EUR")
+    chart = views.chart_of([MonthOfCategories(date(2026, 11, 1), {})], "EUR", address)
     assert "Nothing was charged" in chart["sentence"]
     assert chart["series"][0]["total"] == "€0.00"
 

@@ -59,6 +59,9 @@ def cost_of_report(broadcast: Broadcast) -> dict[str, Any]:
         "cost_rows": markets,
         "cost_total": sum(actual.values(), NOTHING),
         "cost_currency": currency,
+        "cost_others": {
+            other: sum(parts.values(), NOTHING).micros for other, parts in costs.items() if other != currency
+        },
         "market_name": market_name,
         "money": say_money,
     }

@@ -1,6 +1,6 @@
 """What the cost pages say, made of amounts: comparisons in words, the chart's series, ranked rows. No request, no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -8,7 +8,11 @@ from typing import Any
 
 from wotnot.services.cost_reports import NOTHING, Amount, MonthFigures, MonthOfCategories
 from wotnot.services.pricing.cards import OLD_AFTER_DAYS, Card
+from wotnot.services.pricing.markets import country_name
 from wotnot.services.pricing.money import MILLION, say_money
+
+Address = Callable[..., str]
+"""Says the address of a page or list with some of its filters changed."""
 
 # (word, colour, the categories in it): what the bars are made of, from the bottom.
 _PARTS = (
@@ -21,11 +25,12 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a ranked table: its words, where they lead, and what it cost."""
+    """A line of a ranked table: its words and where they lead, what it cost and where the list of that is."""
 
     words: str
     url: str
     amount: Amount
+    list_url: str
 
 
 def month_words(day: date) -> str:
@@ -45,12 +50,13 @@ def comparison(figures: MonthFigures, currency: str) -> tuple[str, str]:
     return f"{say_money(abs(more), currency)} {word} than in the same days of {name}", "up" if more > 0 else "down"
 
 
-def chart_of(months: Sequence[MonthOfCategories], currency: str) -> dict[str, Any]:
-    """Stacked bars by month and category, and one sentence that says what they show."""
+def chart_of(months: Sequence[MonthOfCategories], currency: str, listed: Address) -> dict[str, Any]:
+    """Stacked bars by month and category, and one sentence that says what they show. Each amount leads to its list."""
     named = {category for _, _, categories in _PARTS for category in categories}
     series = []
     for word, colour, categories in _PARTS:
         micros = [_sum(month.by_category, categories, named) for month in months]
+        part = ",".join(categories or sorted({one for month in months for one in month.by_category} - named))
         if any(micros) or colour == "k1":
             series.append(
                 {
@@ -59,6 +65,8 @@ def chart_of(months: Sequence[MonthOfCategories], currency: str) -> dict[str, An
                     "data": [float(Decimal(one) / MILLION) for one in micros],  # only to be drawn
                     "texts": [say_money(one, currency) for one in micros],
                     "total": say_money(sum(micros), currency),
+                    "url": _days_url(listed, part, months[0].month, months[-1].month),
+                    "urls": [_days_url(listed, part, one.month, one.month) for one in months],
                 }
             )
     return {
@@ -82,9 +90,21 @@ def is_old(card: Card, today: date) -> bool:
     return card.age(today) > OLD_AFTER_DAYS
 
 
-def ranked(parts: Mapping[Any, Amount], words: Mapping[Any, str], urls: Mapping[Any, str]) -> list[Row]:
+def ranked(
+    parts: Mapping[Any, Amount], words: Mapping[Any, str], urls: Mapping[Any, str], lists: Mapping[Any, str]
+) -> list[Row]:
     """Rows in the order of `parts`."""
-    return [Row(words.get(key, str(key)), urls.get(key, ""), amount) for key, amount in parts.items()]
+    return [
+        Row(words.get(key, str(key)), urls.get(key, ""), amount, lists.get(key, "")) for key, amount in parts.items()
+    ]
+
+
+def country_rows(countries: Mapping[str, Amount], page: Address, listed: Address) -> list[Row]:
+    """A row for each country: its name leads to the page of its costs, its amount to their list."""
+    return [
+        Row(country_name(key), page(country=key or "none"), amount, listed("broadcasts", country=key or "none"))
+        for key, amount in countries.items()
+    ]
 
 
 def rate_of(amount_micros: int | None, count: int) -> int | None:
@@ -92,6 +112,12 @@ def rate_of(amount_micros: int | None, count: int) -> int | None:
     if amount_micros is None or not count or amount_micros % count:
         return None
     return amount_micros // count
+
+
+def _days_url(listed: Address, category: str, first: date, last: date) -> str:
+    """The list of some categories from the month that begins with `first` to the end of that which begins with `last`."""
+    end = (last + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return listed("broadcasts", **{"category": category, "from": first, "to": end, "period": ""})
 
 
 def _sum(by_category: Mapping[str, Amount], categories: Sequence[str], named: set[str]) -> int:

@@ -10,6 +10,7 @@ from wotnot.blueprints.broadcast_views import recipient_words
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, workspace_id
 from wotnot.blueprints.overview_detail import table_words
 from wotnot.blueprints.overview_ranges import range_of
+from wotnot.errors import Invalid
 from wotnot.services import first_answers, insights, number_lists, number_shares, reports
 from wotnot.services.broadcast_reports import cause_words
 from wotnot.services.number_shares import Narrowed
@@ -171,9 +172,10 @@ def _only(narrowed: Narrowed) -> list[str]:
 
 
 def _number(name: str, end: int) -> int:
+    """A number from 0 to `end` in the address. Raises Invalid."""
     typed = request.args.get(name, "")
     if not typed.isdecimal() or len(typed) > _LONGEST_ID or int(typed) >= end:
-        abort(404)
+        raise Invalid({name: "Choose an hour of the week on the overview."})
     return int(typed)
 
 

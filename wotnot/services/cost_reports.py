@@ -42,7 +42,7 @@ NOTHING = Amount()
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Only the costs of this `category`, `country` (ISO, "" for those not known), `channel_id`, or broadcasts with the
+    """Only the costs of this `category` (or several, behind commas), `country` (ISO, "" for those not known), `channel_id`, or broadcasts with the
     templates named `template`; None leaves it open. `currency` is the workspace's unless another is asked for: two are never
     added up.
     """
@@ -103,11 +103,11 @@ def report(workspace_id: int, period: Period, narrowing: Narrowing = EVERYTHING)
     """A period's costs in one query and one for other currencies. Raises NotFound for a number of another workspace."""
     if narrowing.channel_id is not None:
         channels.get_channel(workspace_id, narrowing.channel_id)
-    currency = _currency(workspace_id, narrowing)
+    currency = currency_of(workspace_id, narrowing)
     found = CostReport(period, currency, by_day=dict.fromkeys(period.days, NOTHING))
-    asked = _asked(workspace_id, currency, narrowing) | {"first": period.first, "last": period.last}
+    asked = asked_for(workspace_id, currency, narrowing) | {"first": period.first, "last": period.last}
     for row in db.session.execute(text(_PARTS), asked):
-        _put(found, row, _amount(row))
+        _put(found, row, amount_of(row))
     for name in ("by_category", "by_country", "by_channel", "by_broadcast"):
         setattr(found, name, _dearest_first(getattr(found, name)))
     rows: Any = db.session.execute(text(_OTHER_CURRENCIES), asked)
@@ -124,10 +124,10 @@ def month_figures(
     last_month_end = first - timedelta(days=1)
     last_month = last_month_end.replace(day=1)
     average_from = today - timedelta(days=AVERAGE_DAYS)
-    currency = _currency(workspace.id, narrowing)
+    currency = currency_of(workspace.id, narrowing)
     row = db.session.execute(
         text(_FIGURES),
-        _asked(workspace.id, currency, narrowing)
+        asked_for(workspace.id, currency, narrowing)
         | {
             "today": today,
             "first": first,
@@ -152,11 +152,11 @@ def list_months(
     this_month = (today or today_in(workspace)).replace(day=1)
     months = [_months_before(this_month, n) for n in range(MONTHS - 1, -1, -1)]
     found: dict[date, dict[str, Amount]] = {month: {} for month in months}
-    currency = _currency(workspace.id, narrowing)
-    asked = _asked(workspace.id, currency, narrowing) | {"first": months[0]}
+    currency = currency_of(workspace.id, narrowing)
+    asked = asked_for(workspace.id, currency, narrowing) | {"first": months[0]}
     for row in db.session.execute(text(_MONTHS), asked):
         if row.month in found:
-            found[row.month][row.category] = _amount(row)
+            found[row.month][row.category] = amount_of(row)
     return [MonthOfCategories(month, categories) for month, categories in found.items()]
 
 
@@ -171,7 +171,7 @@ def broadcast_cost(broadcast_id: int) -> dict[str, dict[str, Amount]]:
     """What a broadcast cost, by currency and market. The caller checked the tenant."""
     found: dict[str, dict[str, Amount]] = {}
     for row in db.session.execute(text(_BROADCAST), {"broadcast": broadcast_id}):
-        found.setdefault(row.currency, {})[row.market] = _amount(row)
+        found.setdefault(row.currency, {})[row.market] = amount_of(row)
     return found
 
 
@@ -197,22 +197,25 @@ def top(parts: Mapping[Any, Amount], most: int = TOP) -> tuple[dict[Any, Amount]
     return dict(items[:most]), sum((amount for _, amount in items[most:]), NOTHING)
 
 
-def _currency(workspace_id: int, narrowing: Narrowing) -> str:
+def currency_of(workspace_id: int, narrowing: Narrowing) -> str:
+    """The one currency that is asked for."""
     return narrowing.currency or rate_cards.get_setup(workspace_id).currency
 
 
-def _asked(workspace_id: int, currency: str, narrowing: Narrowing) -> dict[str, Any]:
+def asked_for(workspace_id: int, currency: str, narrowing: Narrowing) -> dict[str, Any]:
+    """The values that MINE binds."""
     return {
         "workspace": workspace_id,
         "currency": currency,
-        "category": narrowing.category,
+        "categories": narrowing.category.split(",") if narrowing.category else None,
         "country": narrowing.country,
         "channel": narrowing.channel_id,
         "template": narrowing.template,
     }
 
 
-def _amount(row: Any) -> Amount:
+def amount_of(row: Any) -> Amount:
+    """A row of AMOUNT."""
     return Amount(int(row.count), int(row.micros), int(row.free), int(row.unpriced))
 
 
@@ -235,24 +238,26 @@ def _months_before(month: date, count: int) -> date:
     return date(year, place + 1, 1)
 
 
-_AMOUNT = """coalesce(sum(delta), 0) AS count, coalesce(sum(micros), 0) AS micros,
+AMOUNT = """coalesce(sum(delta), 0) AS count, coalesce(sum(micros), 0) AS micros,
     coalesce(sum(delta) FILTER (WHERE type <> 'regular'), 0) AS free, coalesce(sum(unpriced), 0) AS unpriced"""
+"""The sums that `amount_of` reads."""
 
 _NARROWED = """workspace_id = :workspace
-    AND (CAST(:category AS text) IS NULL OR category = CAST(:category AS text))
+    AND (CAST(:categories AS text[]) IS NULL OR category = ANY(CAST(:categories AS text[])))
     AND (CAST(:country AS text) IS NULL OR country = CAST(:country AS text))
     AND (CAST(:channel AS bigint) IS NULL OR channel_id = CAST(:channel AS bigint))
     AND (CAST(:template AS text) IS NULL OR broadcast_id IN (
         SELECT b.id FROM broadcasts b JOIN templates t ON t.id = b.template_id
         WHERE b.workspace_id = :workspace AND t.name = CAST(:template AS text)))"""
 
-_MINE = f"{_NARROWED} AND currency = :currency"
+MINE = f"{_NARROWED} AND currency = :currency"
+"""The tallies of a workspace in one currency and as narrow as was asked for; `asked_for` has its values."""
 
 _PARTS = f"""
 SELECT CASE WHEN grouping(day) = 0 THEN 1 WHEN grouping(category) = 0 THEN 2 WHEN grouping(country) = 0 THEN 3
             WHEN grouping(channel_id) = 0 THEN 4 WHEN grouping(broadcast_id) = 0 THEN 5 ELSE 0 END AS part,
-       day, category, country, channel_id, broadcast_id, {_AMOUNT}
-FROM cost_tallies WHERE {_MINE} AND day BETWEEN :first AND :last
+       day, category, country, channel_id, broadcast_id, {AMOUNT}
+FROM cost_tallies WHERE {MINE} AND day BETWEEN :first AND :last
 GROUP BY GROUPING SETS ((day), (category), (country), (channel_id), (broadcast_id), ())
 """  # noqa: S608 — every value is bound
 
@@ -268,12 +273,12 @@ SELECT coalesce(sum(micros) FILTER (WHERE day BETWEEN :first AND :today), 0) AS 
        coalesce(sum(micros) FILTER (WHERE day BETWEEN :last_month AND :last_month_end), 0) AS last_total,
        coalesce(sum(micros) FILTER (WHERE day >= :average_from AND day < :today), 0) AS lately,
        min(day) FILTER (WHERE day >= :average_from AND day < :today) AS begun
-FROM cost_tallies WHERE {_MINE} AND day >= least(CAST(:last_month AS date), CAST(:average_from AS date))
+FROM cost_tallies WHERE {MINE} AND day >= least(CAST(:last_month AS date), CAST(:average_from AS date))
 """  # noqa: S608 — every value is bound
 
 _MONTHS = f"""
-SELECT date_trunc('month', day)::date AS month, category, {_AMOUNT}
-FROM cost_tallies WHERE {_MINE} AND day >= :first GROUP BY 1, 2
+SELECT date_trunc('month', day)::date AS month, category, {AMOUNT}
+FROM cost_tallies WHERE {MINE} AND day >= :first GROUP BY 1, 2
 """  # noqa: S608 — every value is bound
 
 _FREE_SERVICE = """
@@ -283,7 +288,7 @@ GROUP BY channel_id HAVING sum(delta) > 0
 """
 
 _BROADCAST = f"""
-SELECT currency, market, {_AMOUNT} FROM cost_tallies WHERE broadcast_id = :broadcast
+SELECT currency, market, {AMOUNT} FROM cost_tallies WHERE broadcast_id = :broadcast
 GROUP BY currency, market HAVING sum(delta) <> 0 ORDER BY currency, sum(micros) DESC
 """  # noqa: S608 — every value is bound
 

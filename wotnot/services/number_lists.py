@@ -73,7 +73,7 @@ def list_single_messages(
 ) -> Page[SingleMessage]:
     """The messages outside broadcasts that got to `step` (one of STEPS), the latest day first. Raises Invalid (cursor)."""
     ordinal, message_id = decode_numbers(cursor) if cursor else (None, None)
-    place = {"day": _from_cursor(date.fromordinal, ordinal), "id": message_id}
+    place = {"day": from_cursor(date.fromordinal, ordinal), "id": message_id}
     asked = {"template": narrowed.template, "cause": narrowed.cause} | place
     rows, size = _rows(_SINGLE[step], workspace_id, period, asked, limit)
     found = [SingleMessage(_person(row), row.conversation_id, row.state, row.error_code, row.at) for row in rows]
@@ -85,7 +85,7 @@ def list_opt_outs(
 ) -> Page[OptOut]:
     """Who opted out in these days on the workspace's clock, the latest first. Raises Invalid (cursor)."""
     micros, event_id = decode_numbers(cursor) if cursor else (None, None)
-    asked = {"zone": workspace.timezone, "moment": _from_cursor(_moment, micros), "id": event_id}
+    asked = {"zone": workspace.timezone, "moment": from_cursor(_moment, micros), "id": event_id}
     rows, size = _rows(_OPT_OUTS, workspace.id, period, asked, limit)
     found = [OptOut(_person(row), row.source, row.note, row.at) for row in rows]
     return _page(found, size, [((row.at - _EPOCH) // _MICROSECOND, row.id) for row in rows])
@@ -128,7 +128,7 @@ def _moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-def _from_cursor(read: Any, number: int | None) -> Any:
+def from_cursor(read: Any, number: int | None) -> Any:
     """A day or moment of a cursor; a number that is none is not from us."""
     try:
         return None if number is None else read(number)

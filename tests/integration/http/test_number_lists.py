@@ -115,7 +115,7 @@ def test_an_hour_of_the_week_leads_to_its_broadcasts(cast: Cast, client: Client,
     assert f"/app/broadcasts/{sent.id}?state=got_read#recipients" in page
     assert "There are none" in client.get(f"/app/numbers/hour?days=7&weekday={weekday}&hour=3").text
     for wrong in ("weekday=7&hour=1", "weekday=1&hour=24", "weekday=x&hour=1", ""):
-        assert client.get(f"/app/numbers/hour?{wrong}").status_code == 404
+        assert client.get(f"/app/numbers/hour?{wrong}").status_code == 422
 
 
 def test_lists_go_on_page_by_page_and_miss_nobody(cast: Cast, client: Client, sent: Broadcast) -> None:
