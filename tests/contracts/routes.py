@@ -55,6 +55,7 @@ FIELDS = {
         "first_day": "2099-01-01",
         "last_day": "2099-01-31",
     },
+    "promotions-api.change": {"name": "Mine now"},
     "shops-api.change": {"name": "Mine now"},
     "shops-api.change_rule": {"is_on": False},
     "templates-api.edit": {"components": [{"type": "BODY", "text": "Mine now"}]},

@@ -9,6 +9,7 @@ import pytest
 from launcher import procfile
 from launcher.paths import ROOT
 from wotnot import tasks
+from wotnot.commands.doctor import process_of
 from wotnot.services.queue import JOBS, QUEUES
 from wotnot.tasks.schedule import PERIODIC
 
@@ -19,6 +20,11 @@ def test_every_queue_has_a_consumer_and_every_consumer_a_queue() -> None:
     words = [command.split() for command in COMMANDS.values()]
     consumed = [queue for line in words if "worker" in line for queue in line[line.index("worker") + 1 :]]
     assert set(consumed) == set(QUEUES)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_the_doctor_names_a_process_that_serves_the_queue(queue: str) -> None:
+    assert queue in COMMANDS[process_of(queue)].split()
 
 
 def test_the_procfile_has_a_process_for_each_pace_of_work() -> None:

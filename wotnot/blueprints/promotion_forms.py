@@ -8,14 +8,17 @@ from werkzeug.datastructures import MultiDict
 
 from wotnot.blueprints import wizard_forms
 from wotnot.errors import Invalid
+from wotnot.models import Promotion
 from wotnot.services.audience_risks import CHOOSABLE, DUPLICATE, UNREACHABLE, US_MARKETING
 from wotnot.services.promotion_days import Plan, clean_plan
-from wotnot.services.segment_rules import purchase_value
+from wotnot.services.segment_rules import purchase_value, read_purchase
 from wotnot.services.whatsapp.payloads import TemplateVariable
 from wotnot.services.woocommerce.products import LABELS, PICTURE
 
 PRODUCT = "product:"
 ONCE, DAYS = "once", "days"
+KEPT = "kept"
+"""The audience of a promotion that this form cannot say, such as one that a program gave."""
 LEAVE_OUT = (
     (UNREACHABLE, "Who could not be reached last time"),
     (DUPLICATE, "The second of two spellings of one number"),
@@ -93,9 +96,13 @@ def typed_products(form: MultiDict[str, str], variables: Sequence[TemplateVariab
     return found
 
 
-def read_audience(form: MultiDict[str, str], shop_id: int, product_id: int) -> dict[str, Any]:
-    """Who gets it; empty while nobody is chosen."""
+def read_audience(
+    form: MultiDict[str, str], shop_id: int, product_id: int, kept: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Who gets it; empty while nobody is chosen. `kept` is the audience of a promotion that is being edited."""
     kind, segment = form.get("kind", "buyers"), form.get("segment", "")
+    if kind == KEPT:
+        return dict(kept or {})
     if kind == "all":
         return {"all": True}
     if kind == "segment":
@@ -103,6 +110,52 @@ def read_audience(form: MultiDict[str, str], shop_id: int, product_id: int) -> d
         return {"segment_id": int(segment)} if is_id and int(segment) else {}
     value = purchase_value(product_id, form.getlist("statuses"), shop_id)
     return {"filter": {"match": "all", "conditions": [{"field": "bought", "op": "in_order", "value": value}]}}
+
+
+def saved_form(promotion: Promotion, variables: Sequence[TemplateVariable]) -> MultiDict[str, str]:
+    """What the form would have sent to make a promotion as it is."""
+    plan = {
+        "at_time": f"{promotion.at_time:%H:%M}",
+        "first_day": str(promotion.first_day),
+        "last_day": str(promotion.last_day),
+    }
+    ids = {"product": promotion.product_id, "channel": promotion.channel_id, "template": promotion.template_id}
+    found: MultiDict[str, str] = MultiDict({name: str(one) for name, one in ids.items()} | plan)
+    found.update({"name": promotion.name, "when": DAYS})
+    found.update({"weekdays": [str(one) for one in promotion.weekdays]})
+    found.update({"leave_out": list(promotion.leave_out)})
+    found.update(_saved_audience(promotion))
+    for one in variables:
+        found.update(_saved_source(one, promotion.variables.get(one.key) or {}))
+    return found
+
+
+def keeps_audience(promotion: Promotion) -> bool:
+    """Whether the form can only keep the audience of a promotion as it is, for it has no words for it."""
+    return bool(_saved_audience(promotion)["kind"] == KEPT)
+
+
+def _saved_audience(promotion: Promotion) -> dict[str, Any]:
+    audience = promotion.audience
+    if audience == {"all": True}:
+        return {"kind": "all"}
+    if set(audience) == {"segment_id"}:
+        return {"kind": "segment", "segment": str(audience["segment_id"])}
+    conditions = (audience.get("filter") or {}).get("conditions") or [{}]
+    statuses = read_purchase(conditions[0]["value"])[2] if conditions[0].get("op") == "in_order" else []
+    said: MultiDict[str, str] = MultiDict([("kind", "buyers"), *(("statuses", one) for one in statuses)])
+    is_said = read_audience(said, promotion.shop_id, promotion.product_id) == audience
+    return {"kind": "buyers", "statuses": statuses} if is_said else {"kind": KEPT}
+
+
+def _saved_source(variable: TemplateVariable, saved: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of one variable; none for a variable about which nothing is saved, so that it is guessed."""
+    if not saved:
+        return {}
+    if "product" in saved:
+        return {f"source-{variable.key}": PRODUCT + saved["product"], f"text-{variable.key}": saved.get("fallback", "")}
+    (row,) = wizard_forms.saved_rows([variable], {variable.key: saved}, MultiDict())
+    return {f"source-{row.key}": row.source, f"text-{row.key}": row.text, f"file-{row.key}": row.file_id}
 
 
 def read_plan(form: MultiDict[str, str]) -> Plan:

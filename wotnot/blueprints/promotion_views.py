@@ -30,10 +30,19 @@ SHOWN_MOMENTS = 8
 
 
 def preview_of(
-    shop: Shop, channel: Channel | None, template: Template, product: Product, sent: MultiDict[str, str]
+    shop: Shop,
+    channel: Channel | None,
+    template: Template,
+    product: Product,
+    sent: MultiDict[str, str],
+    *,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The phone with the message for the first person, how many get it now, and the days in words."""
-    draft = _draft(shop.id, template, sent, product)
+    """The phone with the message for the first person, how many get it now, and the days in words.
+
+    `kept` is the audience of the promotion that is being edited.
+    """
+    draft = _draft(forms.read_audience(sent, shop.id, product.id, kept), template, sent)
     counted = audience_counts.count_audience(
         workspace_id(), draft.audience, leave_out=audience_risks.left_out_of(draft)
     )
@@ -63,10 +72,9 @@ def _days(sent: MultiDict[str, str]) -> dict[str, Any]:
     return {"words": words, "moments": moments[:SHOWN_MOMENTS], "more": max(0, len(moments) - SHOWN_MOMENTS)}
 
 
-def _draft(shop_id: int, template: Template, sent: MultiDict[str, str], product: Product) -> Broadcast:
+def _draft(audience: dict[str, Any], template: Template, sent: MultiDict[str, str]) -> Broadcast:
     """The broadcast that it would be, for counting people. It is not saved."""
     try:
-        audience = forms.read_audience(sent, shop_id, product.id)
         clean = segments.check_definition(workspace_id(), audience["filter"]) if "filter" in audience else {}
     except Invalid:
         audience, clean = {}, {}

@@ -1,6 +1,7 @@
 """A shop's promotions: choosing message, people and days for a product, and the page of each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +17,13 @@ from wotnot.blueprints.htmx import go_to, render
 from wotnot.blueprints.promotion_views import SHOWN_MOMENTS, preview_of
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
-from wotnot.models import Channel, Promotion, Role, Template
+from wotnot.models import Channel, Promotion, PromotionState, Role, Template
 from wotnot.services import (
     broadcast_choices,
     contacts,
     message_templates,
     promotion_days,
+    promotion_edits,
     promotions,
     segments,
     shop_products,
@@ -138,17 +140,7 @@ def create(shop_id: int) -> Answer:
     """Begin it on its days; or once: make a draft and go on where it is said when, and checked."""
     form = request.form
     try:
-        template = _chosen_template(form)
-        given: dict[str, Any] = {
-            "product_id": form.get("product", default=0, type=int),
-            "variables": forms.read_variables(form, variables_of(template)),
-            "name": form.get("name", ""),
-            "channel_id": form.get("channel", type=int),
-            "template_id": template.id,
-            "audience": forms.read_audience(form, shop_id, form.get("product", default=0, type=int)),
-            "leave_out": form.getlist("leave_out"),
-            "user_id": actor().user.id,
-        }
+        given = _message(shop_id, form) | {"user_id": actor().user.id}
         if form.get("when") != forms.DAYS:
             draft = promotions.draft_once(workspace_id(), shop_id, **given)
             return go_to(f"/app/broadcasts/{draft.id}/when")
@@ -161,6 +153,63 @@ def create(shop_id: int) -> Answer:
     return go_to(f"/app/shops/{shop_id}/promotions/{made.id}")
 
 
+@blueprint.get("/<int:promotion_id>/edit")
+@requires(Role.ADMIN)
+def edit(shop_id: int, promotion_id: int) -> Answer:
+    """The form of a promotion that has not ended; what stands in the address is chosen instead of what is saved."""
+    promotion = promotions.get_promotion(workspace_id(), shop_id, promotion_id)
+    if promotion.state is PromotionState.ENDED:
+        flash("It is over, so there is nothing to edit any more.", "error")
+        return go_to(f"/app/shops/{shop_id}/promotions/{promotion_id}", 302)
+    template = _template_of(request.args) or promotion.template
+    sent = forms.saved_form(promotion, variables_of(template))
+    for name in ("product", "channel", "template"):
+        if request.args.get(name, type=int):
+            sent[name] = request.args[name]
+    return _page(shop_id, sent, {}, promotion)
+
+
+@blueprint.post("/<int:promotion_id>/edit")
+@requires(Role.ADMIN)
+def update(shop_id: int, promotion_id: int) -> Answer:
+    """From now on it says and does what the form says; what it made already stays."""
+    form = request.form
+    before = promotions.get_promotion(workspace_id(), shop_id, promotion_id)
+    here = f"/app/shops/{shop_id}/promotions/{promotion_id}"
+    try:
+        wanted = _message(shop_id, form, before.audience) | asdict(forms.read_plan(form))
+        promotion_edits.change_promotion(workspace_id(), shop_id, promotion_id, wanted, seen=form.get("seen", ""))
+    except Invalid as error:
+        return _page(shop_id, form, forms.named_errors(error), before), 422
+    except (Conflict, Unavailable) as error:
+        if error.code == "wrong_state":
+            flash(error.detail, "error")
+            return go_to(here)
+        return _page(shop_id, form, {"form": [_say_conflict(error)]}, before, is_new_look=True), 422
+    flash("It is saved. What was sent already stays as it is.", "success")
+    return go_to(here)
+
+
+def _say_conflict(error: Conflict | Unavailable) -> str:
+    # The page has the newer mark now, so the second press is a choice.
+    again = " Save again to replace that change with what stands here."
+    return error.detail + (again if error.code == "changed_meanwhile" else "")
+
+
+def _message(shop_id: int, form: MultiDict[str, str], kept: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What is sent and to whom. Raises Invalid naming what is missing."""
+    template, product_id = _chosen_template(form), form.get("product", default=0, type=int)
+    return {
+        "product_id": product_id,
+        "variables": forms.read_variables(form, variables_of(template)),
+        "name": form.get("name", ""),
+        "channel_id": form.get("channel", type=int),
+        "template_id": template.id,
+        "audience": forms.read_audience(form, shop_id, product_id, kept),
+        "leave_out": form.getlist("leave_out"),
+    }
+
+
 @blueprint.post("/preview")
 @requires(Role.ADMIN)
 def preview(shop_id: int) -> str:
@@ -171,7 +220,9 @@ def preview(shop_id: int) -> str:
     if template is None or product is None:
         raise NotFound("Template")
     channel = _channel_of(broadcast_choices.list_sending_channels(workspace_id()), request.form)
-    context = preview_of(shop, channel, template, product, request.form)
+    promotion_id = request.form.get("promotion", type=int)
+    kept = promotions.get_promotion(workspace_id(), shop_id, promotion_id).audience if promotion_id else None
+    context = preview_of(shop, channel, template, product, request.form, kept=kept)
     return render_template("promotions/_preview.html", shop=shop, **context)
 
 
@@ -193,7 +244,15 @@ def files(shop_id: int) -> Answer:
     return render_template("media/_file_choice.html", **context), 422 if errors else 200
 
 
-def _page(shop_id: int, sent: MultiDict[str, str], errors: Errors) -> str:
+def _page(
+    shop_id: int,
+    sent: MultiDict[str, str],
+    errors: Errors,
+    promotion: Promotion | None = None,
+    *,
+    is_new_look: bool = False,
+) -> str:
+    """The form for making one, or for editing `promotion`; with `is_new_look` what somebody else changed counts as seen."""
     shop = shops.get_shop(workspace_id(), shop_id)
     product, problem = _product_of(shop_id, sent)
     channels = broadcast_choices.list_sending_channels(workspace_id())
@@ -206,13 +265,17 @@ def _page(shop_id: int, sent: MultiDict[str, str], errors: Errors) -> str:
         wanted = variables_of(template)
         sent = forms.with_guesses(sent, wanted)
         rows = wizard_forms.saved_rows(wanted, {}, sent)
-        context = preview_of(shop, channel, template, product, sent) | {
+        kept = promotion.audience if promotion else None
+        context = preview_of(shop, channel, template, product, sent, kept=kept) | {
             "rows": rows,
             **_file_words(shop_id, rows, sent),
         }
     return render(
-        "promotions/new.html",
+        "promotions/edit.html" if promotion else "promotions/new.html",
         "promotions/_form.html",
+        promotion=promotion,
+        may_keep=promotion is not None and forms.keeps_audience(promotion),
+        seen=_seen(promotion, sent, is_new_look=is_new_look),
         shop=shops.get_shop(workspace_id(), shop_id),
         product=product,
         product_id=sent.get("product", type=int),
@@ -231,6 +294,13 @@ def _page(shop_id: int, sent: MultiDict[str, str], errors: Errors) -> str:
         errors=errors,
         **context,
     )
+
+
+def _seen(promotion: Promotion | None, sent: MultiDict[str, str], *, is_new_look: bool) -> str:
+    """The mark of what the editor looked at first; it goes with the form until it is saved."""
+    if promotion is None:
+        return ""
+    return promotions.revision_of(promotion) if is_new_look or not sent.get("seen") else sent["seen"]
 
 
 def _product_of(shop_id: int, sent: MultiDict[str, str]) -> tuple[Product | None, str]:

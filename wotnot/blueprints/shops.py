@@ -14,6 +14,7 @@ from wotnot.blueprints.htmx import go_to, render, target_of
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.models import Role
 from wotnot.services import (
+    promotions,
     sandbox_shop,
     shop_hooks,
     shop_invites,
@@ -126,8 +127,10 @@ def show(shop_id: int) -> str:
 
 @blueprint.get("/<int:shop_id>/products")
 def products(shop_id: int) -> Answer:
-    """What a shop sells, asked of the shop itself."""
+    """What a shop sells, asked of the shop itself; with `?promotion=` to choose another product for that promotion."""
     shop = shops.get_shop(workspace_id(), shop_id)
+    promotion_id = request.args.get("promotion", type=int)
+    promotion = promotions.get_promotion(workspace_id(), shop_id, promotion_id) if promotion_id else None
     search, page = request.args.get("search", "").strip(), max(request.args.get("page", default=1, type=int), 1)
     try:
         found = shop_products.list_products(workspace_id(), shop_id, search=search, page=page)
@@ -139,6 +142,7 @@ def products(shop_id: int) -> Answer:
         "shops/products.html",
         "shops/_products.html",
         shop=shop,
+        promotion=promotion,
         found=found,
         search=search,
         page=page,

@@ -82,10 +82,15 @@ def _guarded(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
         yield Finding(what, f"Could not be looked at: {type(error).__name__}.")
 
 
+def process_of(queue: str) -> str:
+    """The Procfile's process that serves a queue before others do."""
+    own = {"send": "sender"} | {name: name for name in ("events", "shops", "tends", "bulk")}
+    return own.get(queue, "worker")
+
+
 def _workers() -> Iterator[Finding]:
     for queue, count in metrics.workers_by_queue().items():
-        process = "sender" if queue == "send" else "worker"
-        advice = "" if count else f"Nobody works on it. Start the Procfile's `{process}`."
+        advice = "" if count else f"Nobody works on it. Start the Procfile's `{process_of(queue)}`."
         yield Finding(f"Queue {queue}: {count} worker{'' if count == 1 else 's'}", advice)
 
 

@@ -22,6 +22,8 @@ from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Told
 from wotnot.services import crypto, events, messages, queue
 from wotnot.services.channel_changes import TOPIC, begin_history, change_channel
 from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.client import GraphClient
 from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
@@ -97,6 +99,16 @@ def list_channels(workspace_id: int) -> list[Channel]:
     """Every channel that is not removed, newest first. A workspace has a handful, so this is not paged."""
     query = select(Channel).where(Channel.workspace_id == workspace_id, Channel.state != ChannelState.REMOVED)
     return list(db.session.scalars(query.order_by(Channel.id.desc())))
+
+
+def page_channels(workspace_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[Channel]:
+    """The same for programs, which page every list alike. Raises Invalid for a cursor that is not ours."""
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    query = select(Channel).where(Channel.workspace_id == workspace_id, Channel.state != ChannelState.REMOVED)
+    rows = db.session.scalars(
+        query.where(keyset.condition(Channel.id)).order_by(keyset.order(Channel.id)).limit(keyset.limit + 1)
+    )
+    return keyset.page(list(rows), lambda channel: channel.id)
 
 
 def find_channel_by_phone_number_id(phone_number_id: str) -> Channel | None:

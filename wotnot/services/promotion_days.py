@@ -1,6 +1,6 @@
 """Chosen weekdays between two days, at a time on the workspace's clock: which days these are, and how to say it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -44,12 +44,13 @@ class Plan:
         """Every day, also those that have passed."""
         return list(iter_days(self.first_day, self.last_day, self.weekdays))
 
-    def next_after(self, moment: datetime, timezone: str) -> date | None:
-        """The first day whose time comes after `moment`; None when there is none left."""
+    def next_after(self, moment: datetime, timezone: str, *, without: Collection[date] = ()) -> date | None:
+        """The first day whose time comes after `moment` and that is not one of `without`; None when there is none left."""
         # A day early, because the day of the change may be another one in UTC.
         start = max(self.first_day, in_zone(moment, timezone).date() - timedelta(days=1))
         days = iter_days(start, self.last_day, self.weekdays)
-        return next((day for day in days if moment_of(day, self.at_time, timezone) > moment), None)
+        coming = (day for day in days if day not in without and moment_of(day, self.at_time, timezone) > moment)
+        return next(coming, None)
 
 
 def say_weekdays(weekdays: Sequence[int]) -> str:

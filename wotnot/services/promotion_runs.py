@@ -54,6 +54,7 @@ class _Due:
     moment: datetime
     timezone: str
     shop_state: ShopState
+    revision: str
 
 
 def make_promotion(promotion_id: int) -> dict[str, int]:
@@ -127,11 +128,12 @@ def _find_due(promotion_id: int) -> _Due | None:
         moment=moment,
         timezone=timezone,
         shop_state=shop_state,
+        revision=promotions.revision_of(promotion),
     )
 
 
 def _make(due: _Due) -> str:
-    """Make or leave out one day. Answers `made`, `skipped`, `waits`, or `passed` when somebody else did it first."""
+    """Make or leave out one day. Answers `made`, `skipped`, `waits`, or `passed` when somebody else did it or edited it first."""
     late = clock.now() - due.moment
     if late > LATEST:
         words = say_duration(late.total_seconds())
@@ -200,11 +202,15 @@ def _settle(
 
 
 def _still_due(due: _Due) -> Promotion | None:
-    """The promotion, locked, while the day is still its next one. Joins the caller's transaction."""
+    """The promotion, locked, while the day is still its next one and nobody edited it since. Joins the caller's transaction.
+
+    What was edited while the shop was being asked, such as the product or the time, makes the answer one to another question.
+    """
     query = select(Promotion).where(
         Promotion.id == due.id, Promotion.state == PromotionState.ON, Promotion.next_day == due.day
     )
-    return db.session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    promotion = db.session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    return promotion if promotion is not None and promotions.revision_of(promotion) == due.revision else None
 
 
 def _claim_day(session: Session, promotion: Promotion, day: date) -> int | None:

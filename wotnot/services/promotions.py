@@ -4,9 +4,11 @@ Each of its days becomes an ordinary broadcast when its time comes (see `promoti
 audience then. Times are on the workspace's clock.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, select
@@ -40,6 +42,8 @@ from wotnot.services.transaction import transaction
 from wotnot.services.woocommerce.faults import ShopFault
 from wotnot.services.woocommerce.products import Product
 
+EDITED = ("name", "product_id", "channel_id", "template_id", "variables", "audience", "leave_out",
+          "weekdays", "at_time", "first_day", "last_day")  # fmt: skip
 MOST = 50
 """So many promotions of a shop may be under way or paused at a time."""
 
@@ -97,15 +101,12 @@ def create_promotion(
     with transaction() as session:
         shops.get_shop(workspace_id, shop_id)
         _refuse_too_many(session, shop_id)
-        promotion = Promotion(workspace_id=workspace_id, shop_id=shop_id, user_id=user_id, **draft.fields)
-        promotion.product_id, promotion.product = product.id, facts_of(product)
-        promotion.variables = draft.variables
-        promotion.weekdays, promotion.at_time = list(plan.weekdays), plan.at_time
-        promotion.first_day, promotion.last_day = plan.first_day, plan.last_day
+        promotion = Promotion(workspace_id=workspace_id, shop_id=shop_id, user_id=user_id)
+        write_content(promotion, draft, product, plan)
         session.add(promotion)
         session.flush()
         plan_next(promotion, next_day, timezone)
-        _tell(promotion)
+        tell(promotion)
     return get_promotion(workspace_id, shop_id, promotion.id)
 
 
@@ -167,9 +168,34 @@ def facts_of(product: Product) -> dict[str, Any]:
     return {"name": product.name, "price": product.price, "url": product.url, "has_picture": bool(product.picture_url)}
 
 
+def write_content(promotion: Promotion, draft: Draft, product: Product, plan: Plan) -> None:
+    """Let a promotion say and do what was checked. Joins the caller's transaction."""
+    for name, value in draft.fields.items():
+        setattr(promotion, name, value)
+    promotion.product_id, promotion.product = product.id, facts_of(product)
+    promotion.variables = draft.variables
+    promotion.weekdays, promotion.at_time = list(plan.weekdays), plan.at_time
+    promotion.first_day, promotion.last_day = plan.first_day, plan.last_day
+
+
+def revision_of(promotion: Promotion) -> str:
+    """A mark of all that somebody may edit: it differs as soon as one of it does, and is the same again when it is put back."""
+    content = [getattr(promotion, name) for name in EDITED]
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
 def timezone_of(workspace_id: int) -> str:
     """The workspace's time zone as it is now."""
     return db.session.scalar(select(Workspace.timezone).where(Workspace.id == workspace_id)) or "UTC"
+
+
+def next_day_of(promotion: Promotion, timezone: str) -> date | None:
+    """The next day to come that was not made or left out already; None when there is none."""
+    now = clock.now()
+    came = select(PromotionDate.day).where(
+        PromotionDate.promotion_id == promotion.id, PromotionDate.day >= now.date() - timedelta(days=2)
+    )
+    return plan_of(promotion).next_after(now, timezone, without=set(db.session.scalars(came)))
 
 
 def plan_next(promotion: Promotion, day: date | None, timezone: str) -> None:
@@ -188,35 +214,56 @@ def plan_next(promotion: Promotion, day: date | None, timezone: str) -> None:
 def pause_promotion(workspace_id: int, shop_id: int, promotion_id: int) -> Promotion:
     """Make no broadcasts for now. What was made already goes on. Raises Conflict, NotFound."""
     with transaction():
-        promotion = _locked(workspace_id, shop_id, promotion_id, PromotionState.ON)
+        promotion = lock_promotion(workspace_id, shop_id, promotion_id, PromotionState.ON)
         promotion.state, promotion.next_day = PromotionState.PAUSED, None
         promotion.try_at, promotion.reason = None, ""
-        _tell(promotion)
+        tell(promotion)
     return promotion
 
 
 def resume_promotion(workspace_id: int, shop_id: int, promotion_id: int) -> Promotion:
     """Go on with the next day that comes; days that passed meanwhile are not made up for. Raises Conflict, NotFound."""
     with transaction():
-        promotion = _locked(workspace_id, shop_id, promotion_id, PromotionState.PAUSED)
+        promotion = lock_promotion(workspace_id, shop_id, promotion_id, PromotionState.PAUSED)
         timezone = timezone_of(workspace_id)
-        next_day = plan_of(promotion).next_after(clock.now(), timezone)
+        next_day = next_day_of(promotion, timezone)
         if next_day is None:
-            raise Conflict("Its last day has passed. End it, and make a new one.", code="promotion_over")
+            raise Conflict("Its last day has passed. Edit its days, or end it.", code="promotion_over")
         promotion.state = PromotionState.ON
         plan_next(promotion, next_day, timezone)
-        _tell(promotion)
+        tell(promotion)
     return promotion
 
 
 def end_promotion(workspace_id: int, shop_id: int, promotion_id: int) -> Promotion:
     """End it for good. What was made already goes on. Raises Conflict when it is over, NotFound."""
     with transaction():
-        promotion = _locked(workspace_id, shop_id, promotion_id, PromotionState.ON, PromotionState.PAUSED)
+        promotion = lock_promotion(workspace_id, shop_id, promotion_id, PromotionState.ON, PromotionState.PAUSED)
         promotion.state, promotion.next_day = PromotionState.ENDED, None
         promotion.try_at, promotion.reason = None, ""
-        _tell(promotion)
+        tell(promotion)
     return promotion
+
+
+def lock_promotion(workspace_id: int, shop_id: int, promotion_id: int, *states: PromotionState) -> Promotion:
+    """One promotion for changing it, in one of `states`. Joins the caller's transaction. Raises Conflict, NotFound."""
+    promotion: Promotion | None = db.session.scalar(
+        _mine(workspace_id, shop_id)
+        .where(Promotion.id == promotion_id)
+        .with_for_update(of=Promotion)
+        .execution_options(populate_existing=True)
+    )
+    if promotion is None:
+        raise NotFound("Promotion")
+    if promotion.state not in states:
+        words = {PromotionState.ON: "it is under way", PromotionState.PAUSED: "it is paused"}
+        raise Conflict(f"That cannot be done: {words.get(promotion.state, 'it is over')}.", code="wrong_state")
+    return promotion
+
+
+def tell(promotion: Promotion) -> None:
+    """Let the pages that show a promotion look again. Joins the caller's transaction."""
+    events.publish(promotion.workspace_id, topic_of(promotion.shop_id), f"promotion:{promotion.id}")
 
 
 # ---------------------------------------------------------------- looking
@@ -300,21 +347,6 @@ def _mine(workspace_id: int, shop_id: int) -> Any:
     )
 
 
-def _locked(workspace_id: int, shop_id: int, promotion_id: int, *states: PromotionState) -> Promotion:
-    promotion: Promotion | None = db.session.scalar(
-        _mine(workspace_id, shop_id)
-        .where(Promotion.id == promotion_id)
-        .with_for_update(of=Promotion)
-        .execution_options(populate_existing=True)
-    )
-    if promotion is None:
-        raise NotFound("Promotion")
-    if promotion.state not in states:
-        words = {PromotionState.ON: "it is under way", PromotionState.PAUSED: "it is paused"}
-        raise Conflict(f"That cannot be done: {words.get(promotion.state, 'it is over')}.", code="wrong_state")
-    return promotion
-
-
 def _channel_and_template(
     workspace_id: int, fields: Mapping[str, Any], errors: dict[str, Any]
 ) -> tuple[Channel | None, Template | None]:
@@ -345,7 +377,3 @@ def _refuse_too_many(session: Session, shop_id: int) -> None:
         raise Conflict(
             f"A shop has at most {MOST} promotions at a time. End one that you do not need.", code="too_many_promotions"
         )
-
-
-def _tell(promotion: Promotion) -> None:
-    events.publish(promotion.workspace_id, topic_of(promotion.shop_id), f"promotion:{promotion.id}")

@@ -188,3 +188,137 @@ def test_a_day_that_came_is_on_the_page(cast: Cast, client: Client, ids: dict[st
     text = client.get(f"{here}/{one_id}").get_data(as_text=True)
     assert "Left out" in text
     assert "WotNot was not running at that time" in text
+
+
+@pytest.fixture
+def planned(cast: Cast, client: Client, ids: dict[str, int]) -> Promotion:
+    """A promotion that Alice, who is signed in, has made with the form."""
+    client.sign_in(cast.alice)
+    here = f"/app/shops/{ids['shop']}/promotions/new"
+    page = f"{here}?product=102&template={ids['template']}"
+    client.submit(here, page=page, **form_of(ids, statuses=["processing"], leave_out=["unreachable"]))
+    return db.session.scalars(select(Promotion)).one()
+
+
+def edit_address(one: Promotion) -> str:
+    """Where it is edited."""
+    return f"/app/shops/{one.shop_id}/promotions/{one.id}/edit"
+
+
+def seen_in(text: str) -> str:
+    """The mark that a page of the form carries."""
+    (found,) = re.findall(r'name="seen" value="(\w+)"', text)
+    return str(found)
+
+
+def test_the_form_of_an_edit_shows_what_is_saved(client: Client, planned: Promotion) -> None:
+    here = edit_address(planned)
+    assert here in client.get(here.removesuffix("/edit")).get_data(as_text=True)
+    text = client.get(here).get_data(as_text=True)
+    for chosen in ("product:picture", "field:first_name", "product:name", "product:price", "product:link_path"):
+        assert re.search(rf'<option value="{chosen}"\s+selected', text), chosen
+    for name, value in (("statuses", "processing"), ("leave_out", "unreachable"), ("weekdays", "0"), ("weekdays", "3")):
+        assert re.search(rf'name="{name}" value="{value}"\s+checked', text), value
+    assert re.search(r'name="first_day"[^>]*value="' + str(planned.first_day), text)
+    assert "Mondays and Thursdays at 09:00" in text
+
+
+def test_an_edit_is_saved_once_and_a_stale_page_is_told(
+    client: Client, ids: dict[str, int], planned: Promotion
+) -> None:
+    here = edit_address(planned)
+    seen = seen_in(client.get(here).get_data(as_text=True))
+    sent = form_of(ids, name="Renamed", weekdays=["1"], at_time="15:30", kind="all", seen=seen)
+    for _ in range(2):
+        answer = client.submit(here, page=here, **sent)
+        assert answer.headers["Location"].endswith(here.removesuffix("/edit"))
+    db.session.expire_all()
+    assert (planned.name, planned.weekdays, f"{planned.at_time:%H:%M}") == ("Renamed", [1], "15:30")
+    assert (planned.audience, planned.variables) == ({"all": True}, VARIABLES)
+    stale = client.submit(here, page=here, **sent | {"name": "From an old tab"})
+    text = stale.get_data(as_text=True)
+    assert stale.status_code == 422
+    assert "Somebody changed this promotion meanwhile. Save again to replace that change" in text
+    db.session.expire_all()
+    assert planned.name == "Renamed"
+    client.submit(here, page=here, **sent | {"name": "From an old tab", "seen": seen_in(text)})
+    db.session.expire_all()
+    assert planned.name == "From an old tab"
+
+
+def test_another_product_is_chosen_among_the_shops(client: Client, ids: dict[str, int], planned: Promotion) -> None:
+    here = edit_address(planned)
+    products = client.get(f"/app/shops/{planned.shop_id}/products?promotion={planned.id}").get_data(as_text=True)
+    assert f"{here}?product=101" in products
+    page = f"{here}?product=101"
+    seen = seen_in(client.get(page).get_data(as_text=True))
+    client.submit(here, page=page, **form_of(ids, product="101", seen=seen))
+    db.session.expire_all()
+    assert planned.product_id == 101
+    assert planned.audience["filter"]["conditions"][0]["value"] == f"{ids['shop']}/101"
+
+
+def test_an_audience_that_the_form_cannot_say_is_kept(client: Client, ids: dict[str, int], planned: Promotion) -> None:
+    here = edit_address(planned)
+    kept = {"filter": {"match": "all", "conditions": [{"field": "name", "op": "contains", "value": "a"}]}}
+    planned.audience = kept
+    db.session.commit()
+    text = client.get(here).get_data(as_text=True)
+    assert re.search(r'name="kind" value="kept"[^>]*checked', text)
+    shown = client.submit(
+        f"/app/shops/{planned.shop_id}/promotions/preview", page=here,
+        **form_of(ids, kind="kept", promotion=planned.id, seen=seen_in(text)),
+    )  # fmt: skip
+    assert "It would go to" in shown.get_data(as_text=True)
+    client.submit(here, page=here, **form_of(ids, kind="kept", name="Renamed", seen=seen_in(text)))
+    db.session.expire_all()
+    assert (planned.name, planned.audience) == ("Renamed", kept)
+
+
+def test_a_wrong_edit_is_said_beside_its_field(client: Client, ids: dict[str, int], planned: Promotion) -> None:
+    here = edit_address(planned)
+    for changed, words in (
+        ({"weekdays": []}, "Choose at least one day of the week."),
+        ({"first_day": "2020-01-01", "last_day": "2020-02-01"}, "None of these days is still to come."),
+    ):
+        answer = client.submit(here, page=here, **form_of(ids, **changed))
+        assert answer.status_code == 422
+        assert words in answer.get_data(as_text=True)
+
+
+def test_what_is_over_offers_no_edit(client: Client, ids: dict[str, int], planned: Promotion) -> None:
+    here = edit_address(planned)
+    page = client.get(here)
+    client.submit(here.replace("/edit", "/end"), page=here.removesuffix("/edit"))
+    assert client.get(here).status_code == 302
+    assert here not in client.get(here.removesuffix("/edit")).get_data(as_text=True)
+    seen = seen_in(page.get_data(as_text=True))
+    late = client.submit(here, page=f"/app/shops/{ids['shop']}/promotions/new?product=102&template={ids['template']}",
+                         **form_of(ids, name="Too late", seen=seen))  # fmt: skip
+    assert late.status_code in {302, 303}
+    db.session.expire_all()
+    assert planned.name == "Snake plants"
+
+
+@pytest.mark.parametrize(("who", "status"), [("bob", 403), ("charlie", 404)])
+def test_who_may_not_edit(who: str, status: int, *, cast: Cast, client: Client, planned: Promotion) -> None:
+    here, ids = edit_address(planned), {"channel": planned.channel_id, "template": planned.template_id}
+    client.submit("/app/logout", page="/app/")
+    client.sign_in(getattr(cast, who))
+    assert client.get(here).status_code == status
+    assert client.submit(here, page="/app/", **form_of(ids, name="Mine")).status_code == status
+    db.session.expire_all()
+    assert planned.name == "Snake plants"
+
+
+def test_an_edit_over_the_api(cast: Cast, client: Client, planned: Promotion) -> None:
+    api = client.api(cast.alice)
+    here = f"/shops/{planned.shop_id}/promotions/{planned.id}"
+    changed = api.patch(here, {"weekdays": ["friday"], "at_time": "17:00", "name": "Weekend"})
+    assert changed.status_code == 200, changed.json
+    assert (changed.json["weekdays"], changed.json["at_time"], changed.json["name"]) == (["friday"], "17:00", "Weekend")
+    assert changed.json["product_id"] == 102
+    assert list(api.patch(here, {"product_id": 999}).json["errors"]) == ["product_id"]
+    assert api.patch(here, {"state": "ended"}).status_code == 422
+    api.post(f"{here}/end", {})
+    assert api.patch(here, {"name": "Too late"}).status_code == 409

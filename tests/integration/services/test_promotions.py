@@ -103,6 +103,11 @@ def every_day(days: int = 5) -> Plan:
 @pytest.fixture
 def scene(cast: Cast, sandbox: SandboxControl) -> Scene:
     """Ready to promote."""
+    return make_scene(cast, sandbox)
+
+
+def make_scene(cast: Cast, sandbox: SandboxControl) -> Scene:
+    """A scene in Alice's workspace."""
     cast.workspace.timezone = ZONE
     db.session.commit()
     there = SandboxShop(sandbox)

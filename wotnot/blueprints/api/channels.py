@@ -70,10 +70,11 @@ def continue_sign_up(body: dict[str, Any], sign_up_id: int) -> SignUp:
 
 
 @blueprint.get("")
+@blueprint.arguments(CursorArgs, location="query")
 @blueprint.response(200, page_schema(ChannelSchema))
-def index() -> Page[Channel]:
+def index(query: dict[str, Any]) -> Page[Channel]:
     """List the connected numbers, newest first."""
-    return Page(channels.list_channels(workspace_id()))
+    return channels.page_channels(workspace_id(), **query)
 
 
 @blueprint.get("/<int:channel_id>")

@@ -4,10 +4,16 @@ from typing import Any
 
 from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas import page_schema
-from wotnot.blueprints.api.schemas.promotions import DAYS, PromotionArgs, PromotionDateSchema, PromotionSchema
+from wotnot.blueprints.api.schemas.promotions import (
+    DAYS,
+    PromotionArgs,
+    PromotionChangesSchema,
+    PromotionDateSchema,
+    PromotionSchema,
+)
 from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.models import Promotion, Role
-from wotnot.services import promotion_days, promotions
+from wotnot.services import promotion_days, promotion_edits, promotions
 from wotnot.services.pages import Page
 from wotnot.services.promotion_days import clean_plan, say_plan
 from wotnot.services.promotions import ShownDate, plan_of
@@ -19,6 +25,7 @@ blueprint = Resource(
     description="Products of a shop that are written about on chosen days.",
 )
 
+_SHOP_AWAY = "The shop does not answer just now, so its product cannot be asked for."
 _WRONG_STATE = "It is in a state in which this makes no sense, such as ended."
 
 
@@ -35,7 +42,7 @@ def index(query: dict[str, Any], shop_id: int) -> Page[dict[str, Any]]:
 @requires(Role.ADMIN)
 @blueprint.arguments(PromotionSchema)
 @blueprint.response(201, PromotionSchema)
-@blueprint.alt_response(503, description="The shop does not answer just now, so its product cannot be asked for.")
+@blueprint.alt_response(503, description=_SHOP_AWAY)
 def create(body: dict[str, Any], shop_id: int) -> dict[str, Any]:
     """Plan a promotion. The product is asked for at once, so that what it lacks is said now."""
     weekdays = [DAYS.index(day) for day in body.pop("weekdays")]
@@ -51,6 +58,19 @@ def create(body: dict[str, Any], shop_id: int) -> dict[str, Any]:
 def show(shop_id: int, promotion_id: int) -> dict[str, Any]:
     """Get one promotion."""
     return _shown(promotions.get_promotion(workspace_id(), shop_id, promotion_id))
+
+
+@blueprint.patch("/<int:promotion_id>")
+@requires(Role.ADMIN)
+@blueprint.arguments(PromotionChangesSchema)
+@blueprint.response(200, PromotionSchema)
+@blueprint.alt_response(409, description="It has ended, or somebody else changed it at the same moment.")
+@blueprint.alt_response(503, description=_SHOP_AWAY)
+def change(body: dict[str, Any], shop_id: int, promotion_id: int) -> dict[str, Any]:
+    """Change it from its next day on. Days that were made stay as they are and are not made again."""
+    if "weekdays" in body:
+        body["weekdays"] = [DAYS.index(day) for day in body["weekdays"]]
+    return _shown(promotion_edits.change_promotion(workspace_id(), shop_id, promotion_id, body))
 
 
 @blueprint.get("/<int:promotion_id>/dates")

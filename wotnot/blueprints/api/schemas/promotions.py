@@ -67,6 +67,22 @@ class PromotionSchema(RequestSchema):
     created_at = fields.AwareDateTime(dump_only=True)
 
 
+class PromotionChangesSchema(RequestSchema):
+    """What may be changed of a promotion that has not ended; what is not given stays."""
+
+    product_id = WholeNumber()
+    name = fields.String()
+    channel_id = WholeNumber()
+    template_id = WholeNumber()
+    variables = fields.Dict(keys=fields.String(), values=fields.Dict())
+    audience = fields.Dict()
+    leave_out = fields.List(fields.String(validate=validate.OneOf(CHOOSABLE)))
+    weekdays = fields.List(fields.String(validate=validate.OneOf(DAYS)))
+    at_time = fields.Time(format="%H:%M", metadata={"example": "09:00", "description": "On the workspace's clock."})
+    first_day = fields.Date()
+    last_day = fields.Date()
+
+
 class PromotionArgs(CursorArgs):
     """A page of promotions, or of the days of one."""
 
