@@ -1,9 +1,8 @@
 """Connecting a number in Meta's own window: there, back with a code, and the steps from there to a number that sends."""
 
-import hmac
 from secrets import token_urlsafe
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request, session
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints.guards import guard_pages, requires, workspace_id
@@ -19,7 +18,8 @@ guard_pages(blueprint)
 
 Answer = str | Response | tuple[str, int]
 
-STATE = "sign_up_state"
+STATES, MOST_STATES = "sign_up_states", 5
+"""What a session holds of the windows that are open: of each its state, and the workspace that it was opened in."""
 # Of each step: what is to be done, that it is done, and what that means.
 STEP_WORDS = {
     "exchange": ("Meta’s window", "Meta’s window is done", "Its code is exchanged for a token."),
@@ -40,24 +40,44 @@ def register(app: Flask) -> None:
     app.context_processor(lambda: {"may_sign_up": sign_ups.is_possible})
 
 
+@blueprint.before_request
+def _return_to_where_it_began() -> Response | None:
+    """A number goes to the workspace that its window was opened in, whichever another tab shows by now."""
+    began_in = _states().get(request.args.get("state", ""))
+    if request.endpoint != f"{blueprint.name}.back" or began_in in {None, workspace_id()}:
+        return None
+    there = next((member.workspace for member in g.memberships if member.workspace_id == began_in), None)
+    if there is None:
+        flash("You are no longer a member of the workspace where this began. Nothing was connected.", "error")
+        return redirect("/app/channels/new")
+    session["workspace_id"] = there.id
+    flash(f"You are back in {there.name}, where you opened Meta’s window.", "success")
+    return redirect(request.full_path)
+
+
 @blueprint.get("/start")
 @requires(Role.ADMIN)
 def start() -> Response:
     """Go to Meta's window. A link and not a form: a form may not lead to another site."""
-    session[STATE] = token_urlsafe(24)
+    state = token_urlsafe(24)
     try:
-        return redirect(sign_ups.dialog_address(accounts.link(BACK), session[STATE]))
+        address = sign_ups.dialog_address(accounts.link(BACK), state)
     except Conflict as error:
         flash(error.detail, "error")
         return redirect("/app/channels/new")
+    others = list(_states().items())[1 - MOST_STATES :]
+    session[STATES] = dict([*others, (state, workspace_id())])
+    return redirect(address)
 
 
 @blueprint.get("/back")
 @requires(Role.ADMIN)
 def back() -> Response:
-    """Where the window comes back to, once: with a code, or because it was closed."""
-    expected, told = str(session.pop(STATE, "")), request.args.get("state", "")
-    if not expected or not hmac.compare_digest(expected.encode(), told.encode()):
+    """Where a window comes back to, once: with a code, or because it was closed."""
+    states = dict(_states())
+    is_expected = states.pop(request.args.get("state", ""), None) is not None
+    session[STATES] = states
+    if not is_expected:
         begun = sign_up_rows.find_by_code(workspace_id(), request.args.get("code", ""))
         if begun is not None:  # a second tab, or a reload
             return redirect(f"{HERE}/{begun.id}")
@@ -102,6 +122,10 @@ def forget(sign_up_id: int) -> Response:
     sign_up_rows.forget(workspace_id(), sign_up_id)
     flash("It is forgotten. You can connect the number again at any time.", "success")
     return redirect("/app/channels")
+
+
+def _states() -> dict[str, int]:
+    return session.get(STATES, {})  # type: ignore[no-any-return]  # a cookie that only this app can sign
 
 
 def _page(row: SignUp, errors: dict[str, list[str]]) -> str:

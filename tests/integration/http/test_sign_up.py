@@ -11,8 +11,8 @@ from tests.cast import Cast
 from tests.client import Client
 from tests.sandbox_control import SandboxControl
 from wotnot.errors import Conflict
-from wotnot.models import ChannelState
-from wotnot.services import channels, sign_up_rows, sign_ups
+from wotnot.models import ChannelState, Role
+from wotnot.services import channels, sign_up_rows, sign_ups, workspaces
 
 HERE = "/app/channels/sign-up"
 TOKEN_HEADERS = {"Authorization": f"Bearer {SandboxControl.TOKEN}"}
@@ -80,6 +80,35 @@ def test_a_window_that_was_closed_is_said(alice: Client):
     state = parse_qs(urlsplit(alice.get(f"{HERE}/start").location).query)["state"][0]
     answer = alice.get(f"{HERE}/back?error=access_denied&state={state}")
     assert "closed before it was done" in alice.get(answer.location).text
+
+
+def test_two_windows_in_two_tabs_both_return(alice: Client, session):
+    for back in [through_the_window(alice), through_the_window(alice)]:
+        there = alice.get(back).location
+        assert there != "/app/channels/new"
+        assert "5 of 5 steps done" in alice.get(there).text
+
+
+def test_a_number_goes_where_its_window_was_opened(alice: Client, cast: Cast, session):
+    """Also when another tab changed the workspace meanwhile, even to one where she is an agent."""
+    factories.make_member(cast.other_workspace, cast.alice, Role.AGENT)
+    back = through_the_window(alice)
+    alice.submit(f"/app/workspaces/{cast.other_workspace.id}/switch", page="/app/")
+    assert alice.get(back).location.endswith(back)
+    shown = alice.get(alice.get(back).location)
+    assert "5 of 5 steps done" in shown.text
+    assert "You are back in Casa Verde" in shown.text
+    assert len(channels.list_channels(cast.workspace.id)) == 1
+    assert channels.list_channels(cast.other_workspace.id) == []
+
+
+def test_who_left_meanwhile_connects_nothing(alice: Client, cast: Cast, session):
+    factories.make_member(cast.other_workspace, cast.alice, Role.ADMIN)
+    back = through_the_window(alice)
+    session.delete(workspaces.find_membership(cast.alice.id, cast.workspace.id))
+    session.commit()
+    assert "no longer a member" in alice.get(back, follow_redirects=True).text
+    assert channels.list_channels(cast.workspace.id) + channels.list_channels(cast.other_workspace.id) == []
 
 
 def test_a_number_with_a_pin_of_its_own_is_gone_on_with(alice: Client, cast: Cast, sandbox: SandboxControl, session):
