@@ -312,6 +312,7 @@ def test_every_call_takes_and_answers_its_fields(
         assert answer.status_code == row.status, (row.call, answer.text)
         if row.call in CSV:
             assert answer.mimetype == "text/csv", row.call
+            answer.close()  # a stream that is not read keeps its place in the database
             continue
         assert (
             answer.mimetype == ("application/problem+json" if row.status >= 400 else "application/json")
