@@ -1,6 +1,7 @@
 """Whether a large ledger slows the sender: what it claims and records a second, beside a ledger that holds nothing else.
 
-Two worlds side by side, measured in turn, so that what the machine does meanwhile hits both alike. Run by bench.send.
+Two worlds side by side, measured in turn, so that what the machine does meanwhile hits both alike. Both have as many contacts
+as the large ledger has tens of messages; the past broadcasts went to one slice of them after the other. Run by bench.send.
 """
 
 import statistics
@@ -25,28 +26,33 @@ BATCH = 450
 """What the sender takes at once for a number at 1,000 a second."""
 ROUNDS = 5
 BAR = 0.95
+PER_PERSON = 10
+"""Messages of the large ledger for each contact: a million people were written to ten times."""
+PAST_SIZE = 100_000
 
 
 class Desk:
     """One world with a number and a template, from which broadcasts are claimed without being sent."""
 
-    def __init__(self, world: World) -> None:
-        """Put the rows there."""
-        self._world = world
+    def __init__(self, world: World, people: int) -> None:
+        """Put `people` contacts there."""
+        self._world, self._people = world, people
         world.start_sandbox()
         with world.app.app_context():
             self._workspace_id = seed_workspace()
-            seed_contacts(self._workspace_id, COUNT)
+            seed_contacts(self._workspace_id, people)
             self._channel_id, _ = seed_channel(world, self._workspace_id, rate=1000)
             self._template_id = seed_template(world, self._workspace_id)
 
     def fill(self, rows: int) -> None:
-        """Add past broadcasts to everybody until the ledger has `rows` rows."""
+        """Add past broadcasts, each to the next slice of people, until the ledger has `rows` rows."""
         with self._world.app.app_context():
             first = int(execute("SELECT min(id) FROM contacts WHERE workspace_id = :w", w=self._workspace_id)[0][0])
             ids = {"workspace": self._workspace_id, "channel": self._channel_id, "template": self._template_id}
-            for place in range(rows // COUNT):
-                ledger.add_past_broadcast(ids, f"Past {place}", days_ago=1 + place % 365, first=first, size=COUNT)
+            size = min(PAST_SIZE, self._people)
+            for place in range(rows // size):
+                start = first + place * size % self._people
+                ledger.add_past_broadcast(ids, f"Past {place}", days_ago=1 + place % 365, first=start, size=size)
             vacuum()
 
     def work(self) -> tuple[float, float]:
@@ -68,7 +74,8 @@ class Desk:
 
 def bench_ledger(empty: World, full: World, rows: int) -> bool:
     """Print both rates in both worlds and their ratios; answers whether claiming keeps the bar."""
-    small, large = Desk(empty), Desk(full)
+    people = max(COUNT, rows // PER_PERSON)
+    small, large = Desk(empty, people), Desk(full, people)
     began = time.perf_counter()
     large.fill(rows)
     print(f"{rows:,} rows in {time.perf_counter() - began:.0f} s")

@@ -45,7 +45,7 @@ def _prepare(world: World, shop: str) -> None:
     world.processes.environment |= {"PUBLIC_URL": web, "ALLOW_PRIVATE_URLS": "1"}
     here = replace(world.app.extensions["wotnot.config"], public_url=web, allow_private_urls=True)
     world.app.extensions["wotnot.config"] = here
-    for queue in ("shops", "media", "events", "send"):
+    for queue in ("shops", "tends", "events", "send"):
         world.processes.start_worker(queue, name=queue)
     world.processes.start("scheduler", "flask", "--app", "wsgi", "scheduler")
     _connect(world, shop)

@@ -84,6 +84,8 @@ class ShopSite:
             await asyncio.sleep(trouble.slow_s)
         if trouble.html:
             return web.Response(status=200, text=_MAINTENANCE, content_type="text/html")
+        if trouble.busy_s:
+            return web.Response(status=429, text="Too Many Requests", headers={"Retry-After": str(trouble.busy_s)})
         answer = await self.rest.handle(request, shop, parts, root)
         answer.headers["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
         return answer

@@ -31,6 +31,8 @@ class Trouble:
     slow_s: float = 0.0
     down: bool = False
     html: bool = False
+    busy_s: int = 0
+    """Too many calls, it says to each, and to come again after so many seconds."""
     strip_authorization: bool = False
     repeat: int = 1
     """How often every webhook comes."""

@@ -5,10 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from wotnot import blueprints, cli, log
 from wotnot.config import Config
-from wotnot.extensions import api, cors, csrf, db, jwt, limiter, login, migrate, redis
-
-# Answers that say how often a program may call; without a word, browsers keep them from the pages of others.
-COUNTING_HEADERS = ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+from wotnot.extensions import api, csrf, db, jwt, limiter, login, migrate, redis
 
 __all__ = ["Config", "create_app"]
 
@@ -39,8 +36,6 @@ def create_app(config: Config | None = None) -> Flask:
     login.init_app(app)
     jwt.init_app(app)
     csrf.init_app(app)
-    foreign_pages = {"origins": list(config.cors_origins), "expose_headers": list(COUNTING_HEADERS)}
-    cors.init_app(app, resources={r"/api/*": foreign_pages})
     limiter.init_app(app)
 
     # What they can ask for.

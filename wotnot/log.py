@@ -16,7 +16,17 @@ from flask import Flask, Response, g, has_request_context, request
 
 # "+", or at least nine digits in a row (spaces and dashes inside count): what people and Meta write phone numbers as.
 _NUMBER = re.compile(r"(?<![\w.])\+?\d(?:[\s-]?\d){8,14}(?![\w.])")
-_BEARER = re.compile(r"(?i)(bearer\s+|access_token=|token=)[^\s&\"']+")
+# What follows a telling name, as in an address, a header, a form or JSON. `_code` of error_code= is no secret.
+_NAMED = re.compile(
+    r"""(?ix) (bearer\s+ | (?:token | secret | password | passwd | api[-_]?key | consumer_key | signature | appsecret_proof)
+    ["']? \s* [=:] \s* ["']? (?:bearer\s+)?) [^\s&"',;}]+"""
+)
+# Secrets that look like what they are: our keys, tokens of ours and Meta's, keys of shops and of AI services.
+_SHAPED = re.compile(
+    r"\b(?:wn_(?:live|test)_|EAA|c[ks]_|AIza|sk-|eyJ)[\w-]{8,}(?:\.[\w-]+)*|(?<=/app/reset/)[^\s/?\"']+"
+    r"|(?<=/app/invitations/)[^\s/?\"']+"
+)
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
 _REQUEST_ID = re.compile(r"[\w-]{8,64}\Z")
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _QUIET = {"/healthz", "/readyz", "/metrics"}
@@ -48,8 +58,9 @@ def register(app: Flask) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` with phone numbers cut to their last four digits, and tokens cut out."""
-    return _BEARER.sub(r"\1…", _NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match.group())[-4:], text))
+    """`text` with phone numbers cut to their last four digits, and tokens, keys and passwords cut out."""
+    cut = _NAMED.sub(r"\1…", _SHAPED.sub("…", _CREDENTIALS.sub("…", text)))
+    return _NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match.group())[-4:], cut)
 
 
 class JsonFormatter(logging.Formatter):

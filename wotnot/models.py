@@ -654,14 +654,18 @@ class ChannelEvent(Base):
 class SignUp(Base):
     """A number on its way from Meta's sign-up window to a channel: what is known so far, and the step that failed.
 
-    `failed_step` is empty when it is through; `pin` is the two-step PIN that the number was registered with. Both secrets
-    are encrypted. Forgotten after a week.
+    `failed_step` is the one being done while `claimed_until` lies ahead, and empty when all are through; `pin` is the
+    two-step PIN that the number is registered with. Both secrets are encrypted. `choices` are the free numbers where there
+    are several: waba_id, phone_number_id, phone, name. Forgotten after a week.
     """
 
     __tablename__ = "sign_ups"
+    __table_args__ = (UniqueConstraint("workspace_id", "code_hash"),)
 
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
+    code_hash: Mapped[str | None] = mapped_column(String(64))
+    claimed_until: Mapped[Moment | None]
     token_encrypted: Mapped[str] = mapped_column(Text)
     expires_in: Mapped[Count]
     waba_id: Mapped[str] = mapped_column(String(40), server_default="")
@@ -669,6 +673,7 @@ class SignUp(Base):
     pin_encrypted: Mapped[str] = mapped_column(Text, server_default="")
     failed_step: Mapped[str] = mapped_column(String(20), server_default="")
     reason: Mapped[str] = mapped_column(Text, server_default="")
+    choices: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id", ondelete="SET NULL"))
     created_at: Mapped[Created] = mapped_column(index=True)
 
@@ -1222,9 +1227,8 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
-        # What was sent to a contact, newest first.
-        Index("ix_messages_contact_id_id", "contact_id", "id"),
-        # The thread with a contact: Meta's deliveries come in any order, so it goes by time.
+        # What was written with a contact. Meta's deliveries come in any order, so it goes by time. The only index that is
+        # ordered by people and holds every row: each claim enters it anew, far from the entries of its neighbours.
         Index("ix_messages_thread", "contact_id", "created_at", "id"),
         # Who wrote to us when: few of all messages.
         Index(
@@ -1867,7 +1871,8 @@ class Shop(Base):
 
     What happened before `listening_since` is never messaged. `synced_until` is how far the shop's own list of changed orders
     was read, by the shop's clock. `trouble` is empty while all is well, else why the last call failed, in `trouble_text` for
-    a person; `failed_count` counts failures in a row. `hooks` are the shop's ids of our webhooks by topic.
+    a person; `failed_count` counts failures in a row. `hooks` are the shop's ids of our webhooks by topic, and `hooks_trouble`
+    says why they could not be set up; orders are read all the same.
     """
 
     __tablename__ = "shops"
@@ -1881,6 +1886,7 @@ class Shop(Base):
     secret_encrypted: Mapped[str] = mapped_column(Text)
     hook_secret_encrypted: Mapped[str] = mapped_column(Text)
     hooks: Mapped[Json]
+    hooks_trouble: Mapped[str] = mapped_column(Text, server_default="")
     state: Mapped[ShopState] = mapped_column(_enum(ShopState, "state"), server_default="connected")
     trouble: Mapped[str] = mapped_column(String(20), server_default="")
     trouble_text: Mapped[str] = mapped_column(Text, server_default="")
@@ -1922,7 +1928,10 @@ class ShopInvite(Base):
 
 
 class ShopDelivery(Base):
-    """What a shop told, by webhook or in its list of changed orders, stored before it is understood."""
+    """What a shop told, by webhook or in its list of changed orders, stored before it is understood.
+
+    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied.
+    """
 
     __tablename__ = "shop_deliveries"
 
@@ -1931,6 +1940,7 @@ class ShopDelivery(Base):
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
     topic: Mapped[str] = mapped_column(String(100))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    is_past: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[WebhookState] = mapped_column(_enum(WebhookState, "state"), server_default="pending")
     attempt_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     error: Mapped[str] = mapped_column(Text, server_default="")
@@ -1939,7 +1949,7 @@ class ShopDelivery(Base):
     applied_at: Mapped[Moment | None]
 
     __table_args__ = (
-        Index("ix_shop_deliveries_pending", "due_at", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_shop_deliveries_pending", "is_past", "due_at", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_shop_deliveries_poison", "shop_id", "id", postgresql_where=text("state = 'poison'")),
         Index("ix_shop_deliveries_received_at", "received_at"),
     )
@@ -1948,7 +1958,8 @@ class ShopDelivery(Base):
 class ShopOrder(Base):
     """An order as its shop told it last; `facts` is the whole of what we read of it. `order_id` is the shop's own.
 
-    At `notes_due_at` its notes are looked at, for those that no webhook told.
+    At `notes_due_at` its notes are looked at, for those that no webhook told. `phone` is the buyer's number as digits, empty
+    where none could be read; by it an order from before finds its contact later.
     """
 
     __tablename__ = "shop_orders"
@@ -1963,6 +1974,7 @@ class ShopOrder(Base):
     currency: Mapped[str] = mapped_column(String(3))
     total_micros: Mapped[int] = mapped_column(BigInteger)
     facts: Mapped[Json]
+    phone: Mapped[str] = mapped_column(String(20), server_default="")
     phone_problem: Mapped[str] = mapped_column(Text, server_default="")
     placed_at: Mapped[Moment]
     modified_at: Mapped[Moment]
@@ -1974,6 +1986,12 @@ class ShopOrder(Base):
         Index("ix_shop_orders_notes_due", "shop_id", "notes_due_at", postgresql_where=text("notes_due_at IS NOT NULL")),
         Index("ix_shop_orders_shop_id_placed_at_id", "shop_id", "placed_at", "id"),
         Index("ix_shop_orders_contact_id", "contact_id", "placed_at"),
+        Index(
+            "ix_shop_orders_phone",
+            "workspace_id",
+            "phone",
+            postgresql_where=text("contact_id IS NULL AND phone <> ''"),
+        ),
     )
 
 

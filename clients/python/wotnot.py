@@ -23,7 +23,8 @@ from urllib.request import Request, urlopen
 __all__ = ["WotNot", "WotNotError"]
 
 Json = dict[str, Any]
-_TRY_AGAIN = (429, 503)
+_NOT_DONE, _AWAY = 429, 503
+_LONGEST_WAIT = 60.0
 
 
 class WotNotError(Exception):
@@ -71,6 +72,14 @@ class WotNot:
         """Change some fields; the rest stays."""
         return self.call("PATCH", f"/contacts/{contact_id}", fields)
 
+    def replace_contact(self, contact_id: int, phone: str, **fields: Any) -> Json:
+        """A contact as it shall be: what is left out is emptied, consent stays."""
+        return self.call("PUT", f"/contacts/{contact_id}", {"phone": phone, **fields})
+
+    def export_contacts(self, **filters: str) -> bytes:
+        """The contacts as CSV; `search`, `tag` and `consent` narrow them down."""
+        return self.download(f"/contacts/export.csv?{urlencode(filters)}")
+
     def delete_contact(self, contact_id: int) -> None:
         """Delete a contact; what waits to be sent to them is skipped."""
         self.call("DELETE", f"/contacts/{contact_id}")
@@ -91,6 +100,15 @@ class WotNot:
         """The connected numbers."""
         return self.pages("/channels")
 
+    def connect_channel(self, waba_id: str, phone_number_id: str, access_token: str, **options: Any) -> Json:
+        """Connect a number after asking Meta about it; `rate_per_second` is its pace."""
+        ids = {"waba_id": waba_id, "phone_number_id": phone_number_id}
+        return self.call("POST", "/channels", {**ids, "access_token": access_token, **options})
+
+    def change_channel(self, channel_id: int, rate_per_second: int) -> Json:
+        """How many messages a second the number may send."""
+        return self.call("PATCH", f"/channels/{channel_id}", {"rate_per_second": rate_per_second})
+
     def templates(self, **filters: Any) -> Iterator[Json]:
         """Templates; `status`, `search`, `channel_id` and `deleted` narrow them down."""
         return self.pages("/templates", **filters)
@@ -103,6 +121,14 @@ class WotNot:
     def sync_templates(self, channel_id: int) -> Json:
         """Fetch all templates of a number's account from Meta: created, updated, removed."""
         return self.call("POST", "/templates/sync", {"channel_id": channel_id})
+
+    def delete_template(self, template_id: int) -> None:
+        """Put a template into the recycle bin; at Meta it stays."""
+        self.call("DELETE", f"/templates/{template_id}")
+
+    def restore_template(self, template_id: int) -> Json:
+        """Take a template out of the recycle bin."""
+        return self.call("POST", f"/templates/{template_id}/restore")
 
     def upload_file(self, filename: str, content: bytes) -> Json:
         """A file for the library; its `id` goes into `send_file` and into a template's variables as `file_id`."""
@@ -181,6 +207,18 @@ class WotNot:
         """Conversations, the last moved first; `state`, `unread`, `channel_id` and more narrow them down."""
         return self.pages("/conversations", **filters)
 
+    def conversation_messages(self, conversation_id: int, **filters: Any) -> Iterator[Json]:
+        """The messages of a conversation, the newest first."""
+        return self.pages(f"/conversations/{conversation_id}/messages", **filters)
+
+    def read_conversation(self, conversation_id: int) -> Json:
+        """Mark everything as read; the customer gets blue ticks."""
+        return self.call("POST", f"/conversations/{conversation_id}/read")
+
+    def assign_conversation(self, conversation_id: int, member_id: int | None) -> Json:
+        """Hand it to a member, or to nobody."""
+        return self.call("POST", f"/conversations/{conversation_id}/assign", {"member_id": member_id})
+
     def reply(self, conversation_id: int, body: str, *, once: str = "") -> Json:
         """Answer with a text, while the 24 hours last."""
         path = f"/conversations/{conversation_id}/messages"
@@ -209,7 +247,8 @@ class WotNot:
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, once: str = "") -> Any:
         """Any call of the API, `path` below /api/v1. Raises WotNotError, or URLError when nobody answers.
 
-        Waits and tries again after 429 and 503; after a broken connection only what is safe to repeat.
+        Waits and tries again after 429, with which nothing was done; after 503 or a broken connection only what is safe to
+        repeat: reading, PUT, DELETE, and what has a key in `once`.
         """
         headers = {"Idempotency-Key": once} if once else {}
         data = None
@@ -246,9 +285,10 @@ class WotNot:
             try:
                 return self._once(method, path, data, headers)
             except HTTPError as error:
-                if error.code not in _TRY_AGAIN or not left:
+                may_repeat = error.code == _NOT_DONE or (error.code == _AWAY and is_safe)
+                if not may_repeat or not left:
                     raise WotNotError(error.code, _problem(error)) from None
-                time.sleep(min(60.0, float(error.headers.get("Retry-After") or 1)))
+                time.sleep(_wait_of(error))
             except (URLError, TimeoutError, ConnectionError):
                 if not left or not is_safe:
                     raise
@@ -262,6 +302,12 @@ class WotNot:
         with urlopen(request, timeout=self._timeout) as answer:  # nosec B310 # noqa: S310
             content: bytes = answer.read()
             return content
+
+
+def _wait_of(error: HTTPError) -> float:
+    """Seconds to wait, as the answer says; what stands in between may answer a date, or nothing."""
+    told = str(error.headers.get("Retry-After") or "")
+    return min(_LONGEST_WAIT, float(told)) if told.isdecimal() else 1.0
 
 
 def _problem(error: HTTPError) -> Mapping[str, Any]:

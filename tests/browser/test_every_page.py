@@ -77,6 +77,12 @@ FIRST_OF = (
     ("/app/templates", "waiting_list"),
     ("/app/channels", ""),
 )
+# As above, and the pages behind that row's own.
+AFTER_A_ROW = (
+    ("/app/segments", "", ("edit",)),
+    ("/app/channels", "", ("profile", "history")),
+    ("/app/templates", "spring_offer", ("edit", "history", "translate")),
+)
 DIALOGS = (
     ("/app/templates", "spring_offer", "Delete"),
     ("/app/channels", "", "Remove this number"),
@@ -153,20 +159,13 @@ def walk(page: Page, product: Product) -> Iterator[str]:
     for address, row in FIRST_OF:
         _open_first(page, address, row)
         yield page.url
-    _open_first(page, "/app/segments", "")
-    page.goto(f"{page.url}/edit")
-    yield page.url
-    _open_first(page, "/app/channels", "")
-    number = page.url
-    for part in ("profile", "history"):
-        page.goto(f"{number}/{part}")
-        yield page.url
-    _open_first(page, "/app/templates", "spring_offer")
-    template = page.url
-    for part in ("edit", "history", "translate"):
-        page.goto(f"{template}/{part}")
-        expect(page).to_have_url(f"{template}/{part}")
-        yield page.url
+    for address, row, parts in AFTER_A_ROW:
+        _open_first(page, address, row)
+        here = page.url
+        for part in parts:
+            page.goto(f"{here}/{part}")
+            expect(page).to_have_url(f"{here}/{part}")
+            yield page.url
 
 
 def _open_first(page: Page, address: str, row: str) -> None:

@@ -22,7 +22,8 @@ def test_every_queue_has_a_consumer_and_every_consumer_a_queue() -> None:
 
 
 def test_the_procfile_has_a_process_for_each_pace_of_work() -> None:
-    assert list(COMMANDS) == ["release", "web", "events", "shops", "worker", "bulk", "sender", "scheduler"]
+    names = ["release", "web", "events", "shops", "tends", "worker", "bulk", "sender", "scheduler"]
+    assert list(COMMANDS) == names
 
 
 @pytest.mark.parametrize("name", JOBS)

@@ -49,7 +49,7 @@ def test_shares_against_the_days_before(now, before, share, words, trend):
 
 def test_the_chart_adds_up_and_names_the_busiest_day():
     days = {date(2026, 11, 1): counts(read=5, delivered=8, failed=1), date(2026, 11, 2): counts()}
-    chart = chart_of(Analytics(Period(date(2026, 11, 1), date(2026, 11, 2)), by_day=days))
+    chart = chart_of(Analytics(Period(date(2026, 11, 1), date(2026, 11, 2)), by_day=days), "days=7")
     assert [series["data"] for series in chart["series"]] == [[5, 0], [3, 0], [1, 0]]
     assert chart["labels"] == ["1 Nov", "2 Nov"]
     assert "1 November with 9 messages" in chart["sentence"]

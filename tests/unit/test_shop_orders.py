@@ -154,6 +154,9 @@ LATER = ORDER.modified_at + timedelta(minutes=5)
         (ORDER, Known("processing", ORDER.modified_at), PLACED, []),
         (ORDER, Known("pending", PLACED), PLACED, ["status:processing"]),
         (ORDER, Known("completed", LATER), PLACED, []),
+        # A copy from before we listened shows that the status we know came since.
+        (ORDER, Known("cancelled", LATER), LATER - timedelta(minutes=1), ["status:cancelled"]),
+        (ORDER, Known("processing", LATER), LATER - timedelta(minutes=1), []),
     ],
 )  # fmt: skip
 def test_what_is_news(order: Order, known: Known | None, since: datetime, events: list[str]) -> None:

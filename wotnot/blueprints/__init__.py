@@ -8,6 +8,7 @@ from flask import Flask
 MODULES = (
     "errors",
     "limits",
+    "foreign_pages",
     "thread_shares",
     "assets",
     "marks",
@@ -16,6 +17,7 @@ MODULES = (
     "auth",
     "second_step",
     "overview",
+    "overview_lists",
     "workspaces",
     "settings",
     "key_settings",

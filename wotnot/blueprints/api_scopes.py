@@ -48,6 +48,8 @@ READING_POSTS = {"segments-api.count_filter"}
 NEEDS_A_PERSON = {"api-keys.create"}
 # All that a test key may do beside reading.
 SIMULATED = {"messages-api.send"}
+# Reading that asks Meta there and then, which a test key never does.
+ASKS_META = {"channels-api.profile"}
 
 
 def area_of(endpoint: str, path: str) -> str | None:
@@ -75,6 +77,8 @@ def check(scopes: Sequence[str], endpoint: str, path: str, method: str, *, is_te
             "A test key reads and sends simulated messages; it changes nothing else. Use a live key for this.",
             code="test_key",
         )
+    if is_test and endpoint in ASKS_META:
+        raise Forbidden("This asks Meta, which a test key never does. Use a live key for this.", code="test_key")
     if not scopes or endpoint.partition(".")[0] in FREE:
         return
     area = area_of(endpoint, path)

@@ -16,7 +16,6 @@ from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.blueprints.wizard_checks import NO_LANGUAGES, Languages, check_groups, steps_of
 from wotnot.blueprints.wizard_message import (
     chosen_template,
-    count_of,
     file_words,
     list_fields,
     message_page,
@@ -35,6 +34,7 @@ from wotnot.services import (
     broadcast_readiness,
     broadcasts,
     contacts,
+    limit_uses,
     media_rules,
     preflight,
     repeat_guard,
@@ -249,7 +249,7 @@ def preview(broadcast_id: int) -> Answer:
     if template is None:
         return go_to(f"/app/broadcasts/{broadcast_id}/message")
     choice = choice_for(template, one_language=forms.is_one_language(broadcast, request.args))
-    context = preview_of(broadcast, choice, request.args, count_of(broadcast))
+    context = preview_of(broadcast, choice, request.args, preflight.count_draft(broadcast, exactly=False))
     return render_template("broadcasts/_preview.html", broadcast=broadcast, **context)
 
 
@@ -289,7 +289,8 @@ def save_when(broadcast_id: int) -> Answer:
 
 
 def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[str, Sequence[str]]) -> str:
-    counted = count_of(broadcast)
+    counted = preflight.count_draft(broadcast, exactly=False)
+    near_use = limit_uses.find_near_use(broadcast.channel) if broadcast.channel else None
     return render_template(
         "broadcasts/when.html",
         broadcast=broadcast,
@@ -298,7 +299,7 @@ def _when_page(broadcast: Broadcast, values: Mapping[str, Any], errors: Mapping[
         count=counted,
         today=_today().isoformat(),
         late_choices=forms.late_choices(broadcast.late_minutes),
-        takes=preflight.seconds_of(broadcast, counted.to_send),
+        takes=preflight.seconds_of(broadcast, counted.to_send, near_use),
         **wizard_pace.pace_page(broadcast, values, has_errors=any(name in errors for name in wizard_pace.LABELS)),
         timezone=actor().workspace.timezone,
         steps=steps_of(broadcast, counted, 3, actor().workspace.timezone),
@@ -395,13 +396,13 @@ def people(broadcast_id: int) -> str:
 
 def _is_unasked_repeat(broadcast: Broadcast) -> bool:
     """Whether it repeats an earlier one that the page has not asked about yet; it says in the form which one it named."""
-    repeat = repeat_guard.find_repeat(broadcast, count_of(broadcast, exactly=True).to_send)
+    repeat = repeat_guard.find_repeat(broadcast, preflight.count_draft(broadcast, keeps=True).to_send)
     return repeat is not None and request.form.get("repeat") != str(repeat.id)
 
 
 def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None = None, *, asks: bool = False) -> str:
     """`asks`: whether it is to go to those who got the same message from an earlier broadcast."""
-    counted = count_of(broadcast, exactly=True)
+    counted = preflight.count_draft(broadcast, keeps=True)
     found = preflight.look(broadcast, counted)
     context: dict[str, Any] = {}
     languages = NO_LANGUAGES

@@ -1,11 +1,10 @@
 """What changed about numbers, for people: who said so, from what to what, and what it means."""
 
-from dataclasses import dataclass
-
 from flask import Blueprint, Flask, render_template, request
 
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.guards import guard_pages, page_timezone, workspace_id
+from wotnot.blueprints.history_lines import HistoryLine
 from wotnot.blueprints.htmx import render
 from wotnot.models import ChannelEvent, ChannelFact, ChannelState, ToldBy
 from wotnot.services import channel_history, channels
@@ -30,16 +29,6 @@ _TELLERS = {
     ToldBy.SENDING: "noticed while sending",
     ToldBy.PERSON: "here in WotNot",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A change as it is read: `family` colours its icon."""
-
-    icon: str
-    family: str
-    title: str
-    note: str = ""
 
 
 def register(app: Flask) -> None:
@@ -72,44 +61,44 @@ def recent() -> str:
     return render_template("channels/_recent.html", recent=channel_history.list_recent(workspace_id()))
 
 
-def line_of(event: ChannelEvent) -> Line:
+def line_of(event: ChannelEvent) -> HistoryLine:
     """What a change says."""
     if event.fact is ChannelFact.QUALITY:
         before, after = (QUALITY_WORDS.get(word, "not known") for word in (event.before, event.after))
         family = _FAMILIES.get(event.after, "mute")
-        return Line("shield", family, f"Quality went from {before} to {after}", quality_meaning(event.after))
+        return HistoryLine("shield", family, f"Quality went from {before} to {after}", quality_meaning(event.after))
     if event.fact is ChannelFact.NOTICE:
         title, family, what_to_do = notice_meaning(event.after)
-        return Line("speakerphone", family, title, _joined(event.reason, what_to_do))
+        return HistoryLine("speakerphone", family, title, _joined(event.reason, what_to_do))
     if event.fact is ChannelFact.STATE:
         return _state_line(event)
     return _fact_line(event)
 
 
-def _fact_line(event: ChannelEvent) -> Line:
+def _fact_line(event: ChannelEvent) -> HistoryLine:
     if event.fact is ChannelFact.LIMIT:
         rose = (limit_of(event.after) or 10**9) > (limit_of(event.before) or 10**9)
         words = f"from {limit_words(event.before)} to {limit_words(event.after)}".replace("No limit", "no limit")
-        return Line("users", "ok" if rose else "warn", f"New conversations went {words}")
+        return HistoryLine("users", "ok" if rose else "warn", f"New conversations went {words}")
     if event.fact is ChannelFact.THROUGHPUT:
         before, after = (THROUGHPUT.get(word, (word, ""))[0].lower() for word in (event.before, event.after))
         family = "ok" if event.after == "HIGH" else "warn"
-        return Line("gauge", family, f"Throughput went from {before} to {after}")
+        return HistoryLine("gauge", family, f"Throughput went from {before} to {after}")
     if event.fact is ChannelFact.NAME:
-        return Line("id-badge-2", "info", f"Name changed from “{event.before}” to “{event.after}”")
+        return HistoryLine("id-badge-2", "info", f"Name changed from “{event.before}” to “{event.after}”")
     word, family, note = NAME_STATUSES.get(event.after, (event.after, "mute", ""))
-    return Line("id-badge-2", family or "mute", f"Display name: {word.lower()}", _joined(event.reason, note))
+    return HistoryLine("id-badge-2", family or "mute", f"Display name: {word.lower()}", _joined(event.reason, note))
 
 
-def _state_line(event: ChannelEvent) -> Line:
+def _state_line(event: ChannelEvent) -> HistoryLine:
     if event.after == ChannelState.REMOVED:
-        return Line("plug-off", "mute", "Removed")
+        return HistoryLine("plug-off", "mute", "Removed")
     if event.after == ChannelState.STOPPED:
-        return Line("plug-connected-x", "bad", "It cannot send", event.reason)
+        return HistoryLine("plug-connected-x", "bad", "It cannot send", event.reason)
     if event.before == ChannelState.STOPPED:
-        return Line("plug-connected", "ok", "It can send again", event.reason)
+        return HistoryLine("plug-connected", "ok", "It can send again", event.reason)
     is_first = event.before in {"", ChannelState.REMOVED}
-    return Line("plug-connected", "ok", "Connected" if is_first else "Its state changed", event.reason)
+    return HistoryLine("plug-connected", "ok", "Connected" if is_first else "Its state changed", event.reason)
 
 
 def _joined(*sentences: str) -> str:

@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints.guards import guard_pages, requires, workspace_id
 from wotnot.errors import Conflict, DomainError, Invalid
 from wotnot.models import Role, SignUp
-from wotnot.services import accounts, sign_ups
+from wotnot.services import accounts, sign_up_rows, sign_ups
+from wotnot.services.channel_words import show_number
 
 HERE = "/app/channels/sign-up"
 BACK = f"{HERE}/back"
@@ -57,6 +58,9 @@ def back() -> Response:
     """Where the window comes back to, once: with a code, or because it was closed."""
     expected, told = str(session.pop(STATE, "")), request.args.get("state", "")
     if not expected or not hmac.compare_digest(expected.encode(), told.encode()):
+        begun = sign_up_rows.find_by_code(workspace_id(), request.args.get("code", ""))
+        if begun is not None:  # a second tab, or a reload
+            return redirect(f"{HERE}/{begun.id}")
         flash("This address works once. Start again from here.", "error")
         return redirect("/app/channels/new")
     if not request.args.get("code"):
@@ -74,23 +78,42 @@ def back() -> Response:
 @requires(Role.ADMIN)
 def show(sign_up_id: int) -> str:
     """The steps, which one failed, and how to go on."""
-    return _page(sign_ups.get_sign_up(workspace_id(), sign_up_id), {})
+    return _page(sign_up_rows.get_sign_up(workspace_id(), sign_up_id), {})
 
 
 @blueprint.post("/<int:sign_up_id>/continue")
 @requires(Role.ADMIN)
 def go_on(sign_up_id: int) -> Answer:
     """Try again from the step that failed."""
+    typed = {name: request.form.get(name, "").strip() for name in ("pin", "phone_number_id")}
     try:
-        sign_ups.go_on(workspace_id(), sign_up_id, pin=request.form.get("pin", "").strip())
+        sign_ups.go_on(workspace_id(), sign_up_id, **typed)
     except Invalid as error:
-        return _page(sign_ups.get_sign_up(workspace_id(), sign_up_id), error.errors), 422
+        return _page(sign_up_rows.get_sign_up(workspace_id(), sign_up_id), error.errors), 422
+    except Conflict as error:
+        flash(error.detail, "error")
     return redirect(f"{HERE}/{sign_up_id}")
+
+
+@blueprint.post("/<int:sign_up_id>/forget")
+@requires(Role.ADMIN)
+def forget(sign_up_id: int) -> Response:
+    """Drop one that is not to be gone on with."""
+    sign_up_rows.forget(workspace_id(), sign_up_id)
+    flash("It is forgotten. You can connect the number again at any time.", "success")
+    return redirect("/app/channels")
 
 
 def _page(row: SignUp, errors: dict[str, list[str]]) -> str:
     failed = sign_ups.STEPS.index(row.failed_step) if row.failed_step else len(sign_ups.STEPS)
     steps = [(STEP_WORDS[step], number < failed, number == failed) for number, step in enumerate(sign_ups.STEPS)]
     return render_template(
-        "channels/sign_up.html", row=row, steps=steps, done_count=failed, errors=errors, pin=sign_ups.pin_of(row)
+        "channels/sign_up.html",
+        row=row,
+        steps=steps,
+        done_count=failed,
+        errors=errors,
+        pin=sign_up_rows.pin_of(row),
+        is_running=sign_up_rows.is_claimed(row),
+        numbers=[(one["phone_number_id"], show_number(one["phone"]), one["name"]) for one in row.choices],
     )

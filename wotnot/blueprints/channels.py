@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response
 from wotnot.blueprints.broadcast_views import time_words
 from wotnot.blueprints.channel_history import CARD_SIZE
 from wotnot.blueprints.form_errors import errors_of
-from wotnot.blueprints.guards import guard_pages, page_timezone, requires, workspace_id
+from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx, render
 from wotnot.errors import Conflict, Invalid, Unavailable
 from wotnot.models import Role
-from wotnot.services import channel_history, channel_pace, channels, sandbox_number
+from wotnot.services import channel_history, channel_pace, channels, sandbox_number, sign_up_rows
 from wotnot.services.channel_meanings import list_meanings, quality_meaning
 from wotnot.services.channel_words import limit_words, pace_words, show_number
 
@@ -61,7 +61,8 @@ def index() -> str:
     found = channels.list_channels(workspace_id())
     facts = {"channels": found, "accounts": len({one.waba_id for one in found}), "callback_url": callback_url}
     recent = [] if is_htmx() else channel_history.list_recent(workspace_id())
-    return render("channels/index.html", "channels/_list.html", recent=recent, **facts)
+    unfinished = sign_up_rows.list_unfinished(workspace_id()) if actor().may(Role.ADMIN) and not is_htmx() else []
+    return render("channels/index.html", "channels/_list.html", recent=recent, unfinished=unfinished, **facts)
 
 
 @blueprint.get("/new")

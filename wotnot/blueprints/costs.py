@@ -16,7 +16,7 @@ from wotnot.services.channel_words import show_number
 from wotnot.services.cost_reports import CostReport, Narrowing
 from wotnot.services.pricing.cards import FREE_SERVICE_MESSAGES, category_name
 from wotnot.services.pricing.markets import country_name
-from wotnot.services.pricing.money import say_money
+from wotnot.services.pricing.money import CURRENCIES, say_money
 from wotnot.services.reports import Period
 
 blueprint = Blueprint("costs", __name__, url_prefix="/app/cost")
@@ -32,6 +32,7 @@ PERIODS = {
 _FIRST = "this-month"
 _DAYS = 31
 _LONGEST_ID = 18
+_FILTERS = ("period", "from", "to", "category", "country", "channel_id", "template", "currency")
 
 
 def register(app: Flask) -> None:
@@ -167,6 +168,8 @@ def _narrowing() -> Narrowing:
         category=request.args.get("category") or None,
         country=None if not country else "" if country == "NONE" else country[:2],
         channel_id=int(channel) if channel.isdecimal() and len(channel) <= _LONGEST_ID else None,
+        template=request.args.get("template", "").replace("\x00", "") or None,
+        currency=currency if (currency := request.args.get("currency", "")) in CURRENCIES else None,
     )
 
 
@@ -179,12 +182,16 @@ def _narrowed_words(narrowing: Narrowing, numbers: dict[int, str]) -> list[tuple
         found.append((country_name(narrowing.country), url_with(country="")))
     if narrowing.channel_id is not None:
         found.append((numbers.get(narrowing.channel_id, "A number"), url_with(channel_id="")))
+    if narrowing.template is not None:
+        found.append((narrowing.template, url_with(template="")))
+    if narrowing.currency is not None:
+        found.append((f"What was charged in {narrowing.currency}", url_with(currency="")))
     return found
 
 
 def url_with(**changes: object) -> str:
     """This page with some of its filters changed; empty ones fall away."""
-    names = ("period", "from", "to", "category", "country", "channel_id")
+    names = _FILTERS
     kept = {name: request.args[name] for name in names if request.args.get(name)}
     query = {name: str(value) for name, value in {**kept, **changes}.items() if value not in {None, ""}}
     return f"/app/cost?{urlencode(query)}" if query else "/app/cost"

@@ -226,14 +226,14 @@ def chart_rows(titles: Sequence[str], series: Sequence[dict[str, Any]], unit: st
 
 
 def _chart_cells(titles: Sequence[str], one: dict[str, Any], unit: Markup) -> list[str]:
-    if "texts" in one:
-        return [f'<td class="r">{escape(words)}</td>' for words in one["texts"]]
+    texts = one.get("texts") or [f"{value:,}{unit}" for value in one["data"]]
+    urls = one.get("urls") or [""] * len(texts)
     cells = []
-    for at, value in enumerate(one["data"]):
-        shown = f"{value:,}{unit}"
-        if value and "urls" in one:
-            label = escape(f"{one['label']}, {titles[at]}")
+    for title, value, shown, url in zip(titles, one["data"], texts, urls, strict=True):
+        words: str = escape(shown)
+        if value and url:
+            label = escape(f"{one['label']}, {title}")
             hidden = f'<span class="visually-hidden"> {label}</span>'
-            shown = f'<a class="wn-numlink wn-num" href="{escape(one["urls"][at])}">{shown}{hidden}</a>'
-        cells.append(f'<td class="r">{shown}</td>')
+            words = f'<a class="wn-numlink wn-num" href="{escape(url)}">{words}{hidden}</a>'
+        cells.append(f'<td class="r">{words}</td>')
     return cells

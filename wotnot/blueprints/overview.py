@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, abort, flash, redirect, render_template, request
+from flask import Blueprint, Flask, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from wotnot import clock
@@ -17,13 +17,12 @@ from wotnot.services import (
     budgets,
     channels,
     first_steps,
-    insights,
     limit_uses,
     recounts,
     reports,
     template_families,
 )
-from wotnot.services.broadcast_reports import BroadcastSummary, cause_words
+from wotnot.services.broadcast_reports import BroadcastSummary
 from wotnot.services.channel_words import limit_words
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.zones import begin_sentence, in_zone, say_moment, zone_name
@@ -102,24 +101,6 @@ def detail() -> str:
     chosen = range_of(actor().workspace)
     report = reports.analyse(workspace_id(), chosen.period)
     return render_template("overview/_detail.html", **detail_of(actor().workspace, chosen, report))
-
-
-@blueprint.get("/numbers")
-def shares() -> Any:
-    """Which broadcasts a number of the overview is made of; each leads on to its people."""
-    chosen, step = range_of(actor().workspace), request.args.get("what", "accepted")
-    if step not in insights.STEPS:
-        abort(404)
-    template, cause = request.args.get("template") or None, request.args.get("cause")
-    found = insights.list_shares(workspace_id(), chosen.period, step, template=template, cause=cause)
-    return render_template(
-        "overview/shares.html",
-        rows=[(one, views.share_url(one, step, cause)) for one in found],
-        total=sum(one.count for one in found),
-        title=views.share_title(step, sum(one.count for one in found)),
-        only=[words for words in (template, cause_words(cause)[0] if cause is not None else None) if words],
-        chosen=chosen,
-    )
 
 
 @blueprint.get("/_recent")

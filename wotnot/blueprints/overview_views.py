@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from wotnot.services.insights import Share
+from wotnot.services.number_shares import Narrowed, Share
 from wotnot.services.reports import Analytics
 from wotnot.services.tallies import BroadcastCounts
 
@@ -52,8 +52,11 @@ def share_kpi(step: str, of: str, now: BroadcastCounts, before: BroadcastCounts)
     return Kpi(count, shown, f"{base}, {abs(points):.1f} points {more} than before", "up" if points > 0 else "down")
 
 
-def chart_of(report: Analytics) -> dict[str, Any]:
-    """Stacked bars by day: read, delivered but not read, failed; and one sentence that says what they show."""
+def chart_of(report: Analytics, query: str) -> dict[str, Any]:
+    """Stacked bars by day: read, delivered but not read, failed; and one sentence that says what they show.
+
+    `query` asks for the same days.
+    """
     days = list(report.by_day.items())
     series = [
         {
@@ -61,17 +64,21 @@ def chart_of(report: Analytics) -> dict[str, Any]:
             "colour": "k1",
             "data": [counts.funnel["read"] for _, counts in days],
             "urls": [day_url(day, "read") for day, _ in days],
+            "url": number_url(query, "read"),
         },
         {
             "label": "Delivered, not read",
             "colour": "k2",
             "data": [counts.funnel["delivered"] - counts.funnel["read"] for _, counts in days],
+            "urls": [day_url(day, "unread") for day, _ in days],
+            "url": number_url(query, "unread"),
         },
         {
             "label": "Failed",
             "colour": "k3",
             "data": [counts.funnel["failed"] for _, counts in days],
             "urls": [day_url(day, "failed") for day, _ in days],
+            "url": number_url(query, "failed"),
         },
     ]
     return {
@@ -83,38 +90,65 @@ def chart_of(report: Analytics) -> dict[str, Any]:
 
 
 _STEP_WORDS = {
+    "audience": ("message was to be sent", "messages were to be sent"),
     "accepted": ("message was sent", "messages were sent"),
+    "undelivered": ("message was sent and not delivered", "messages were sent and not delivered"),
     "delivered": ("message was delivered", "messages were delivered"),
+    "unread": ("message was delivered and not read", "messages were delivered and not read"),
     "read": ("message was read", "messages were read"),
     "replied": ("message was answered", "messages were answered"),
     "failed": ("message failed", "messages failed"),
 }
 _STEP_VIEWS = {
+    "audience": "all",
     "accepted": "got_accepted",
+    "undelivered": "got_no_further",
     "delivered": "got_delivered",
+    "unread": "delivered",
     "read": "got_read",
     "replied": "replied",
     "failed": "failed",
 }
 
 
-def share_title(step: str, count: int) -> str:
+def step_title(step: str, count: int) -> str:
     """1,012 messages were read."""
     one, many = _STEP_WORDS[step]
     return f"{count:,} {one if count == 1 else many}"
 
 
-def share_url(share: Share, step: str, cause: str | None) -> str:
-    """The people behind a share; empty for what was sent outside broadcasts."""
+def step_words(step: str) -> str:
+    """What messages of a step were, without their number: "sent and not delivered"."""
+    return _STEP_WORDS[step][1].removeprefix("messages ").removeprefix("were ")
+
+
+def share_url(share: Share, step: str, narrowed: Narrowed, query: str) -> str:
+    """The people behind a share; for what was sent outside broadcasts its messages, in the days of `query`."""
+    cause = {} if narrowed.cause is None else {"cause": narrowed.cause}
     if share.broadcast_id is None:
-        return ""
-    query = {"state": _STEP_VIEWS[step]} | ({} if cause is None else {"cause": cause})
-    return f"/app/broadcasts/{share.broadcast_id}?{urlencode(query)}#recipients"
+        template = {} if narrowed.template is None else {"template": narrowed.template}
+        return f"/app/numbers/messages?{query}&{urlencode({'what': step} | template | cause)}"
+    return people_url(share.broadcast_id, step, **cause)
+
+
+def people_url(broadcast_id: int, step: str, **more: str) -> str:
+    """The people of a broadcast who got to `step`."""
+    return f"/app/broadcasts/{broadcast_id}?{urlencode({'state': _STEP_VIEWS[step], **more})}#recipients"
+
+
+def number_url(query: str, step: str, **more: str) -> str:
+    """The page that says which broadcasts a number is made of; `query` is its days."""
+    return f"/app/numbers?{query}&{urlencode({'what': step, **more})}"
 
 
 def day_url(day: date, step: str) -> str:
-    """Which broadcasts a number of one day is made of."""
-    return f"/app/numbers?from={day}&to={day}&what={step}"
+    """The same for one day."""
+    return number_url(day_query(day), step)
+
+
+def day_query(day: date) -> str:
+    """What asks for one day."""
+    return f"from={day}&to={day}"
 
 
 def period_words(first: date, last: date) -> str:

@@ -7,7 +7,7 @@ from wotnot.services.broadcast_reports import cause_words
 from wotnot.services.phone_numbers import country_name, format_phone
 from wotnot.services.shop_messages import ShownMessage
 from wotnot.services.shop_rules import event_words
-from wotnot.services.woocommerce.faults import WORDS, Trouble
+from wotnot.services.woocommerce.faults import KEY_TROUBLES, WORDS, Trouble
 from wotnot.services.woocommerce.orders import Order, money_words, status_words
 from wotnot.services.woocommerce.values import LABELS, items_words
 
@@ -27,6 +27,7 @@ def words() -> dict[str, object]:
         "phone_words": format_phone,
         "field_labels": LABELS,
         "why_of": why_of,
+        "needs_keys": lambda shop: shop.trouble in KEY_TROUBLES,
     }
 
 
@@ -34,6 +35,8 @@ def state_of(shop: Shop) -> tuple[str, str, str]:
     """(icon, word, family) of a shop's chip."""
     if shop.state is ShopState.OFF:
         return "player-pause", "Switched off", "warn"
+    if not shop.trouble and shop.hooks_trouble:
+        return "clock-exclamation", "Without webhooks", "warn"
     if not shop.trouble:
         return "circle-check", "Connected", "ok"
     word = WORDS[Trouble(shop.trouble)].chip if shop.trouble in set(Trouble) else "Trouble"

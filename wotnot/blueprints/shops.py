@@ -74,8 +74,7 @@ def connect() -> Answer:
     try:
         # Enter in a field presses the first button; who has typed keys means them.
         if step == "grant" and not values["consumer_key"]:
-            _, url = shop_invites.begin(workspace_id(), actor().user.id, values["base_url"])
-            return render_template("shops/grant.html", url=url, host=urlsplit(url).netloc)
+            return _grant_page(values["base_url"])
         if step == "connect":
             shop = shops.connect_shop(workspace_id(), **keys, name=values["store_name"])
             flash(f"{shop.name} is connected. Its orders of the last 60 days are being read.", "success")
@@ -112,7 +111,7 @@ def back() -> Answer:
     except (Invalid, Conflict, Unavailable, NotFound) as error:
         flash("This invitation is over. Begin again." if isinstance(error, NotFound) else error.detail, "error")
         return go_to("/app/shops/new", 302)
-    flash(f"{shop.name} is connected. Its orders of the last 60 days are being read.", "success")
+    flash(f"{shop.name} is connected. What changed in its orders is being read.", "success")
     return go_to(f"/app/shops/{shop.id}", 302)
 
 
@@ -189,6 +188,13 @@ def replace_keys(shop_id: int) -> Answer:
     return go_to(f"/app/shops/{shop_id}")
 
 
+@blueprint.post("/<int:shop_id>/grant")
+@requires(Role.ADMIN)
+def grant_again(shop_id: int) -> Answer:
+    """Send the owner of a connected shop to its own page for new keys; rules, orders and messages stay."""
+    return _grant_page(shops.get_shop(workspace_id(), shop_id).url)
+
+
 @blueprint.post("/<int:shop_id>/switch")
 @requires(Role.ADMIN)
 def switch(shop_id: int) -> Answer:
@@ -213,6 +219,11 @@ def _act(act: Callable[[], object], done: str, where: str) -> Response:
 
 def _connect_page(values: Mapping[str, str], errors: Mapping[str, list[str]], facts: object = None) -> str:
     return render_template("shops/new.html", values=values, errors=errors, facts=facts, is_local=_is_local())
+
+
+def _grant_page(base_url: str) -> str:
+    _, url = shop_invites.begin(workspace_id(), actor().user.id, base_url)
+    return render_template("shops/grant.html", url=url, host=urlsplit(url).netloc)
 
 
 def _is_local() -> bool:

@@ -1,12 +1,13 @@
 """Changing a template that Meta has: the editor with its words in it, the question before harm is done, and its history."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flask import Blueprint, Flask, flash, render_template, request
 from werkzeug.wrappers import Response
 
 from wotnot.blueprints import template_views as views
 from wotnot.blueprints.guards import actor, guard_pages, requires, workspace_id
+from wotnot.blueprints.history_lines import HistoryLine
 from wotnot.blueprints.htmx import go_to
 from wotnot.blueprints.marks import CHIPS
 from wotnot.blueprints.message_templates import editor_page, editor_words
@@ -23,16 +24,6 @@ Answer = str | Response | tuple[str, int]
 
 PAGE_SIZE = 20
 _QUALITY = {"GREEN": "high", "YELLOW": "medium", "RED": "low"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An entry of the history as it is read: `family` colours its icon."""
-
-    icon: str
-    family: str
-    title: str
-    note: str = ""
 
 
 def register(app: Flask) -> None:
@@ -113,7 +104,7 @@ def history(template_id: int) -> str:
     )
 
 
-def line_of(entry: HistoryEntry) -> Line:
+def line_of(entry: HistoryEntry) -> HistoryLine:
     """What an entry of the history says."""
     event = entry.event
     if event.fact is TemplateFact.WORDS:
@@ -121,31 +112,31 @@ def line_of(entry: HistoryEntry) -> Line:
     if event.fact is TemplateFact.CATEGORY:
         who = f"{entry.user_name} moved" if entry.user_name else "Meta moved"
         note = "Messages are charged by category, so the price changes too."
-        return Line("receipt", "warn", f"{who} it from {event.before} to {event.after}", note)
+        return HistoryLine("receipt", "warn", f"{who} it from {event.before} to {event.after}", note)
     if event.fact is TemplateFact.QUALITY:
         before, after = (_QUALITY.get(word, "not known") for word in (event.before, event.after))
         family = {"GREEN": "ok", "YELLOW": "warn", "RED": "bad"}.get(event.after, "mute")
-        return Line("shield", family, f"Quality went from {before} to {after}")
+        return HistoryLine("shield", family, f"Quality went from {before} to {after}")
     return _status_line(entry)
 
 
-def _words_line(entry: HistoryEntry) -> Line:
+def _words_line(entry: HistoryEntry) -> HistoryLine:
     version, event = entry.version, entry.event
     is_ours = version is not None and version.origin is not TemplateOrigin.META
     by = f" by {entry.user_name}" if entry.user_name else ""
     if not event.before:
-        return Line("file-plus", "mute", f"Submitted{by}" if is_ours else "First seen at Meta")
-    return Line("pencil", "info", f"Words changed{by or (' here' if is_ours else ' at Meta')}")
+        return HistoryLine("file-plus", "mute", f"Submitted{by}" if is_ours else "First seen at Meta")
+    return HistoryLine("pencil", "info", f"Words changed{by or (' here' if is_ours else ' at Meta')}")
 
 
-def _status_line(entry: HistoryEntry) -> Line:
+def _status_line(entry: HistoryEntry) -> HistoryLine:
     icon, family, word = CHIPS["template"].get(entry.event.after, ("circle-dashed", "", entry.event.after))
     family = "mute" if family in {"", "hollow"} else family
     if entry.event.after == TemplateStatus.PENDING:
-        return Line(icon, family, "Sent to Meta’s reviewers again")
+        return HistoryLine(icon, family, "Sent to Meta’s reviewers again")
     if entry.event.after == TemplateStatus.DELETED:
-        return Line(icon, family, "Deleted at Meta")
-    return Line(icon, family, word, entry.event.reason)
+        return HistoryLine(icon, family, "Deleted at Meta")
+    return HistoryLine(icon, family, word, entry.event.reason)
 
 
 def _wanted_version(template: Template) -> Template | TemplateVersion:

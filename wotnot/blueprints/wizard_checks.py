@@ -17,6 +17,7 @@ from wotnot.services.broadcast_readiness import list_blockers
 from wotnot.services.channel_pace import pace_of
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
+from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.personalise import BUILT_IN_FIELDS
 from wotnot.services.preflight import Preflight, finish_of, seconds_of
 from wotnot.services.segment_audience import is_named, say_left_out
@@ -79,7 +80,7 @@ def check_groups(
         (BLOCKS, _blocking(broadcast, count)),
         (LOOK, _worth_a_look(broadcast, count, workspace, found) + _left_out_languages(languages)),
         (LEFT_OUT, _left_out(broadcast, count) + lines_of.kinds(broadcast, found, left_out=True)),
-        (FINE, _fine(broadcast, count, workspace, languages) + lines_of.limit_left(broadcast, count, found)),
+        (FINE, _fine(broadcast, count, workspace, found, languages) + lines_of.limit_left(broadcast, count, found)),
     ]
 
 
@@ -176,7 +177,9 @@ def _left_out(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
     ]
 
 
-def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace, languages: Languages) -> list[Line]:
+def _fine(
+    broadcast: Broadcast, count: AudienceCount, workspace: Workspace, found: Preflight, languages: Languages
+) -> list[Line]:
     lines: list[Line] = []
     if list_blockers(broadcast) or broadcast.template is None or broadcast.channel is None:
         return lines
@@ -193,7 +196,7 @@ def _fine(broadcast: Broadcast, count: AudienceCount, workspace: Workspace, lang
     )
     lines += _language_line(broadcast, languages)
     if count.to_send:
-        lines.append({"family": "ok", **_finish_words(broadcast, count, workspace)})
+        lines.append({"family": "ok", **_finish_words(broadcast, count, workspace, found.limit)})
     lines.append(
         {
             "family": "ok",
@@ -239,14 +242,18 @@ def _left_out_languages(languages: Languages) -> list[Line]:
     ]
 
 
-def _finish_words(broadcast: Broadcast, count: AudienceCount, workspace: Workspace) -> dict[str, str]:
+def _finish_words(
+    broadcast: Broadcast, count: AudienceCount, workspace: Workspace, limit: LimitUse | None
+) -> dict[str, str]:
     assert broadcast.channel is not None  # noqa: S101 — for the type checker; the caller looked
     rate = pace_of(broadcast.channel)
-    seconds = seconds_of(broadcast, count.to_send)
-    moment = finish_of(broadcast, count.to_send) or now()
+    seconds = seconds_of(broadcast, count.to_send, limit)
+    moment = finish_of(broadcast, count.to_send, limit) or now()
     text = f"{count_messages(count.to_send)} at {rate} a second: {say_duration(seconds)}."
     words = say_pace(broadcast, pace_settings.get_setup(broadcast.workspace_id))
     text += "" if words == AT_ONCE else f" {words}"
+    if limit and limit.beyond(count.to_send):
+        text += f" At most {limit.daily:,} people in any 24 hours, by the number’s limit."
     if broadcast_choices.is_busy(broadcast.channel):
         text += " Another broadcast is using this number now; the two share its pace, so it takes longer."
     return {

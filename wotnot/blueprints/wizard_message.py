@@ -13,16 +13,15 @@ from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.blueprints.htmx import render
 from wotnot.blueprints.wizard_checks import steps_of
 from wotnot.errors import Invalid
-from wotnot.models import Broadcast, Channel, Template, TemplateCategory
+from wotnot.models import Broadcast, Channel, Template
 from wotnot.services import (
-    audience_counts,
-    audience_risks,
     broadcast_choices,
     broadcast_files,
     broadcast_readiness,
     contacts,
     media,
     message_templates,
+    preflight,
 )
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.template_families import look_at_translations
@@ -41,7 +40,7 @@ def message_page(broadcast: Broadcast, sent: MultiDict[str, str], errors: Mappin
     template = template_of(sent, broadcast)
     if template is not None and not (channel and broadcast_choices.may_send(channel, template)):
         template = None
-    counted = count_of(broadcast)
+    counted = preflight.count_draft(broadcast, exactly=False)
     fields = list_fields()
     context: dict[str, Any] = {}
     if template is not None:
@@ -131,17 +130,3 @@ def template_of(sent: MultiDict[str, str], broadcast: Broadcast | None) -> Templ
     """The template that was chosen on the page, else that of the draft. Raises NotFound."""
     template_id = sent.get("template", type=int) or (broadcast.template_id if broadcast else None)
     return message_templates.get_template(workspace_id(), template_id) if template_id else None
-
-
-def count_of(broadcast: Broadcast, *, exactly: bool = False) -> AudienceCount:
-    """The draft's audience; `exactly` also looks at every person's values, which only the check page needs."""
-    needs_phone = broadcast.template is not None and broadcast.template.category is TemplateCategory.AUTHENTICATION
-    return audience_counts.count_audience(
-        workspace_id(),
-        broadcast.audience,
-        broadcast.exclude,
-        broadcast.variables if exactly else {},
-        needs_phone=needs_phone,
-        leave_out=audience_risks.left_out_of(broadcast),
-        keeps=exactly,
-    )

@@ -8,6 +8,7 @@ from wotnot.models import Broadcast
 from wotnot.services import audience_risks, broadcast_choices
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.channel_words import show_number
+from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.preflight import Preflight
 from wotnot.services.zones import say_duration, say_moment
 
@@ -76,18 +77,23 @@ def _kind_line(broadcast: Broadcast, kind: str, people: int, *, is_off: bool) ->
 
 
 def limit_passed(broadcast: Broadcast, count: AudienceCount, found: Preflight) -> list[Line]:
-    """That more people get it than the number may write to now."""
+    """That more people get it than the number may write to at first, and how long the rest takes."""
     limit, channel = found.limit, broadcast.channel
-    beyond = limit.beyond(count.to_send) if limit else 0
-    if not beyond or limit is None or channel is None:
+    if limit is None or channel is None or not limit.beyond(count.to_send):
         return []
+    number, days = show_number(channel.display_phone_number), limit.days_for(count.to_send)
+    first = (
+        f"{limit.left:,} {'on the first day' if broadcast.scheduled_at else 'today'}"
+        if limit.left
+        else "Nobody at first"
+    )
     return [
         {
             "family": "warn",
             "icon": "gauge",
-            "title": f"Up to {beyond:,} more people than {show_number(channel.display_phone_number)} may write to now",
-            "text": f"Meta allows {limit.limit:,} people in any 24 hours; {_written_to(limit.used)} in the last 24. "
-            "Who wrote to you in that time does not count. The rest waits until there is room, and goes by itself.",
+            "title": f"{first}, the other {limit.beyond(count.to_send):,} within {_days(days)} after that",
+            "text": f"Meta allows {number} {_limit_words(limit)}. Who wrote to you in that time does not count. "
+            "The rest waits until there is room, and goes by itself.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
         }
@@ -103,12 +109,22 @@ def limit_left(broadcast: Broadcast, count: AudienceCount, found: Preflight) -> 
         {
             "family": "ok",
             "icon": "gauge",
-            "title": f"{limit.left:,} of {limit.limit:,} people left in this number’s limit",
-            "text": f"It moves with the clock: {_written_to(limit.used)} in the last 24 hours.",
+            "title": f"{limit.left:,} of {limit.daily:,} people left in this number’s limit",
+            "text": f"Meta allows it {_limit_words(limit)}.",
             "url": f"/app/channels/{channel.id}",
             "link": "Open number",
         }
     ]
+
+
+def _limit_words(limit: LimitUse) -> str:
+    """ "250 people in any 24 hours; 13 of them are kept for single messages, and 40 people were written to in the 24 before"."""
+    kept = f"{limit.reserved:,} of them are kept for single messages, and " if limit.reserved else ""
+    return f"{limit.limit:,} people in any 24 hours; {kept}{_written_to(limit.used)} in the 24 before"
+
+
+def _days(days: int) -> str:
+    return "24 hours" if days == 1 else f"{days:,} days"
 
 
 def _written_to(people: int) -> str:

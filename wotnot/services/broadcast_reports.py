@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Template
-from wotnot.services import pace, tallies
+from wotnot.services import limit_uses, pace, tallies
 from wotnot.services.channel_pace import pace_of
 from wotnot.services.holds import Waiting, find_waiting
 from wotnot.services.keyset import Keyset
@@ -172,7 +172,8 @@ def count_by_state(workspace_id: int) -> dict[str, int]:
 def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting | None = None) -> Progress:
     """Where a broadcast stands; asks Redis for the pace only while it is sending.
 
-    Who is `waiting` for a later moment decides when it is done; without it there is no estimate while somebody is held.
+    Who is `waiting` for a later moment, and the number's limit, decide when it is done; without it there is no estimate while
+    somebody is held.
     """
     total = sum(counts.states.values()) - counts.states["skipped"]
     left, cancelled = counts.open, counts.states["cancelled"]
@@ -181,12 +182,22 @@ def progress_of(broadcast: Broadcast, counts: BroadcastCounts, waiting: Waiting 
         speed = pace.per_second(broadcast.id)
         rate = speed or (pace_of(broadcast.channel) if broadcast.channel else 0)
         seconds = round(left / rate) if rate else None
-    if seconds is not None and waiting and waiting.last_due_at:
-        seconds = max(seconds, round((waiting.last_due_at - clock.now()).total_seconds()))
+    if seconds is not None and waiting:
+        seconds = max(seconds, _seconds_held(broadcast, left, waiting))
     elif waiting is None and any(cause.state == "queued" for cause in counts.causes):
         seconds = None  # some are held, and until when was not asked
     finishes_at = clock.now() + timedelta(seconds=seconds) if seconds is not None else None
     return Progress(total, total - left - cancelled, left, cancelled, speed, seconds, finishes_at)
+
+
+def _seconds_held(broadcast: Broadcast, left: int, waiting: Waiting) -> int:
+    """How long the last of those who are `left` has to wait at least: for their moment, or for room in the number's limit."""
+    due = (waiting.last_due_at - clock.now()).total_seconds() if waiting.last_due_at else 0
+    channel = broadcast.channel
+    use = limit_uses.find_near_use(channel) if channel else None
+    if channel is None or use is None:
+        return round(due)
+    return round(max(due, use.seconds_for(left, pace_of(channel))))
 
 
 def cause_lines(counts: BroadcastCounts, state: str) -> list[CauseLine]:

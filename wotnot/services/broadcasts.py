@@ -17,6 +17,7 @@ from wotnot.services import (
     broadcast_rows,
     events,
     messages,
+    quality_guard,
     queue,
     segment_audience,
 )
@@ -161,7 +162,7 @@ def start_due_broadcast(broadcast_id: int) -> bool:
     """Start a scheduled broadcast whose moment has come; answers whether this call did.
 
     What cannot start (template no longer approved, number disconnected) becomes `failed` with the reason in words; what is
-    found later than its `late_minutes` is paused, and starts when somebody says so.
+    found later than its `late_minutes`, or is marketing from a number rated low, is paused until somebody starts it.
     """
     with transaction() as session:
         broadcast = session.scalar(
@@ -186,7 +187,7 @@ def _due_move(broadcast: Broadcast) -> tuple[Move, str]:
     """What becomes of a plan whose moment has come, and why if it does not start."""
     if blockers := list_blockers(broadcast):
         return states.FAIL, f"It did not start. {say_blockers(blockers)}"
-    reason = broadcast_lateness.why_held(broadcast, now())
+    reason = broadcast_lateness.why_held(broadcast, now()) or quality_guard.why_held(broadcast)
     return (states.HOLD, reason) if reason else (states.START, "")
 
 

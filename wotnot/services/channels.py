@@ -22,6 +22,8 @@ from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, Told
 from wotnot.services import crypto, events, messages, queue
 from wotnot.services.channel_changes import TOPIC, begin_history, change_channel
 from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.client import GraphClient
 from wotnot.services.whatsapp.errors import ErrorKind, GraphError, GraphFault
@@ -33,7 +35,7 @@ _LONGEST_ID = 30
 _BUSY = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING, BroadcastState.SENDING, BroadcastState.PAUSED)
 _REFRESH_AFTER = timedelta(minutes=10)
 _REFRESH_BUDGET_SECONDS = 240.0
-_ELSEWHERE = "This number is connected to another workspace. Remove it there first, then connect it here."
+CONNECTED_ELSEWHERE = "This number is connected to another workspace. Remove it there first, then connect it here."
 
 
 def check_number(*, waba_id: str, phone_number_id: str, access_token: str) -> NumberFacts:
@@ -77,7 +79,7 @@ def connect_channel(
             queue.enqueue("sync_templates", channel.id)
             events.publish(workspace_id, TOPIC)
     except IntegrityError as error:
-        raise Conflict(_ELSEWHERE, code="number_connected_elsewhere") from error
+        raise Conflict(CONNECTED_ELSEWHERE, code="number_connected_elsewhere") from error
     return channel
 
 
@@ -99,6 +101,16 @@ def list_channels(workspace_id: int) -> list[Channel]:
     return list(db.session.scalars(query.order_by(Channel.id.desc())))
 
 
+def page_channels(workspace_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[Channel]:
+    """The same for programs, which page every list alike. Raises Invalid for a cursor that is not ours."""
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    query = select(Channel).where(Channel.workspace_id == workspace_id, Channel.state != ChannelState.REMOVED)
+    rows = db.session.scalars(
+        query.where(keyset.condition(Channel.id)).order_by(keyset.order(Channel.id)).limit(keyset.limit + 1)
+    )
+    return keyset.page(list(rows), lambda channel: channel.id)
+
+
 def find_channel_by_phone_number_id(phone_number_id: str) -> Channel | None:
     """The channel that has this number now, in whatever workspace: for webhooks, which only know Meta's id."""
     return db.session.scalar(
@@ -106,15 +118,12 @@ def find_channel_by_phone_number_id(phone_number_id: str) -> Channel | None:
     )
 
 
-def list_taken_numbers(phone_number_ids: Sequence[str]) -> set[str]:
-    """Which of these numbers are connected, in whatever workspace."""
-    return set(
-        db.session.scalars(
-            select(Channel.phone_number_id).where(
-                Channel.phone_number_id.in_(phone_number_ids), Channel.state != ChannelState.REMOVED
-            )
-        )
+def find_takers(phone_number_ids: Sequence[str]) -> dict[str, int]:
+    """Which of these numbers are connected, and in which workspace: number → workspace."""
+    query = select(Channel.phone_number_id, Channel.workspace_id).where(
+        Channel.phone_number_id.in_(phone_number_ids), Channel.state != ChannelState.REMOVED
     )
+    return dict(db.session.execute(query).all())
 
 
 def update_rate(workspace_id: int, channel_id: int, rate_per_second: int) -> Channel:
@@ -285,7 +294,7 @@ def _refuse_connected(workspace_id: int, phone_number_id: str) -> None:
     if other is None:
         return
     if other.workspace_id != workspace_id:
-        raise Conflict(_ELSEWHERE, code="number_connected_elsewhere")
+        raise Conflict(CONNECTED_ELSEWHERE, code="number_connected_elsewhere")
     raise Conflict(
         "This number is connected already. Open it to replace its token.", code="number_connected", id=other.id
     )

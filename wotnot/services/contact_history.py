@@ -14,7 +14,7 @@ def list_recent_messages(workspace_id: int, contact_id: int, limit: int = 20) ->
         select(Message, Broadcast.name)
         .outerjoin(Broadcast, Broadcast.id == Message.broadcast_id)
         .where(Message.workspace_id == workspace_id, Message.contact_id == contact_id)
-        .order_by(Message.id.desc())
+        .order_by(Message.created_at.desc(), Message.id.desc())
         .limit(limit)
     )
     return [(message, name or "") for message, name in db.session.execute(query)]

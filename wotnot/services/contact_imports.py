@@ -18,7 +18,8 @@ from wotnot.models import ContactImport, ImportRow, ImportState, OnDuplicate, Ro
 from wotnot.services import contact_rules as rules
 from wotnot.services import contacts, csv_sniffing, csvio, import_columns, import_runs, phone_numbers, queue, storage
 from wotnot.services.csvio import Dialect
-from wotnot.services.pages import clamp_limit
+from wotnot.services.keyset import Keyset
+from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.transaction import release_connection, transaction
 
 MAX_BYTES = 200 * 1024 * 1024
@@ -170,6 +171,16 @@ def list_imports(workspace_id: int, limit: int = 20) -> list[ContactImport]:
     """The latest imports that were at least checked, newest first."""
     query = select(ContactImport).where(ContactImport.workspace_id == workspace_id, ContactImport.is_dry_run.is_(False))
     return list(db.session.scalars(query.order_by(ContactImport.id.desc()).limit(clamp_limit(limit))))
+
+
+def page_imports(workspace_id: int, *, cursor: str | None = None, limit: int | None = None) -> Page[ContactImport]:
+    """The same for programs, page by page. Raises Invalid for a cursor that is not ours."""
+    keyset = Keyset.decode(cursor, clamp_limit(limit))
+    query = select(ContactImport).where(ContactImport.workspace_id == workspace_id, ContactImport.is_dry_run.is_(False))
+    rows = db.session.scalars(
+        query.where(keyset.condition(ContactImport.id)).order_by(keyset.order(ContactImport.id)).limit(keyset.limit + 1)
+    )
+    return keyset.page(list(rows), lambda one: one.id)
 
 
 def list_rejected(

@@ -42,11 +42,16 @@ NOTHING = Amount()
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Only the costs of this `category`, `country` (ISO, "" for those not known) or `channel_id`; None leaves it open."""
+    """Only the costs of this `category`, `country` (ISO, "" for those not known), `channel_id`, or broadcasts with the
+    templates named `template`; None leaves it open. `currency` is the workspace's unless another is asked for: two are never
+    added up.
+    """
 
     category: str | None = None
     country: str | None = None
     channel_id: int | None = None
+    template: str | None = None
+    currency: str | None = None
 
 
 EVERYTHING = Narrowing()
@@ -56,7 +61,7 @@ EVERYTHING = Narrowing()
 class CostReport:
     """A period's costs in `currency`, together and by part, the dearest first. Broadcast 0 is messages outside broadcasts.
 
-    `others` are totals in other currencies, from before the workspace's was changed.
+    `others` are totals in other currencies, as when the workspace's was changed.
     """
 
     period: Period
@@ -98,7 +103,7 @@ def report(workspace_id: int, period: Period, narrowing: Narrowing = EVERYTHING)
     """A period's costs in one query and one for other currencies. Raises NotFound for a number of another workspace."""
     if narrowing.channel_id is not None:
         channels.get_channel(workspace_id, narrowing.channel_id)
-    currency = rate_cards.get_setup(workspace_id).currency
+    currency = _currency(workspace_id, narrowing)
     found = CostReport(period, currency, by_day=dict.fromkeys(period.days, NOTHING))
     asked = _asked(workspace_id, currency, narrowing) | {"first": period.first, "last": period.last}
     for row in db.session.execute(text(_PARTS), asked):
@@ -119,7 +124,7 @@ def month_figures(
     last_month_end = first - timedelta(days=1)
     last_month = last_month_end.replace(day=1)
     average_from = today - timedelta(days=AVERAGE_DAYS)
-    currency = rate_cards.get_setup(workspace.id).currency
+    currency = _currency(workspace.id, narrowing)
     row = db.session.execute(
         text(_FIGURES),
         _asked(workspace.id, currency, narrowing)
@@ -147,7 +152,7 @@ def list_months(
     this_month = (today or today_in(workspace)).replace(day=1)
     months = [_months_before(this_month, n) for n in range(MONTHS - 1, -1, -1)]
     found: dict[date, dict[str, Amount]] = {month: {} for month in months}
-    currency = rate_cards.get_setup(workspace.id).currency
+    currency = _currency(workspace.id, narrowing)
     asked = _asked(workspace.id, currency, narrowing) | {"first": months[0]}
     for row in db.session.execute(text(_MONTHS), asked):
         if row.month in found:
@@ -192,6 +197,10 @@ def top(parts: Mapping[Any, Amount], most: int = TOP) -> tuple[dict[Any, Amount]
     return dict(items[:most]), sum((amount for _, amount in items[most:]), NOTHING)
 
 
+def _currency(workspace_id: int, narrowing: Narrowing) -> str:
+    return narrowing.currency or rate_cards.get_setup(workspace_id).currency
+
+
 def _asked(workspace_id: int, currency: str, narrowing: Narrowing) -> dict[str, Any]:
     return {
         "workspace": workspace_id,
@@ -199,6 +208,7 @@ def _asked(workspace_id: int, currency: str, narrowing: Narrowing) -> dict[str, 
         "category": narrowing.category,
         "country": narrowing.country,
         "channel": narrowing.channel_id,
+        "template": narrowing.template,
     }
 
 
@@ -228,10 +238,15 @@ def _months_before(month: date, count: int) -> date:
 _AMOUNT = """coalesce(sum(delta), 0) AS count, coalesce(sum(micros), 0) AS micros,
     coalesce(sum(delta) FILTER (WHERE type <> 'regular'), 0) AS free, coalesce(sum(unpriced), 0) AS unpriced"""
 
-_MINE = """workspace_id = :workspace AND currency = :currency
+_NARROWED = """workspace_id = :workspace
     AND (CAST(:category AS text) IS NULL OR category = CAST(:category AS text))
     AND (CAST(:country AS text) IS NULL OR country = CAST(:country AS text))
-    AND (CAST(:channel AS bigint) IS NULL OR channel_id = CAST(:channel AS bigint))"""
+    AND (CAST(:channel AS bigint) IS NULL OR channel_id = CAST(:channel AS bigint))
+    AND (CAST(:template AS text) IS NULL OR broadcast_id IN (
+        SELECT b.id FROM broadcasts b JOIN templates t ON t.id = b.template_id
+        WHERE b.workspace_id = :workspace AND t.name = CAST(:template AS text)))"""
+
+_MINE = f"{_NARROWED} AND currency = :currency"
 
 _PARTS = f"""
 SELECT CASE WHEN grouping(day) = 0 THEN 1 WHEN grouping(category) = 0 THEN 2 WHEN grouping(country) = 0 THEN 3
@@ -241,11 +256,11 @@ FROM cost_tallies WHERE {_MINE} AND day BETWEEN :first AND :last
 GROUP BY GROUPING SETS ((day), (category), (country), (channel_id), (broadcast_id), ())
 """  # noqa: S608 — every value is bound
 
-_OTHER_CURRENCIES = """
+_OTHER_CURRENCIES = f"""
 SELECT currency, sum(micros) FROM cost_tallies
-WHERE workspace_id = :workspace AND currency <> :currency AND day BETWEEN :first AND :last
+WHERE {_NARROWED} AND currency <> :currency AND day BETWEEN :first AND :last
 GROUP BY currency HAVING sum(micros) <> 0 ORDER BY currency
-"""
+"""  # noqa: S608 — every value is bound
 
 _FIGURES = f"""
 SELECT coalesce(sum(micros) FILTER (WHERE day BETWEEN :first AND :today), 0) AS spent,

@@ -20,7 +20,7 @@ from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound, Unavailable
 from wotnot.extensions import db
 from wotnot.models import Consent, ConsentEvent, Contact, CustomerImport, CustomerImportState, Shop
-from wotnot.services import consent, contacts, events, queue, shop_access, shops
+from wotnot.services import consent, contacts, events, queue, shop_access, shop_sync, shops
 from wotnot.services.phone_numbers import PhoneError, is_country, parse_phone
 from wotnot.services.shop_access import topic_of
 from wotnot.services.transaction import release_connection, transaction
@@ -184,6 +184,8 @@ def _apply(step: _Step, answer: Answer) -> bool:
         if one is None or not is_next or one.state is not CustomerImportState.RUNNING:
             return False
         _take_over(session, one, buyers)
+        if step.part == ORDERS:  # what they bought before the shop was connected, for audiences
+            shop_sync.keep_past(one.shop_id, [row for row in rows if isinstance(row, dict)])
         one.read_count += len(rows)
         one.total_count = max(one.total_count, one.read_count)
         if step.page == 1:
@@ -220,7 +222,8 @@ def _note_fault(step: _Step, fault: ShopFault) -> None:
             _end(one, CustomerImportState.FAILED, fault.text)
             return
         one.reason = fault.text
-        one.due_at = clock.now() + min(timedelta(minutes=2 ** (one.failed_count - 1)), LONGEST_PAUSE)
+        pause = min(timedelta(minutes=2 ** (one.failed_count - 1)), LONGEST_PAUSE)
+        one.due_at = clock.now() + max(pause, fault.wait)
         events.publish(one.workspace_id, topic_of(one.shop_id))
     logger.info("a shop's customers could not be read", extra={"shop_id": step.shop_id, "trouble": fault.trouble})
 

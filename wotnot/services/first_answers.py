@@ -27,6 +27,9 @@ class Waits:
     ninety: int
 
 
+NOBODY = Waits(0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class MemberWaits:
     """The same of one person's answers."""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from wotnot.errors import Conflict, Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, ChannelState, Message, MessageState
-from wotnot.services import broadcasts, tallies
+from wotnot.services import broadcasts, contact_answers, tallies
 from wotnot.services.segment_sql import ARRIVED, OPEN
 from wotnot.services.whatsapp.error_codes import PASSING_CODES
 
@@ -42,7 +42,7 @@ def list_follow_ups(broadcast: Broadcast) -> list[FollowUp]:
     if broadcast.state not in DONE:
         return []
     unread, unanswered = tallies.count_silent(broadcast.id)
-    counts = {"not_read": unread, "not_replied": unanswered, "failed_for_now": _count_failed_for_now(broadcast.id)}
+    counts = {"not_read": unread, "not_replied": unanswered, "failed_for_now": _failed_for_now(broadcast)}
     return [FollowUp(who, counts[who], words) for who, words in WHO.items() if counts[who]]
 
 
@@ -65,6 +65,15 @@ def start_follow_up(workspace_id: int, broadcast_id: int, who: str, *, user_id: 
         channel_id=first.channel_id if is_connected else None,
         audience={"filter": {"match": "all", "conditions": [{"field": "broadcast", "op": who, "value": first.id}]}},
     )
+
+
+def _failed_for_now(broadcast: Broadcast) -> int:
+    """Counted anew when a message of the broadcast or a contact has changed: among a million people it takes a while."""
+    states = tallies.broadcast_counts([broadcast.id])[broadcast.id].states
+    question = ["failed_for_now", broadcast.id, list(states.values())]
+    if not states[MessageState.FAILED]:
+        return 0
+    return int(contact_answers.remember(broadcast.workspace_id, question, lambda: _count_failed_for_now(broadcast.id)))
 
 
 def _count_failed_for_now(broadcast_id: int) -> int:

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from wotnot import clock
 from wotnot.models import Broadcast
-from wotnot.services import broadcast_holds, messaging_limits, pace_settings
+from wotnot.services import broadcast_holds, messaging_limits
+from wotnot.services.messaging_limits import reserve_of
 from wotnot.services.send_streams import ChannelFacts
 
 COUNT_SECONDS = 30.0
@@ -60,19 +61,13 @@ class LimitRooms:
             return
         until = messaging_limits.next_room(channel.workspace_id, channel.waba_id, -room) or clock.now()
         until = max(until, clock.now() + LEAST_WAIT)
-        broadcast_holds.hold_all(
-            Broadcast.channel_id == channel.id, broadcast_holds.LIMIT, until, _say(limit, _reserve(channel, limit))
-        )
+        words = _say(limit, reserve_of(channel.workspace_id, limit))
+        broadcast_holds.hold_all(Broadcast.channel_id == channel.id, broadcast_holds.LIMIT, until, words)
 
 
 def _count(channel: ChannelFacts, limit: int) -> int:
     used = messaging_limits.count_written_to(channel.workspace_id, channel.waba_id)
-    return limit - _reserve(channel, limit) - used
-
-
-def _reserve(channel: ChannelFacts, limit: int) -> int:
-    percent = pace_settings.get_setup(channel.workspace_id).reserve_percent
-    return -(-limit * percent // 100)
+    return limit - reserve_of(channel.workspace_id, limit) - used
 
 
 def _say(limit: int, reserve: int) -> str:

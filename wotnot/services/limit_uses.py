@@ -16,6 +16,7 @@ from sqlalchemy import select
 from wotnot.extensions import db, redis
 from wotnot.models import Channel, ChannelState
 from wotnot.services import messaging_limits
+from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.transaction import release_connection
 
 KEPT_SECONDS = 3600
@@ -69,6 +70,15 @@ def find_uses(channel_ids: Sequence[int]) -> dict[int, NotedUse]:
             limit, used, at = json.loads(value)
             found[channel_id] = NotedUse(limit, used, datetime.fromisoformat(at))
     return found
+
+
+def find_near_use(channel: Channel) -> LimitUse | None:
+    """`messaging_limits.read_use` by what was last noted, for what cannot wait for a count; unused where nothing was."""
+    limit = messaging_limits.daily_limit(channel)
+    if limit is None:
+        return None
+    noted = find_uses([channel.id]).get(channel.id)
+    return LimitUse(limit, noted.used if noted else 0, messaging_limits.reserve_of(channel.workspace_id, limit))
 
 
 def _key(channel_id: int) -> str:

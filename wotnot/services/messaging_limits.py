@@ -2,6 +2,7 @@
 
 Meta counts different people outside the 24 hours after their own last message, over all numbers of a business. What is known
 here are the numbers of one account in one workspace, so it is counted over these. The window moves: a day has no midnight.
+Broadcasts leave some places free for single messages (`pace_settings.py`), so these are taken off as the sender does.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy import select, text
 from wotnot.clock import now
 from wotnot.extensions import db
 from wotnot.models import Channel
+from wotnot.services import pace_settings
 
 WINDOW = timedelta(hours=24)
 UNLIMITED = "TIER_UNLIMITED"
@@ -21,19 +23,35 @@ _TIERS = {"TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "T
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """Of `limit` people in any 24 hours the account has written to `used` in the last ones."""
+    """Of `limit` people in any 24 hours the account has written to `used`; `reserved` places are not for broadcasts."""
 
     limit: int
     used: int
+    reserved: int = 0
+
+    @property
+    def daily(self) -> int:
+        """How many people broadcasts may write to in any 24 hours."""
+        return self.limit - self.reserved
 
     @property
     def left(self) -> int:
-        """How many more people it may write to now."""
-        return max(0, self.limit - self.used)
+        """How many more people broadcasts may write to now."""
+        return max(0, self.daily - self.used)
 
     def beyond(self, people: int) -> int:
         """How many of so many people are more than that."""
         return max(0, people - self.left)
+
+    def days_for(self, people: int) -> int:
+        """How many times 24 hours the last of so many people has to wait at most."""
+        return -(-self.beyond(people) // self.daily)
+
+    def seconds_for(self, people: int, rate: float) -> float:
+        """How long it takes at most to write to so many people at `rate` a second: a place is free 24 hours after it was taken."""
+        days = self.days_for(people)
+        last_day = self.beyond(people) - (days - 1) * self.daily if days else people
+        return days * WINDOW.total_seconds() + last_day / rate
 
 
 def limit_of(messaging_limit: str) -> int | None:
@@ -46,17 +64,27 @@ def daily_limit(channel: Channel) -> int | None:
     return limit_of(channel.messaging_limit)
 
 
-def read_use(channel: Channel) -> LimitUse | None:
-    """The limit of a number and how much of it is used; None when it has none, or Meta has not told it."""
+def reserve_of(workspace_id: int, limit: int) -> int:
+    """How many places of a limit a workspace keeps for single messages."""
+    return -(-limit * pace_settings.get_setup(workspace_id).reserve_percent // 100)
+
+
+def read_use(channel: Channel, at: datetime | None = None) -> LimitUse | None:
+    """The limit of a number and how much of it is used, or still will be at a later moment by who was written to so far.
+
+    None when it has no limit, or Meta has not told it.
+    """
     limit = daily_limit(channel)
     if limit is None:
         return None
-    return LimitUse(limit, count_written_to(channel.workspace_id, channel.waba_id))
+    used = count_written_to(channel.workspace_id, channel.waba_id, at)
+    return LimitUse(limit, used, reserve_of(channel.workspace_id, limit))
 
 
-def count_written_to(workspace_id: int, waba_id: str) -> int:
-    """How many people the account was the first to write to within the window."""
-    return int(db.session.scalar(text(_COUNT), _asked(workspace_id, waba_id)) or 0)
+def count_written_to(workspace_id: int, waba_id: str, at: datetime | None = None) -> int:
+    """How many people the account was the first to write to within the window that ends now, or `at` a later moment."""
+    asked = _asked(workspace_id, waba_id) | {"since": max(at or now(), now()) - WINDOW}
+    return int(db.session.scalar(text(_COUNT), asked) or 0)
 
 
 def next_room(workspace_id: int, waba_id: str, excess: int) -> datetime | None:

@@ -2,7 +2,7 @@
 how deep one may go is limited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select, text
@@ -45,16 +45,16 @@ def list_contacts(
 
 
 def list_broadcasts(
-    workspace_id: int, *, limit: int, offset: int, state: BroadcastState | None, template: str | None
+    workspace_id: int, *, limit: int, offset: int, states: Collection[BroadcastState] = (), template: str | None = None
 ) -> list[BroadcastSummary]:
-    """Broadcasts with their counts, newest first, in one state and with a template whose name holds some text.
+    """Broadcasts with their counts, newest first, in some states or all and with a template whose name holds some text.
 
     Raises Invalid for an offset beyond MAX_OFFSET.
     """
     _check_offset(offset)
     query = select(Broadcast).where(Broadcast.workspace_id == workspace_id).options(joinedload(Broadcast.template))
-    if state is not None:
-        query = query.where(Broadcast.state == state)
+    if states:
+        query = query.where(Broadcast.state.in_(states))
     if template:
         query = query.where(Broadcast.template.has(Template.name.icontains(template, autoescape=True)))
     found = db.session.scalars(query.order_by(Broadcast.id.desc()).limit(limit).offset(offset)).all()

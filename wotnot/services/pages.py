@@ -46,6 +46,14 @@ def decode_id_cursor(cursor: str | None) -> int | None:
     return int(value)
 
 
+def decode_numbers(cursor: str) -> tuple[int, int]:
+    """The two whole numbers of a cursor that was made of them. Raises Invalid."""
+    first, second = decode_cursor(cursor, 2)
+    if not all(one.isdecimal() and len(one) <= 18 for one in (first, second)):
+        raise Invalid({"cursor": "This cursor is not one of ours. Start again without it."})
+    return int(first), int(second)
+
+
 def clamp_limit(limit: int | None, default: int = 50) -> int:
     """A page size from 1 to MAX_LIMIT."""
     return max(1, min(limit or default, MAX_LIMIT))

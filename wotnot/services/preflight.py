@@ -24,13 +24,13 @@ class Preflight:
     repeat: Repeat | None = None
 
 
-def count_draft(broadcast: Broadcast, *, keeps: bool = False) -> AudienceCount:
-    """The audience of a draft, with a look at every person's values; `keeps` as in `audience_counts.count_audience`."""
+def count_draft(broadcast: Broadcast, *, exactly: bool = True, keeps: bool = False) -> AudienceCount:
+    """The audience of a draft; `exactly` with a look at every person's values. `keeps` as in `audience_counts.count_audience`."""
     return audience_counts.count_audience(
         broadcast.workspace_id,
         broadcast.audience,
         broadcast.exclude,
-        broadcast.variables,
+        broadcast.variables if exactly else {},
         needs_phone=needs_phone(broadcast),
         leave_out=audience_risks.left_out_of(broadcast),
         keeps=keeps,
@@ -41,7 +41,7 @@ def look(broadcast: Broadcast, counted: AudienceCount) -> Preflight:
     """What is to be known of a draft whose audience was `counted` just now."""
     return Preflight(
         by_kind=_count_kinds(broadcast, counted) if broadcast.audience else {},
-        limit=messaging_limits.read_use(broadcast.channel) if broadcast.channel else None,
+        limit=messaging_limits.read_use(broadcast.channel, broadcast.scheduled_at) if broadcast.channel else None,
         repeat=repeat_guard.find_repeat(broadcast, counted.to_send),
     )
 
@@ -56,28 +56,30 @@ def describe(broadcast: Broadcast) -> dict[str, Any]:
         "by_kind": found.by_kind,
         "limit": found.limit,
         "repeat": found.repeat,
-        "finishes_at": finish_of(broadcast, counted.to_send),
+        "finishes_at": finish_of(broadcast, counted.to_send, found.limit),
         "cost": forecast.forecast_broadcast(broadcast),
     }
 
 
-def finish_of(broadcast: Broadcast, to_send: int) -> datetime | None:
+def finish_of(broadcast: Broadcast, to_send: int, limit: LimitUse | None) -> datetime | None:
     """When it will be done at its pace, if it starts now or at its time; None without a number.
 
     Quiet hours of the people, and whom Meta holds back, come on top.
     """
     if broadcast.channel is None:
         return None
-    return max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds_of(broadcast, to_send))
+    return max(broadcast.scheduled_at or now(), now()) + timedelta(seconds=seconds_of(broadcast, to_send, limit))
 
 
-def seconds_of(broadcast: Broadcast, to_send: int) -> float:
-    """How long so many messages take: at the pace of the number, spread, and with so many people a day."""
+def seconds_of(broadcast: Broadcast, to_send: int, limit: LimitUse | None = None) -> float:
+    """How long so many messages take: at the pace of the number, spread, with so many people a day, and within its limit."""
     rate = pace_of(broadcast.channel) if broadcast.channel else 1
     spread = 60 * (broadcast.spread_minutes or 0)
-    days = (max(to_send, 1) - 1) // broadcast.daily_most if broadcast.daily_most else 0
-    last_day = to_send - days * (broadcast.daily_most or 0)
-    return max(to_send / rate, spread, days * 86400 + last_day / rate)
+    takes = max(to_send / rate, spread)
+    if most := broadcast.daily_most:
+        days = (max(to_send, 1) - 1) // most
+        takes = max(takes, days * 86_400 + (to_send - days * most) / rate)
+    return max(takes, limit.seconds_for(to_send, rate)) if limit else takes
 
 
 def needs_phone(broadcast: Broadcast) -> bool:

@@ -59,9 +59,13 @@ JOBS: dict[str, Job] = {
     "sweep_shops": Job("shops", "wotnot.tasks.shops.sweep_shops", 60),
     "sweep_customer_imports": Job("events", "wotnot.tasks.shops.sweep_customer_imports", 60),
     "sweep_promotions": Job("events", "wotnot.tasks.promotions.sweep_promotions", 60),
-    # media also asks shops, which take as long as the network does
     "make_promotion": Job("media", "wotnot.tasks.promotions.make_promotion", 300),
-    "tend_shop": Job("media", "wotnot.tasks.shops.tend_shop", 300),
+    # tends: shops asked, which take as long as they do; those in trouble are `ailing`, so that they delay no other
+    "tend_shop": Job("tends", "wotnot.tasks.shops.tend_shop", 300),
+    "tend_ailing_shop": Job("ailing", "wotnot.tasks.shops.tend_ailing_shop", 300),
+    "ask_unpaid": Job("tends", "wotnot.tasks.shops.ask_unpaid", 120),
+    "ask_ailing_unpaid": Job("ailing", "wotnot.tasks.shops.ask_ailing_unpaid", 120),
+    "link_past_orders": Job("default", "wotnot.tasks.shops.link_past_orders", 300),
     # bulk: whole files
     "check_import": Job("bulk", "wotnot.tasks.imports.check_import", 7200),
     "run_import": Job("bulk", "wotnot.tasks.imports.run_import", 7200),
@@ -71,7 +75,7 @@ JOBS: dict[str, Job] = {
     "send_due": Job("send", "wotnot.tasks.sending.send_due", 3600),
 }
 
-QUEUES = ("events", "shops", "default", "media", "bulk", "send")
+QUEUES = ("events", "shops", "tends", "default", "media", "bulk", "ailing", "send")
 
 
 def enqueue(name: str, *args: object) -> None:

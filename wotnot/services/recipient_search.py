@@ -59,6 +59,7 @@ VIEWS: dict[str, View] = {
     "on_the_way": View((_S.ACCEPTED, _S.SENT)),
     "got_attempted": View((_S.UNKNOWN, *_ACCEPTED, _S.FAILED)),
     "got_accepted": View((*_ACCEPTED, _S.FAILED), REACHED_ACCEPTED),
+    "got_no_further": View((_S.ACCEPTED, _S.SENT, _S.FAILED), REACHED_ACCEPTED),
     "got_sent": View((_S.SENT, *_DELIVERED, _S.FAILED), REACHED_SENT),
     "got_delivered": View(_DELIVERED),
     "got_read": View((_S.READ,)),

@@ -58,7 +58,7 @@ def tell_who_wrote(phone_number_id: str, wrote_at: Mapping[str, datetime]) -> No
 
 def _find_free(client: GraphClient) -> str | None:
     numbers = [str(number.get("id") or "") for number in client.list_phone_numbers(SANDBOX_WABA_ID)]
-    taken = channels.list_taken_numbers(numbers)
+    taken = channels.find_takers(numbers)
     release_connection()
     return next((number for number in sorted(numbers) if number and number not in taken), None)
 

@@ -30,6 +30,11 @@ def find_listening(shop_id: int) -> Shop | None:
     return None if shop is None or shop.state is ShopState.REMOVED else shop
 
 
+def is_ailing(shop: Shop) -> bool:
+    """Whether a shop may keep those waiting who ask it; its jobs have a queue of their own."""
+    return shop.failed_count > 0 or shop.trouble == Trouble.SLOW
+
+
 def address_of(shop: Shop) -> ShopAddress | None:
     """Where the shop is and what opens it; None when the encryption keys were lost."""
     keys = _config().encryption_keys
@@ -57,7 +62,10 @@ def client_for(shop: Shop) -> WooClient:
 
 
 def note_fault(shop_id: int, fault: ShopFault) -> None:
-    """Keep why a shop could not be asked, and wait longer after each failure: a minute, two, four, up to a quarter of an hour."""
+    """Keep why a shop could not be asked, and wait longer after each failure: a minute, two, four, up to a quarter of an hour.
+
+    A shop that says itself how long to wait is left alone so long.
+    """
     with transaction() as session:
         shop = session.get(Shop, shop_id, with_for_update=True)
         if shop is None or shop.state is ShopState.REMOVED:
@@ -67,7 +75,7 @@ def note_fault(shop_id: int, fault: ShopFault) -> None:
         shop.trouble, shop.trouble_text = fault.trouble, fault.text
         shop.failed_count += 1
         pause = min(SYNC_EVERY * 2 ** min(shop.failed_count - 1, 6), LONGEST_PAUSE)
-        shop.sync_due_at = clock.now() + (LONGEST_PAUSE if fault.trouble in LASTING else pause)
+        shop.sync_due_at = clock.now() + max(LONGEST_PAUSE if fault.trouble in LASTING else pause, fault.wait)
         events.publish(shop.workspace_id, TOPIC, topic_of(shop_id))
 
 

@@ -1,6 +1,7 @@
 """Our webhooks in a shop: made, looked at every ten minutes, switched on again, and taken out when the shop is removed.
 
-A shop switches a webhook off by itself after some failures, and a person may delete one; either would be silence.
+A shop switches a webhook off by itself after some failures, and a person may delete one; either would be silence. What keeps us
+from setting them up is kept beside the shop's other trouble: its orders are read all the same, once a minute.
 """
 
 import contextlib
@@ -12,22 +13,24 @@ from typing import Any
 from flask import current_app
 
 from wotnot import clock
-from wotnot.models import Shop
-from wotnot.services.shop_access import client_for, find_listening, hook_secret_of, note_fault
+from wotnot.models import Shop, ShopState
+from wotnot.services import events
+from wotnot.services.shop_access import TOPIC, client_for, find_listening, hook_secret_of, topic_of
 from wotnot.services.shop_checks import ShopAddress, open_client
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.woocommerce.client import WooClient
-from wotnot.services.woocommerce.faults import ShopFault
+from wotnot.services.woocommerce.faults import LASTING, ShopFault
 
 logger = logging.getLogger(__name__)
 
 NOTE_TOPIC = "action.woocommerce_new_customer_note"
 TOPICS = ("order.created", "order.updated", "order.deleted", NOTE_TOPIC)
 LOOK_EVERY = timedelta(minutes=10)
+_TRY_AGAIN = timedelta(minutes=2)
 
 
 def tend_hooks(shop_id: int) -> bool:
-    """See that every webhook of ours is there once and active. Answers whether it is; a failure is kept with the shop."""
+    """See that every webhook of ours is there once and active. Answers whether it is; why not is kept with the shop."""
     shop = find_listening(shop_id)
     if shop is None:
         return False
@@ -38,14 +41,23 @@ def tend_hooks(shop_id: int) -> bool:
         with client:
             hooks = _mend(client, url, secret)
     except ShopFault as fault:
-        note_fault(shop_id, fault)
+        lasts = fault.trouble in LASTING
+        _note(shop_id, fault.text, max(LOOK_EVERY if lasts else _TRY_AGAIN, fault.wait))
         return False
-    with transaction() as session:
-        found = session.get(Shop, shop_id)
-        if found is not None:
-            found.hooks = hooks
-            found.hooks_due_at = clock.now() + LOOK_EVERY
+    _note(shop_id, "", LOOK_EVERY, hooks)
     return True
+
+
+def _note(shop_id: int, trouble: str, pause: timedelta, hooks: dict[str, int] | None = None) -> None:
+    """Keep how the look at the webhooks went, and when the next one is."""
+    with transaction() as session:
+        shop = session.get(Shop, shop_id, with_for_update=True)
+        if shop is None or shop.state is ShopState.REMOVED:
+            return
+        if shop.hooks_trouble != trouble:
+            events.publish(shop.workspace_id, TOPIC, topic_of(shop_id))
+        shop.hooks_trouble, shop.hooks_due_at = trouble, clock.now() + pause
+        shop.hooks = shop.hooks if hooks is None else hooks
 
 
 def remove_hooks(address: ShopAddress, hooks: Mapping[str, int]) -> None:
@@ -85,4 +97,4 @@ def _mend_one(client: WooClient, topic: str, found: list[dict[str, Any]], url: s
 
 def is_due(shop: Shop) -> bool:
     """Whether the webhooks of a shop should be looked at again."""
-    return shop.hooks_due_at <= clock.now() or len(shop.hooks) < len(TOPICS)
+    return shop.hooks_due_at <= clock.now()

@@ -2,7 +2,7 @@
 
 The route only stores. A drain job takes batches of pending rows with SKIP LOCKED and applies each batch in one transaction; of
 those that say the same about an order one is applied. A batch that fails is applied one by one, so that one delivery keeps
-nobody waiting. Then the messages that are due are written.
+nobody waiting. What is fresh, of whatever shop, goes before anybody's imported past. Then the messages that are due are written.
 """
 
 import base64
@@ -12,15 +12,16 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from wotnot import metrics
+from wotnot import clock, metrics
 from wotnot.extensions import db
 from wotnot.models import Shop, ShopState
 from wotnot.services import queue, shop_access, shop_messages, shop_orders, shops
@@ -35,7 +36,10 @@ GATHER_SECONDS = 0.1
 MAX_SECONDS = 20.0
 BATCH = 40
 MOST_ATTEMPTS = 5
-AGAIN_SECONDS = 20
+NOTE_WAITS = timedelta(hours=24)
+"""So long a note waits for its order, which may come later: webhooks keep no order, and some never come."""
+
+AGAIN_SECONDS, LONGEST_AGAIN_SECONDS = 20, 900
 LISTED = "order.listed"
 """The topic of what was found in a shop's list instead of told."""
 
@@ -99,19 +103,22 @@ def drain(*, linger_seconds: float = LINGER_SECONDS, max_seconds: float = MAX_SE
 
 def wake_drain() -> bool:
     """Enqueue a drain when deliveries or messages are due; answers whether they are."""
-    is_due = bool(db.session.scalar(text(_IS_DUE)))
+    is_due = bool(db.session.scalar(text(_IS_DUE))) or shop_messages.has_due()
     if is_due:
         queue.enqueue_once("drain_shops")
     return is_due
 
 
 def sweep() -> dict[str, int]:
-    """Wake the drain when its job was lost, and have every shop looked after whose time has come."""
+    """Wake the drain when its job was lost, and have every shop looked after or asked whose time has come."""
     wake_drain()
-    due = shops.claim_due()
+    due, to_ask = shops.claim_due(), shop_messages.shops_to_ask()
+    ailing = shops.find_ailing([*due, *to_ask])
     for shop_id in due:
-        queue.enqueue_now("tend_shop", shop_id)
-    return {"shops": len(due)}
+        queue.enqueue_once("tend_ailing_shop" if shop_id in ailing else "tend_shop", shop_id, every_seconds=240)
+    for shop_id in to_ask:
+        queue.enqueue_once("ask_ailing_unpaid" if shop_id in ailing else "ask_unpaid", shop_id, every_seconds=30)
+    return {"shops": len(due), "asked": len(to_ask)}
 
 
 def _apply_batch(totals: dict[str, int]) -> bool:
@@ -157,10 +164,11 @@ def _apply_next(limit: int, totals: dict[str, int]) -> bool:
                 continue  # most deliveries: each order is told several times
             shop = session.get(Shop, told.shop_id)
             if shop is not None and not told.apply(shop):
-                again |= {row.id for row in same if row.attempt_count + 1 < MOST_ATTEMPTS}
+                again |= {row.id for row in same if clock.now() - row.received_at < NOTE_WAITS}
+        _wake_notes({(told.shop_id, told.order_id) for told, _ in meanings if told.order is not None} - known.keys())
         for delivery_id, error in poison.items():
             session.execute(text(_POISON), {"id": delivery_id, "error": error})
-        session.execute(text(_AGAIN), {"ids": list(again), "seconds": AGAIN_SECONDS})
+        session.execute(text(_AGAIN), {"ids": list(again), "seconds": AGAIN_SECONDS, "longest": LONGEST_AGAIN_SECONDS})
         done = [row.id for row in rows if row.id not in again and row.id not in poison]
         session.execute(text(_DONE), {"ids": done})
     totals["applied"] += len(done)
@@ -180,6 +188,7 @@ class _Told:
     meaning: str
     topic: str
     data: dict[str, Any]
+    at: datetime
     order: Order | None = None
 
     def is_known(self, known: Mapping[tuple[int, int], Known]) -> bool:
@@ -192,7 +201,7 @@ class _Told:
         if self.topic == "order.deleted":
             shop_orders.apply_deleted(shop, self.order_id)
         elif self.topic == NOTE_TOPIC:
-            return shop_orders.apply_note(shop, self.data)
+            return shop_orders.apply_note(shop, self.data, self.at)
         elif self.order is not None:
             shop_orders.apply_order(shop, self.order)
         return True
@@ -213,17 +222,34 @@ def _by_meaning(rows: Sequence[Any], poison: dict[int, str]) -> list[tuple[_Told
 
 
 def _understand(row: Any, opt_in_key: str) -> _Told:
-    data = _read(bytes(row.body))
+    data, at = _read(bytes(row.body)), row.received_at
     if row.topic == NOTE_TOPIC:
-        said = data.get("arg")
-        note = said if isinstance(said, dict) else {}
-        return _Told(row.shop_id, _number(note.get("order_id")), f"~note {note.get('customer_note')}", row.topic, note)
+        note = _note_of(data)
+        meaning = f"~note {note.get('customer_note')}"
+        return _Told(row.shop_id, _number(note.get("order_id")), meaning, row.topic, note, at)
     if row.topic == "order.deleted":
-        return _Told(row.shop_id, _number(data.get("id")), "~~deleted", row.topic, data)
+        return _Told(row.shop_id, _number(data.get("id")), "~~deleted", row.topic, data, at)
     if not row.topic.startswith("order."):
-        return _Told(row.shop_id, 0, "other", row.topic, {})
+        return _Told(row.shop_id, 0, "other", row.topic, {}, at)
     order = read_order(data, opt_in_key)
-    return _Told(row.shop_id, order.order_id, f"{order.modified_at.isoformat()} {order.status}", "order", {}, order)
+    meaning = f"{order.modified_at.isoformat()} {order.status}"
+    return _Told(row.shop_id, order.order_id, meaning, "order", {}, at, order)
+
+
+def _note_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    said = data.get("arg")
+    return said if isinstance(said, dict) else {}
+
+
+def _wake_notes(orders: Set[tuple[int, int]]) -> None:
+    """Have the notes applied that came before these orders. Joins the caller's transaction."""
+    if not orders:
+        return
+    given = {"shops": sorted({shop_id for shop_id, _ in orders}), "topic": NOTE_TOPIC}
+    waiting = db.session.execute(text(_WAITING_NOTES), given)
+    ids = [row.id for row in waiting if (row.shop_id, _note_of(_read(bytes(row.body))).get("order_id")) in orders]
+    if ids:
+        db.session.execute(text(_WAKE), {"ids": ids})
 
 
 def _number(value: Any) -> int:
@@ -253,23 +279,30 @@ def _count_attempt(error: Exception) -> None:
 
 
 _STORE = """
-INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body) VALUES (:workspace, :shop, :topic, :body)
+INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body, received_at)
+VALUES (:workspace, :shop, :topic, :body, clock_timestamp())
 """
 
-_IS_DUE = """
-SELECT EXISTS (SELECT 1 FROM shop_deliveries WHERE state = 'pending' AND due_at <= now())
-    OR EXISTS (SELECT 1 FROM shop_messages WHERE state = 'waiting' AND due_at <= now())
-"""
+_IS_DUE = "SELECT EXISTS (SELECT 1 FROM shop_deliveries WHERE state = 'pending' AND due_at <= now())"
 
 _TAKE = """
-SELECT id, shop_id, topic, body, attempt_count FROM shop_deliveries WHERE state = 'pending' AND due_at <= now()
-ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+SELECT id, shop_id, topic, body, received_at FROM shop_deliveries WHERE state = 'pending' AND due_at <= now()
+ORDER BY is_past, due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
 """
+
+_WAITING_NOTES = """
+SELECT id, shop_id, body FROM shop_deliveries
+WHERE state = 'pending' AND due_at > now() AND topic = :topic AND shop_id = ANY(CAST(:shops AS bigint[]))
+ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED
+"""
+
+_WAKE = "UPDATE shop_deliveries SET due_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
 
 _DONE = "UPDATE shop_deliveries SET state = 'done', applied_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
 
 _AGAIN = """
-UPDATE shop_deliveries SET attempt_count = attempt_count + 1, due_at = now() + make_interval(secs => :seconds)
+UPDATE shop_deliveries SET attempt_count = attempt_count + 1,
+    due_at = now() + make_interval(secs => least(:seconds * 2 ^ least(attempt_count, 10), :longest))
 WHERE id = ANY(CAST(:ids AS bigint[]))
 """
 
@@ -286,5 +319,5 @@ UPDATE shop_deliveries SET attempt_count = attempt_count + 1, error = :error,
     state = CASE WHEN attempt_count + 1 >= :most THEN 'poison' ELSE state END
 WHERE id = (
     SELECT id FROM shop_deliveries WHERE state = 'pending' AND due_at <= now()
-    ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    ORDER BY is_past, due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
 """

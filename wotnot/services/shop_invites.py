@@ -59,7 +59,10 @@ def take_keys(body: Any) -> None:
 
 
 def finish(workspace_id: int, token: str) -> Shop:
-    """Connect the shop whose owner is back. Raises NotFound, Conflict while its keys have not come, and as `connect_shop`."""
+    """Connect the shop whose owner is back; one that is connected already gets the new keys, and keeps the rest.
+
+    Raises NotFound, Conflict while its keys have not come, and as `connect_shop`.
+    """
     invite = _find(token)
     if invite is None or invite.workspace_id != workspace_id:
         raise NotFound("Invitation")
@@ -68,7 +71,12 @@ def finish(workspace_id: int, token: str) -> Shop:
     keys = current_app.extensions["wotnot.config"].encryption_keys
     key, secret = (crypto.decrypt(one, keys) for one in (invite.key_encrypted, invite.secret_encrypted))
     invite_id, url = invite.id, invite.url
-    shop = shops.connect_shop(workspace_id, base_url=url, consumer_key=key, consumer_secret=secret)
+    pair = {"consumer_key": key, "consumer_secret": secret}
+    connected = shops.find_by_url(workspace_id, url)
+    if connected is None:
+        shop = shops.connect_shop(workspace_id, base_url=url, **pair)
+    else:
+        shop = shops.replace_keys(workspace_id, connected.id, **pair)
     with transaction() as session:
         session.execute(delete(ShopInvite).where(ShopInvite.id == invite_id))
     return shop

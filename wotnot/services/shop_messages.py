@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from wotnot import clock
@@ -109,13 +109,14 @@ def _plan_one(
 
 
 def write_due(limit: int = BATCH) -> int:
-    """Write the messages that are due to the ledger, or settle why not; answers how many were settled or put off."""
-    due = (ShopMessage.state == ShopMessageState.WAITING, ShopMessage.due_at <= clock.now())
-    found = list(
-        db.session.scalars(select(ShopMessage.id).where(*due).order_by(ShopMessage.due_at, ShopMessage.id).limit(limit))
-    )
+    """Write the messages that are due to the ledger, or settle why not; answers how many were settled or put off.
+
+    Reminders of unpaid orders are none of them: their shop is asked first (`shop_asks.py`).
+    """
+    due = _due().where(not_(_is_asked_first()))
+    found = list(db.session.scalars(due.order_by(ShopMessage.due_at, ShopMessage.id).limit(limit)))
     if found:
-        _bring_files(found)
+        bring_files(found)
         try:
             _write(found)
         except Exception:
@@ -126,7 +127,35 @@ def write_due(limit: int = BATCH) -> int:
     return len(found)
 
 
-def _bring_files(plan_ids: Sequence[int]) -> None:
+def has_due() -> bool:
+    """Whether `write_due` would find something."""
+    return bool(db.session.scalar(select(exists(_due().where(not_(_is_asked_first()))))))
+
+
+def _due() -> Select[int]:
+    due = (ShopMessage.state == ShopMessageState.WAITING, ShopMessage.due_at <= clock.now())
+    joined = (
+        select(ShopMessage.id)
+        .select_from(ShopMessage)
+        .join(ShopMessage.rule)
+        .join(Shop, Shop.id == ShopMessage.shop_id)
+    )
+    return joined.where(*due)
+
+
+def _is_asked_first() -> ColumnElement[bool]:
+    """What is written only after a look at the order in its shop, unless it is left out anyway."""
+    latest = literal(clock.now() - LATEST, ShopMessage.happened_at.type)
+    return and_(
+        ShopRule.event == UNPAID_EVENT,
+        ShopRule.is_on,
+        ShopRule.deleted_at.is_(None),
+        Shop.state == ShopState.CONNECTED,
+        ShopMessage.happened_at >= latest - func.make_interval(0, 0, 0, 0, 0, ShopRule.delay_minutes),
+    )
+
+
+def bring_files(plan_ids: Sequence[int]) -> None:
     """Files of the library go to Meta before the transaction, and only once a month."""
     rules = select(ShopRule).join(ShopMessage, ShopMessage.rule_id == ShopRule.id).where(ShopMessage.id.in_(plan_ids))
     wanted = [
@@ -150,7 +179,7 @@ def _write_singly(plan_ids: Sequence[int]) -> None:
         except Exception:
             db.session.rollback()
             logger.exception("a message about an order could not be written")
-            _put_off(plan_id, "Something went wrong here; it is tried again.")
+            put_off(plan_id, "Something went wrong here; it is tried again.")
 
 
 def _write(plan_ids: Sequence[int]) -> None:
@@ -244,10 +273,54 @@ def beside_of(shop_id: int) -> dict[str, str]:
     return {"shop_name": db.session.scalar(select(Shop.name).where(Shop.id == shop_id)) or ""}
 
 
-def _put_off(plan_id: int, reason: str) -> None:
+def put_off(plan_id: int, reason: str) -> None:
+    """Let a message wait a little, for a `reason`."""
     with transaction() as session:
         values = {"due_at": clock.now() + AGAIN_AFTER, "reason": reason}
         session.execute(update(ShopMessage).where(ShopMessage.id == plan_id).values(**values))
+
+
+# ---------------------------------------------------------------- reminders, whose shop is asked first
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A plan whose time has come, and the shop's own id of its order."""
+
+    plan_id: int
+    order_id: int
+
+
+def shops_to_ask(limit: int = 50) -> list[int]:
+    """The shops that are to be asked for unpaid orders. One that fails is left to the reading of its changes until it is well."""
+    due = _due().where(_is_asked_first(), Shop.failed_count == 0)
+    return list(db.session.scalars(due.with_only_columns(Shop.id).distinct().order_by(Shop.id).limit(limit)))
+
+
+def list_to_ask(shop_id: int, limit: int) -> list[Reminder]:
+    """The reminders of a shop that are due, those that wait longest first."""
+    due = _due().where(_is_asked_first(), ShopMessage.shop_id == shop_id).join(ShopMessage.order)
+    rows = due.with_only_columns(ShopMessage.id, ShopOrder.order_id).order_by(ShopMessage.due_at, ShopMessage.id)
+    return [Reminder(plan_id, order_id) for plan_id, order_id in db.session.execute(rows.limit(limit))]
+
+
+def settle_asked(plan_id: int) -> int:
+    """Write a reminder, or why not, from the order as it is now; answers 0 when somebody else did. Joins the caller's transaction."""
+    mine = select(ShopMessage).where(ShopMessage.id == plan_id, ShopMessage.state == ShopMessageState.WAITING)
+    locked = mine.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    one = db.session.scalar(locked)
+    if one is None:
+        return 0
+    _settle(one)
+    events.publish(one.workspace_id, topic_of(one.shop_id))
+    return 1
+
+
+def note_reason(plan_ids: Sequence[int], reason: str) -> None:
+    """Say why some messages wait."""
+    with transaction() as session:
+        waiting = (ShopMessage.id.in_(plan_ids), ShopMessage.state == ShopMessageState.WAITING)
+        session.execute(update(ShopMessage).where(*waiting).values(reason=reason))
 
 
 # ---------------------------------------------------------------- looking

@@ -18,10 +18,12 @@ from wotnot.models import Consent, ConsentEvent, Contact, Shop, ShopOrder, ShopS
 from wotnot.services import consent, contacts, events, shop_messages
 from wotnot.services.phone_numbers import PhoneError, is_country, parse_phone
 from wotnot.services.shop_access import topic_of
+from wotnot.services.transaction import transaction
 from wotnot.services.woocommerce.notes import Note, note_words
 from wotnot.services.woocommerce.orders import DRAFTS, Known, Order, happenings
 
 DELETED = "deleted"
+_LINKED_AT_ONCE = 2_000
 _LOOKS = ((timedelta(days=1), timedelta(minutes=10)), (timedelta(days=14), timedelta(hours=2)))
 """(how long ago an order changed, how long until its notes are looked at again)."""
 
@@ -38,6 +40,8 @@ def apply_order(shop: Shop, order: Order) -> None:
     if known is None or order.modified_at >= known.modified_at:
         _take_over(row, order)
         row.notes_due_at = clock.now() if order.modified_at >= shop.listening_since.replace(microsecond=0) else None
+    else:
+        order = Order.from_json(row.facts)  # an older copy may show that what we know was news
     if known is None or row.contact_id is None or news:
         _find_person(shop, row, order, may_add=bool(news))
     if known is None and row.contact_id is not None and order.opt_in:
@@ -47,14 +51,14 @@ def apply_order(shop: Shop, order: Order) -> None:
     events.publish(shop.workspace_id, topic_of(shop.id), *([f"contact:{row.contact_id}"] if row.contact_id else []))
 
 
-def apply_note(shop: Shop, said: dict[str, Any]) -> bool:
-    """A note that an order's customer may read; False while the order is not known. Joins the caller's transaction.
+def apply_note(shop: Shop, said: dict[str, Any], at: datetime) -> bool:
+    """A note that an order's customer may read, told `at`; False while the order is not known. Joins the caller's transaction.
 
     WooCommerce tells the text and no id, so the same words about the same order count once.
     """
     row = _find_row(shop, said.get("order_id"))
     if row is not None:
-        _take_note(shop, row, str(said.get("customer_note") or ""), clock.now())
+        _take_note(shop, row, str(said.get("customer_note") or ""), at)
     return row is not None
 
 
@@ -80,12 +84,27 @@ def list_due_for_notes(shop_id: int, limit: int) -> list[tuple[int, int]]:
     return [(row.id, row.order_id) for row in db.session.execute(query)]
 
 
-def apply_deleted(shop: Shop, order_id: object) -> None:
-    """An order that was deleted in the shop: what waits for it is not sent. Joins the caller's transaction."""
+def apply_deleted(shop: Shop, order_id: object, reason: str = "The order was deleted in the shop.") -> None:
+    """An order that is no more: what waits for it is not sent, for the `reason`. Joins the caller's transaction."""
     row = _find_row(shop, order_id)
     if row is not None:
         row.status = DELETED
-        shop_messages.leave_out(row.id, "The order was deleted in the shop.")
+        shop_messages.leave_out(row.id, reason)
+        events.publish(shop.workspace_id, topic_of(shop.id))
+
+
+def link_past_orders() -> dict[str, int]:
+    """Give orders whose buyer was no contact when they were read to the contacts that came since, by the number.
+
+    Past orders add nobody to the contacts, so people come later: by an import, by writing to us, by hand.
+    """
+    linked = 0
+    while True:
+        with transaction() as session:
+            found = int(session.execute(text(_LINK), {"limit": _LINKED_AT_ONCE}).rowcount)  # type: ignore[attr-defined]
+        linked += found
+        if found < _LINKED_AT_ONCE:
+            return {"linked": linked}
 
 
 def list_recent(workspace_id: int, shop_id: int, limit: int = 20) -> list[ShopOrder]:
@@ -183,9 +202,9 @@ def _find_person(shop: Shop, row: ShopOrder, order: Order, *, may_add: bool) -> 
     try:
         phone = parse_phone(order.phone, country or contacts.default_country(shop.workspace_id)).digits
     except PhoneError as error:
-        row.phone_problem = str(error)
+        row.phone, row.phone_problem = "", str(error)
         return
-    row.phone_problem = ""
+    row.phone, row.phone_problem = phone, ""
     contact = contacts.find_contact_by_phone(shop.workspace_id, phone)
     if contact is None and may_add:
         contact_id = contacts.ensure_contacts(shop.workspace_id, [phone])[phone]
@@ -220,6 +239,14 @@ _KNOWN_STATES = """
 SELECT o.shop_id, o.order_id, o.status, o.modified_at
 FROM unnest(CAST(:shops AS bigint[]), CAST(:orders AS bigint[])) AS g (shop_id, order_id)
 JOIN shop_orders o ON o.shop_id = g.shop_id AND o.order_id = g.order_id
+"""
+
+_LINK = """
+WITH found AS (
+    SELECT o.id, c.id AS contact_id FROM shop_orders o
+    JOIN contacts c ON c.workspace_id = o.workspace_id AND c.phone = o.phone
+    WHERE o.contact_id IS NULL AND o.phone <> '' LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
+UPDATE shop_orders o SET contact_id = found.contact_id FROM found WHERE o.id = found.id
 """
 
 _SUMMARY = """

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from wotnot import clock
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Message, ShopOrder, ShopRule, Template
+from wotnot.models import Message, Shop, ShopOrder, ShopRule, Template
 from wotnot.services import (
     broadcast_choices,
     channels,
@@ -97,8 +97,12 @@ def create_rule(
     conditions: Mapping[str, Any] | None = None,
     delay_minutes: int = 0,
     is_on: bool = True,
+    only_one: bool = False,
 ) -> ShopRule:
-    """Add a rule; it is about what happens from now on. Raises NotFound, Invalid by field, Conflict beyond MOST_RULES."""
+    """Add a rule; it is about what happens from now on. With `only_one` there may be none about the same event and products.
+
+    Raises NotFound, Invalid by field, Conflict beyond MOST_RULES or for the second of `only_one`.
+    """
     shops.get_shop(workspace_id, shop_id)
     draft = check_rule(
         workspace_id,
@@ -110,16 +114,26 @@ def create_rule(
         delay_minutes=delay_minutes,
     )
     with transaction() as session:
-        if len(list_rules(workspace_id, shop_id)) >= MOST_RULES:
-            raise Conflict(
-                f"A shop has at most {MOST_RULES} rules. Delete one that you do not need.", code="too_many_rules"
-            )
+        session.get_one(Shop, shop_id, with_for_update=True)  # of two at once, the second finds the first one's rule
+        _refuse(list_rules(workspace_id, shop_id), draft, only_one=only_one)
         rule = ShopRule(workspace_id=workspace_id, shop_id=shop_id, is_on=is_on, active_since=clock.now())
         _apply(rule, draft)
         session.add(rule)
         session.flush()
         events.publish(workspace_id, topic_of(shop_id))
     return rule
+
+
+def _refuse(rules: Sequence[ShopRule], draft: RuleDraft, *, only_one: bool) -> None:
+    if len(rules) >= MOST_RULES:
+        raise Conflict(
+            f"A shop has at most {MOST_RULES} rules. Delete one that you do not need.", code="too_many_rules"
+        )
+    about = (draft.event, draft.conditions.get("product_ids", []))
+    if only_one and about in [(rule.event, rule.conditions.get("product_ids", [])) for rule in rules]:
+        raise Conflict(
+            "There is a rule about this already, for the same products. Change that one instead.", code="rule_exists"
+        )
 
 
 def update_rule(workspace_id: int, shop_id: int, rule_id: int, **fields: Any) -> ShopRule:

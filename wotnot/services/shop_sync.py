@@ -19,6 +19,7 @@ from wotnot.services import queue, shop_access, shop_hooks, shop_notes
 from wotnot.services.transaction import on_commit, release_connection, transaction
 from wotnot.services.woocommerce.client import Answer, WooClient
 from wotnot.services.woocommerce.faults import ShopFault
+from wotnot.services.woocommerce.orders import moment_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +36,17 @@ _TRIES = 3
 
 
 def tend_shop(shop_id: int) -> dict[str, int]:
-    """Look after one shop: its webhooks when they are due, then its changed orders. Answers how many were `found`.
+    """Look after one shop: its changed orders, then its webhooks when they are due. Answers how many were `found`.
 
-    A failure is kept with the shop and the next time is put off; other shops have jobs of their own.
+    A failure is kept with the shop and the next time is put off; other shops have jobs of their own. What is wrong with the
+    webhooks alone, such as keys that may only read, keeps no order from being read.
     """
-    shop = shop_access.find_listening(shop_id)
-    if shop is None or (shop_hooks.is_due(shop) and not shop_hooks.tend_hooks(shop_id)):
-        return {"found": 0}
+    for name in ("tend_shop", "tend_ailing_shop"):
+        queue.clear_once(name, shop_id)
     shop = shop_access.find_listening(shop_id)
     if shop is None:
         return {"found": 0}
-    since = shop.synced_until - OVERLAP
+    since, hooks_are_due = shop.synced_until - OVERLAP, shop_hooks.is_due(shop)
     try:
         client = shop_access.client_for(shop)
         release_connection()
@@ -56,7 +57,19 @@ def tend_shop(shop_id: int) -> dict[str, int]:
         shop_access.note_fault(shop_id, fault)
         return {"found": 0}
     shop_access.note_answer(shop_id, is_slow=client.is_slow)
+    if hooks_are_due:
+        shop_hooks.tend_hooks(shop_id)
     return {"found": found}
+
+
+def keep_past(shop_id: int, orders: list[dict[str, Any]]) -> int:
+    """Put orders that were read for another purpose into the inbox; answers how many were not known as they are.
+
+    Joins the caller's transaction.
+    """
+    shop = db.session.get(Shop, shop_id)
+    told = [one for one in orders if isinstance(one.get("id"), int)]
+    return _put(shop, _news(shop, told)) if shop is not None else 0
 
 
 def _read_changes(client: WooClient, shop_id: int, since: datetime) -> int:
@@ -111,17 +124,28 @@ def _store(shop_id: int, orders: list[dict[str, Any]], until: datetime) -> int:
         shop = session.get(Shop, shop_id, with_for_update=True)
         if shop is None:
             return 0
-        news = _news(shop, orders)
-        if news:
-            rows = {
-                "workspace": shop.workspace_id,
-                "shop": shop_id,
-                "bodies": [json.dumps(one).encode() for one in news],
-            }
-            session.execute(text(_STORE), rows)
-            on_commit(lambda: queue.enqueue_once("drain_shops", every_seconds=5))
+        found = _put(shop, _news(shop, orders))
         shop.synced_until = max(shop.synced_until, until)
-    return len(news)
+    return found
+
+
+def _put(shop: Shop, orders: list[dict[str, Any]]) -> int:
+    if orders:
+        rows = {
+            "workspace": shop.workspace_id,
+            "shop": shop.id,
+            "bodies": [json.dumps(one).encode() for one in orders],
+            "past": [_is_past(shop, one) for one in orders],
+        }
+        db.session.execute(text(_STORE), rows)
+        on_commit(lambda: queue.enqueue_once("drain_shops", every_seconds=5))
+    return len(orders)
+
+
+def _is_past(shop: Shop, order: dict[str, Any]) -> bool:
+    """Whether it was like this before we listened, so that nobody waits for a message about it."""
+    changed_at = moment_of(order, "date_modified") or moment_of(order, "date_created")
+    return changed_at is not None and changed_at < shop.listening_since.replace(microsecond=0)
 
 
 def _news(shop: Shop, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -140,6 +164,6 @@ FROM shop_orders WHERE shop_id = :shop AND order_id = ANY(CAST(:ids AS bigint[])
 """
 
 _STORE = """
-INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body)
-SELECT :workspace, :shop, 'order.listed', unnest(CAST(:bodies AS bytea[]))
+INSERT INTO shop_deliveries (workspace_id, shop_id, topic, body, is_past)
+SELECT :workspace, :shop, 'order.listed', unnest(CAST(:bodies AS bytea[])), unnest(CAST(:past AS boolean[]))
 """

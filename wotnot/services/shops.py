@@ -5,6 +5,7 @@ what a removed shop still tells is refused.
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -15,7 +16,7 @@ from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Shop, ShopState
 from wotnot.services import events, queue, shop_hooks
-from wotnot.services.shop_access import SYNC_EVERY, TOPIC, address_of, hide, topic_of
+from wotnot.services.shop_access import SYNC_EVERY, TOPIC, address_of, hide, is_ailing, topic_of
 from wotnot.services.shop_checks import ShopAddress, ShopFacts, ask_shop, clean_address, domain_error
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.woocommerce.faults import ShopFault
@@ -84,6 +85,12 @@ def find_by_token(token: str) -> Shop | None:
     return db.session.scalar(select(Shop).where(Shop.token == token))
 
 
+def find_by_url(workspace_id: int, url: str) -> Shop | None:
+    """The shop at this address, tidied as `clean_url` does, unless it was removed."""
+    mine = (Shop.workspace_id == workspace_id, Shop.url == url, Shop.state != ShopState.REMOVED)
+    return db.session.scalar(select(Shop).where(*mine))
+
+
 def change_shop(workspace_id: int, shop_id: int, *, name: str | None = None, opt_in_key: str | None = None) -> Shop:
     """Rename a shop, or name the field of its checkout that holds the consent. Raises Invalid, NotFound."""
     with transaction():
@@ -127,7 +134,7 @@ def refresh_shop(workspace_id: int, shop_id: int) -> Shop:
     with transaction():
         shop = get_shop(workspace_id, shop_id)
         shop.sync_due_at = shop.hooks_due_at = clock.now()
-        queue.enqueue("tend_shop", shop_id)
+        queue.enqueue("tend_ailing_shop" if is_ailing(shop) else "tend_shop", shop_id)
     return shop
 
 
@@ -142,7 +149,7 @@ def remove_shop(workspace_id: int, shop_id: int) -> None:
         shop = get_shop(workspace_id, shop_id)
         shop.state = ShopState.REMOVED
         shop.key_encrypted = shop.secret_encrypted = ""
-        shop.trouble = shop.trouble_text = ""
+        shop.trouble = shop.trouble_text = shop.hooks_trouble = ""
         shop.hooks = {}
         events.publish(workspace_id, TOPIC, topic_of(shop_id))
     if address and hooks:
@@ -165,6 +172,12 @@ def claim_due(limit: int = 50) -> list[int]:
         return list(session.scalars(claimed))
 
 
+def find_ailing(shop_ids: Sequence[int]) -> set[int]:
+    """Those of some shops that are in trouble or slow, so that nobody should wait behind them."""
+    found = db.session.scalars(select(Shop).where(Shop.id.in_(shop_ids)))
+    return {shop.id for shop in found if is_ailing(shop)}
+
+
 def _begin(workspace_id: int, shop_id: int) -> Shop:
     """Have a shop tell us from now on. What cannot be set up now is tried again by the sweep, and said on the shop's page."""
     shop_hooks.tend_hooks(shop_id)
@@ -185,7 +198,7 @@ def _ask(address: ShopAddress) -> ShopFacts:
 def _take_keys(shop: Shop, address: ShopAddress, facts: ShopFacts) -> None:
     shop.key_encrypted, shop.secret_encrypted = hide(address.key), hide(address.secret)
     shop.version, shop.currency, shop.country = facts.version, facts.currency, facts.country
-    shop.trouble, shop.trouble_text, shop.trouble_since = "", "", None
+    shop.trouble, shop.trouble_text, shop.trouble_since, shop.hooks_trouble = "", "", None, ""
     shop.failed_count = 0
     shop.sync_due_at = shop.hooks_due_at = clock.now()
 
@@ -198,10 +211,9 @@ def _clean_name(name: str) -> str:
 
 
 def _refuse_connected(workspace_id: int, url: str) -> None:
-    query = select(Shop.id).where(Shop.workspace_id == workspace_id, Shop.url == url, Shop.state != ShopState.REMOVED)
-    shop_id = db.session.scalar(query)
-    if shop_id is not None:
-        raise _connected_already(shop_id)
+    shop = find_by_url(workspace_id, url)
+    if shop is not None:
+        raise _connected_already(shop.id)
 
 
 def _connected_already(shop_id: int | None = None) -> Conflict:

@@ -1,41 +1,52 @@
-"""From Meta's sign-up window to a connected number: five steps, each said in words. Owns the `sign_ups` table.
+"""From Meta's sign-up window to a connected number: five steps, each said in words.
 
 The window hands over a code that is good once and for thirty seconds. What it is exchanged for is kept, so that whatever
-fails afterwards can be tried again from there. Source: Meta's Embedded Signup, onboarding as a tech provider.
+fails afterwards can be tried again from there; `sign_up_rows.py` keeps it. Source: Meta's Embedded Signup, onboarding as a
+tech provider.
 """
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from flask import current_app
-from sqlalchemy import select, update
 
 from wotnot.config import META_GRAPH_URL, Config
-from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from wotnot.extensions import db
+from wotnot.errors import Conflict, DomainError, Invalid, Unavailable
 from wotnot.models import SignUp
-from wotnot.services import channels, crypto
+from wotnot.services import channels, sign_up_rows
 from wotnot.services.channel_checks import NEEDED_SCOPES, domain_error
-from wotnot.services.transaction import release_connection, transaction
+from wotnot.services.sign_up_rows import FIRST_STEP
+from wotnot.services.transaction import release_connection
 from wotnot.services.whatsapp.client import GraphClient, missing_scopes
 from wotnot.services.whatsapp.errors import GraphError
 
-STEPS = ("exchange", "inspect", "number", "register", "connect")
+STEPS = (FIRST_STEP, "inspect", "number", "register", "connect")
 META_DIALOG_URL = "https://www.facebook.com"
+_NO_APP = "This installation has no Meta app for sign-up yet. Connect the number by hand instead."
 
 
 @dataclass(slots=True)
 class _Known:
-    """What the steps know of a sign-up while they run, outside of any transaction."""
+    """What the steps know of a sign-up while they run, outside of any transaction. `typed_pin` is what a person gave."""
 
     workspace_id: int
+    sign_up_id: int
     token: str
     waba_id: str
     phone_number_id: str
     pin: str
+    typed_pin: str
+    accounts: list[str] = field(default_factory=list)
+    choices: list[dict[str, str]] = field(default_factory=list)
     channel_id: int | None = None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The columns of the row that say it."""
+        names = ("waba_id", "phone_number_id", "choices", "channel_id")
+        return {name: getattr(self, name) for name in names}
 
 
 def is_possible() -> bool:
@@ -49,7 +60,7 @@ def dialog_address(redirect_uri: str, state: str) -> str:
     """Where Meta's window is; it comes back to `redirect_uri` with a code and this `state`. Raises Conflict."""
     config = _config()
     if not is_possible():
-        raise Conflict("This installation has no Meta app for sign-up yet. Connect the number by hand instead.")
+        raise Conflict(_NO_APP)
     asked = {
         "client_id": config.facebook_app_id,
         "redirect_uri": redirect_uri,
@@ -67,12 +78,52 @@ def begin(
 ) -> SignUp:
     """Exchange a code and go through the steps as far as they lead; the answer says how far that was.
 
-    The ids may be left out: the token tells them. Raises Invalid (field code: Meta refused it; it needs a new one),
-    Conflict (no app here), Unavailable (Meta is away; the code may still be good).
+    The ids may be left out: the token tells them. The same code again answers the sign-up that it began, as it is now.
+    Raises Invalid (field code: Meta refused it; it needs a new one), Conflict (no app here), Unavailable (Meta is away; the
+    code may still be good).
     """
     config = _config()
     if not (config.facebook_app_id and config.facebook_app_secret):
-        raise Conflict("This installation has no Meta app for sign-up yet. Connect the number by hand instead.")
+        raise Conflict(_NO_APP)
+    release_connection()  # before the first commit, so that what the caller has read stays readable
+    row, is_ours = sign_up_rows.claim_code(workspace_id, code, waba_id=waba_id, phone_number_id=phone_number_id)
+    if not is_ours:
+        return row
+    sign_up_id = row.id
+    try:
+        token, expires_in = _exchange(config, code, redirect_uri)
+    except DomainError:
+        sign_up_rows.forget(workspace_id, sign_up_id)  # there is nothing to go on with
+        raise
+    sign_up_rows.keep_token(sign_up_id, token, expires_in=expires_in)
+    return _run(workspace_id, sign_up_id)
+
+
+def go_on(workspace_id: int, sign_up_id: int, *, pin: str = "", phone_number_id: str = "") -> SignUp:
+    """Try the steps again from the one that failed, with the number's own PIN or another of the account's numbers.
+
+    Raises NotFound, Invalid (field pin), Conflict (somebody is at it just now; or its code was lost, so there is no token).
+    """
+    if pin and not (len(pin) == 6 and pin.isascii() and pin.isdecimal()):
+        raise Invalid({"pin": "The PIN is six digits."})
+    release_connection()
+    row = sign_up_rows.get_sign_up(workspace_id, sign_up_id)
+    if row.channel_id is not None:
+        return row
+    if not row.token_encrypted and not sign_up_rows.is_claimed(row):
+        raise Conflict(
+            "Meta’s code was lost before anything came of it. Start again in Meta’s window.", code="sign_up_lost"
+        )
+    if not sign_up_rows.claim(workspace_id, sign_up_id):
+        raise Conflict(
+            "This is being done already, perhaps in another tab. Wait a moment, then look again.",
+            code="sign_up_running",
+        )
+    return _run(workspace_id, sign_up_id, pin=pin, phone_number_id=phone_number_id)
+
+
+def _exchange(config: Config, code: str, redirect_uri: str) -> tuple[str, int]:
+    """The token for a code, and in how many seconds it ends (0: never). Raises Invalid, Unavailable."""
     release_connection()
     try:
         with channels.client_with("") as client:
@@ -81,88 +132,55 @@ def begin(
         refusal = domain_error(error.fault, "code")
         if isinstance(refusal, Unavailable):
             raise refusal from error
-        sentence = (
-            f"Meta says: {error.fault.meta_words.rstrip('.')}. A code works once and for 30 seconds; start again."
-        )
-        raise Invalid({"code": sentence}) from error
+        raise Invalid({"code": _start_again(f"Meta says: {error.fault.meta_words.rstrip('.')}.")}) from error
     token = str(told.get("access_token") or told.get("business_token") or "")
-    with transaction() as session:
-        row = SignUp(
-            workspace_id=workspace_id,
-            token_encrypted=crypto.encrypt(token, config.encryption_keys),
-            expires_in=int(told.get("expires_in") or 0),
-            waba_id=waba_id,
-            phone_number_id=phone_number_id,
-            failed_step=STEPS[1],
-        )
-        session.add(row)
-        session.flush()
-        sign_up_id = row.id
-    return go_on(workspace_id, sign_up_id)
+    if not token:
+        raise Invalid({"code": _start_again("Meta answered without a token.")})
+    return token, int(told.get("expires_in") or 0)
 
 
-def go_on(workspace_id: int, sign_up_id: int, *, pin: str = "", phone_number_id: str = "") -> SignUp:
-    """Try the steps again from the one that failed, with the number's own PIN or another of the account's numbers.
+def _start_again(sentence: str) -> str:
+    return f"{sentence} A code works once and for 30 seconds; start again."
 
-    Raises NotFound, Invalid (field pin).
-    """
-    if pin and not (len(pin) == 6 and pin.isascii() and pin.isdecimal()):
-        raise Invalid({"pin": "The PIN is six digits."})
-    row = get_sign_up(workspace_id, sign_up_id)
-    if row.channel_id is not None:
-        return row
+
+def _run(workspace_id: int, sign_up_id: int, *, pin: str = "", phone_number_id: str = "") -> SignUp:
+    """Go through the steps of a row that is claimed, and let it go."""
+    row = sign_up_rows.get_sign_up(workspace_id, sign_up_id)
     known = _Known(
         workspace_id,
-        token_of(row),
+        sign_up_id,
+        sign_up_rows.token_of(row),
         row.waba_id,
         phone_number_id or row.phone_number_id,
-        pin or pin_of(row) or f"{secrets.randbelow(10**6):06d}",
+        sign_up_rows.pin_of(row),
+        pin,
     )
-    failed_step, reason = _walk(known)
-    return _keep(workspace_id, sign_up_id, known, failed_step, reason)
-
-
-def get_sign_up(workspace_id: int, sign_up_id: int) -> SignUp:
-    """One of the workspace's. Raises NotFound."""
-    row = db.session.scalar(select(SignUp).where(SignUp.workspace_id == workspace_id, SignUp.id == sign_up_id))
-    if row is None:
-        raise NotFound("Sign-up")
-    return row
-
-
-def token_of(row: SignUp) -> str:
-    """The business token in the clear."""
-    return crypto.decrypt(row.token_encrypted, _config().encryption_keys) if row.token_encrypted else ""
-
-
-def pin_of(row: SignUp) -> str:
-    """The PIN that the number was registered with, in the clear; empty when it was registered before."""
-    return crypto.decrypt(row.pin_encrypted, _config().encryption_keys) if row.pin_encrypted else ""
+    try:
+        failed_step, reason = _walk(known)
+        sign_up_rows.finish(sign_up_id, failed_step, reason, pin=known.pin, facts=known.facts)
+    finally:
+        sign_up_rows.let_go(sign_up_id)
+    return sign_up_rows.get_sign_up(workspace_id, sign_up_id)
 
 
 def _walk(known: _Known) -> tuple[str, str]:
     """Do the steps; ("", "") when all went well, else the one that failed and why."""
-    walk: tuple[Callable[[GraphClient, _Known], None], ...] = (_inspect, _find_number, _register)
-    release_connection()
+    walk: tuple[Callable[[GraphClient, _Known], None], ...] = (_inspect, _find_number, _register, _connect)
     with channels.client_with(known.token) as client:
-        for step, act in zip(STEPS[1:4], walk, strict=True):
+        for step, act in zip(STEPS[1:], walk, strict=True):
+            _note(known, step)
             try:
                 act(client, known)
             except GraphError as error:
                 return step, domain_error(error.fault, step).detail
             except DomainError as error:
                 return step, error.detail
-    try:
-        channel = channels.connect_channel(
-            known.workspace_id,
-            waba_id=known.waba_id,
-            phone_number_id=known.phone_number_id,
-            access_token=known.token,
-        )
-    except DomainError as error:
-        return STEPS[4], error.detail
-    known.channel_id = channel.id
     return "", ""
+
+
+def _note(known: _Known, step: str) -> None:
+    sign_up_rows.note(known.sign_up_id, step, pin=known.pin, facts=known.facts)
+    release_connection()
 
 
 def _inspect(client: GraphClient, known: _Known) -> None:
@@ -177,48 +195,74 @@ def _inspect(client: GraphClient, known: _Known) -> None:
     targets = _targets(facts.get("granular_scopes"))
     if known.waba_id and targets and known.waba_id not in targets:
         raise Invalid({"waba_id": "You did not give access to this WhatsApp account. Start again and choose it."})
-    known.waba_id = known.waba_id or next(iter(targets), "")
-    if not known.waba_id:
+    known.accounts = [known.waba_id] if known.waba_id else targets
+    if not known.accounts:
         raise Invalid({"waba_id": "No WhatsApp account was chosen in Meta’s window. Start again and choose one."})
 
 
 def _find_number(client: GraphClient, known: _Known) -> None:
-    """The number is one of the account's; where none was named, the first that nobody here has yet."""
-    numbers = [str(number.get("id") or "") for number in client.list_phone_numbers(known.waba_id)]
-    if known.phone_number_id:
-        if known.phone_number_id not in numbers:
-            raise Invalid({"phone_number_id": "The account does not have this number. Start again and choose it."})
-        return
-    taken = channels.list_taken_numbers(numbers)
+    """The number is one of the account's and nobody else's. Where none is named and several are free, a person chooses."""
+    found = [_choice(waba_id, number) for waba_id in known.accounts for number in client.list_phone_numbers(waba_id)]
+    takers = channels.find_takers([one["phone_number_id"] for one in found])
     release_connection()
-    known.phone_number_id = next((number for number in numbers if number and number not in taken), "")
-    if not known.phone_number_id:
-        words = "Every number of the account is connected already." if numbers else "The account has no number yet."
-        raise Invalid({"phone_number_id": f"{words} Add one in WhatsApp Manager, then go on here."})
+    free = [one for one in found if one["phone_number_id"] and one["phone_number_id"] not in takers]
+    wanted, known.phone_number_id, known.choices = known.phone_number_id, "", free
+    if not wanted and len(free) == 1:
+        wanted = free[0]["phone_number_id"]
+    chosen = next((one for one in found if wanted and one["phone_number_id"] == wanted), None)
+    if chosen is None:
+        raise Invalid({"phone_number_id": _why_none(wanted, found, free)})
+    # One that is connected here already is only given the new token.
+    if takers.get(wanted, known.workspace_id) != known.workspace_id:
+        raise Invalid({"phone_number_id": channels.CONNECTED_ELSEWHERE})
+    known.waba_id, known.phone_number_id, known.choices = chosen["waba_id"], wanted, []
+
+
+def _choice(waba_id: str, number: dict[str, object]) -> dict[str, str]:
+    words = {"phone_number_id": "id", "phone": "display_phone_number", "name": "verified_name"}
+    return {"waba_id": waba_id} | {ours: str(number.get(theirs) or "")[:200] for ours, theirs in words.items()}
+
+
+def _why_none(wanted: str, found: list[dict[str, str]], free: list[dict[str, str]]) -> str:
+    if wanted:
+        return "The account does not have this number. Choose one that it has, or start again."
+    if free:
+        return f"The account has {len(free)} numbers that are not connected yet. Choose the one you want to connect."
+    if found:
+        return (
+            "Every number of the account is connected already, here or in another workspace. "
+            "Add one in WhatsApp Manager, then go on here."
+        )
+    return "The account has no number yet. Add one in WhatsApp Manager, then go on here."
 
 
 def _register(client: GraphClient, known: _Known) -> None:
     """The number may send. One that can already keeps the PIN it has."""
     if str(client.get_phone_number(known.phone_number_id).get("status") or "").upper() == "CONNECTED":
-        known.pin = ""
         return
-    client.register_phone_number(known.phone_number_id, known.pin)
+    before = known.pin
+    known.pin = known.typed_pin or before or f"{secrets.randbelow(10**6):06d}"
+    # Kept before Meta learns it: a process that dies in between must not take the only copy along.
+    _note(known, "register")
+    try:
+        client.register_phone_number(known.phone_number_id, known.pin)
+    except GraphError as error:
+        if not error.fault.may_retry:  # refused, so it is nobody's PIN
+            known.pin = "" if known.pin == before else before
+        raise
 
 
-def _keep(workspace_id: int, sign_up_id: int, known: _Known, failed_step: str, reason: str) -> SignUp:
-    is_registered = failed_step not in STEPS[:4]
-    values: dict[str, object] = {
-        "waba_id": known.waba_id,
-        "phone_number_id": known.phone_number_id,
-        "failed_step": failed_step,
-        "reason": reason,
-        "channel_id": known.channel_id,
-    }
-    if is_registered and known.pin:
-        values["pin_encrypted"] = crypto.encrypt(known.pin, _config().encryption_keys)
-    with transaction() as session:
-        session.execute(update(SignUp).where(SignUp.id == sign_up_id).values(values))
-    return get_sign_up(workspace_id, sign_up_id)
+def _connect(_: GraphClient, known: _Known) -> None:
+    """The account's webhooks come here and the number is kept."""
+    there = channels.find_channel_by_phone_number_id(known.phone_number_id)
+    if there is not None and there.workspace_id == known.workspace_id:
+        # By hand meanwhile, or by a process that died before it could say so.
+        known.channel_id = channels.replace_token(known.workspace_id, there.id, known.token).id
+        return
+    channel = channels.connect_channel(
+        known.workspace_id, waba_id=known.waba_id, phone_number_id=known.phone_number_id, access_token=known.token
+    )
+    known.channel_id = channel.id
 
 
 def _targets(granular: object) -> list[str]:

@@ -30,6 +30,7 @@ PERIODIC = (
     Periodic("sweep_inbound_media", 15),
     Periodic("sweep_conversations", 60),
     Periodic("sweep_shops", 5),
+    Periodic("link_past_orders", 60),
     Periodic("sweep_promotions", 10),
     Periodic("sweep_customer_imports", 15),
     Periodic("compact_tallies", 60),

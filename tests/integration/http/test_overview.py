@@ -1,6 +1,7 @@
 """The overview in its two shapes, the parts that refresh themselves, and the same numbers over the API."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,30 @@ def test_the_overview_says_how_it_went(cast: Cast, client: Client, sent):
     assert "75.0%" in page
     assert "&lt;b&gt;Autumn&lt;/b&gt; &amp; sale" in page
     assert "<b>Autumn</b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("before", "icon"),
+    [(4, "trending-down wn-warnc"), (0, "trending-up wn-okc")],
+    ids=["less was delivered than before", "more was delivered"],
+)
+def test_less_than_before_is_no_good_news(cast: Cast, client: Client, sent, before, icon):
+    """4 of 5 were delivered now. More messages are neither good nor bad, so their arrow has no colour."""
+    factories.make_message(sent.channel, factories.make_contact(cast.workspace), sent, **_some_days_ago(reached=2))
+    factories.make_message(
+        sent.channel, factories.make_contact(cast.workspace), sent, day=clock.now().date(), reached=2
+    )
+    for _ in range(before * 4):
+        factories.make_message(sent.channel, factories.make_contact(cast.workspace), sent, **_some_days_ago(reached=4))
+    client.sign_in(cast.alice)
+    delivered = client.get("/app/_numbers?days=7").text.split('class="lab">Delivered')[1].split("</section>")[0]
+    assert icon in delivered
+    assert "wn-okc" not in client.get("/app/_numbers?days=7").text.split('class="lab">Delivered')[0].split("fail")[0]
+
+
+def _some_days_ago(reached: int) -> dict[str, Any]:
+    state = MessageState.DELIVERED if reached == 4 else MessageState.ACCEPTED
+    return {"state": state, "reached": reached, "day": clock.now().date() - timedelta(days=10)}
 
 
 @pytest.mark.parametrize("days", ["7", "90", "8", "x", "-1"])

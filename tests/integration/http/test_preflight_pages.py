@@ -131,12 +131,16 @@ def test_the_limit_and_low_quality_are_said(browser: Client, cast: Cast, people:
     channel = make.make_channel(cast.workspace, messaging_limit="TIER_250", quality_rating="RED")
     template = make.make_template(cast.workspace, quality="RED")
     page = text_of(browser.get(f"/app/broadcasts/{make.make_broadcast(cast.workspace, channel, template).id}/check"))
-    assert "250 of 250 people left in this number’s limit" in page
+    assert "237 of 237 people left in this number’s limit" in page
+    assert "13 of them are kept for single messages, and 0 people were written to in the 24 before" in page
     assert "Meta rates this template low" in page
     assert "Meta rates +27 21 555" in page
     make.make_contacts(cast.workspace, 249)
-    page = text_of(browser.get(f"/app/broadcasts/{make.make_broadcast(cast.workspace, channel, template).id}/check"))
-    assert "Up to 2 more people than +27 21 555" in page
+    base = f"/app/broadcasts/{make.make_broadcast(cast.workspace, channel, template).id}"
+    page = text_of(browser.get(f"{base}/check"))
+    assert "237 today, the other 15 within 24 hours after that" in page
+    assert "Finishes tomorrow at about" in page
+    assert "about 24 h" in text_of(browser.get(f"{base}/when"))
 
 
 def test_a_plan_found_too_late_waits_on_its_page(
@@ -225,7 +229,7 @@ def test_the_check_says_everything_over_the_api(
         2,
         {"unreachable": 1},
     )
-    assert found["limit"] == {"limit": 10_000, "used": 0, "left": 10_000}
+    assert found["limit"] == {"limit": 10_000, "used": 0, "reserved": 500, "left": 9_500}
     assert found["repeat"] is None
     assert found["finishes_at"]
     assert found["cost"]["total_micros"] > 0

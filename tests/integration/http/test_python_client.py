@@ -1,9 +1,11 @@
 """The Python client against the product under gunicorn, over real HTTP."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.error import URLError
 
 import pytest
@@ -113,6 +115,74 @@ def test_nobody_there_is_said(client: ModuleType) -> None:
     away = client.WotNot(f"http://127.0.0.1:{free_port()}", "wn_test_x", tries=2)
     with pytest.raises(URLError):
         away.me()
+
+
+class Door(BaseHTTPRequestHandler):
+    """Answers what stands in `told`, one after the other, and notes which calls came."""
+
+    told: ClassVar[list[tuple[int, str]]] = []
+    came: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.came.append(self.command)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, wait = self.told.pop(0)
+        self.send_response(status)
+        self.send_header("Retry-After", wait)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 — the names that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Not into the output of the tests."""
+
+
+@pytest.fixture
+def door() -> Iterator[str]:
+    """The address of what stands before a WotNot and answers for it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    Door.came.clear()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [
+        ("GET", "", [(503, "0"), (200, "")], 2),
+        ("PUT", "", [(503, "0"), (200, "")], 2),
+        ("POST", "order-7", [(503, "0"), (200, "")], 2),
+        ("POST", "", [(429, "0"), (429, "0"), (200, "")], 3),
+        ("PATCH", "", [(429, "0"), (200, "")], 2),
+        # Somebody in between may say so after the work was done.
+        ("POST", "", [(503, "0")], 1),
+        ("PATCH", "", [(503, "0")], 1),
+        ("GET", "", [(500, "")], 1),
+        ("GET", "", [(503, "0")] * 4, 4),
+    ],
+)
+def test_only_what_is_safe_is_tried_again(
+    client: ModuleType, door: str, tried: tuple[str, str, list[tuple[int, str]], int]
+) -> None:
+    method, once, told, calls = tried
+    Door.told = list(told)
+    shop = client.WotNot(door, "wn_live_x")
+    body = None if method == "GET" else {}
+    if told[-1][0] == 200:
+        assert shop.call(method, "/contacts", body, once=once) == {}
+    else:
+        with pytest.raises(client.WotNotError) as refused:
+            shop.call(method, "/contacts", body, once=once)
+        assert refused.value.status == told[-1][0]
+    assert Door.came == [method] * calls
 
 
 def test_an_address_without_a_scheme_is_refused(client: ModuleType) -> None:

@@ -1,5 +1,6 @@
 """What protects browsers and secrets, on the product under gunicorn with an https address and one foreign page allowed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import requests
 from tests.cast import PASSWORD, Cast
 from tests.conftest import answers
 from tests.servers import Processes, wait_until
+from wotnot.blueprints.api.seed import SHORT_PATHS
 from wotnot.blueprints.htmx import SECURITY_HEADERS
 from wotnot.services import api_keys
 
@@ -62,15 +64,28 @@ def test_browsers_are_told_what_they_may(url: str, committed_cast: Cast) -> None
         assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; ")), cookie
 
 
-def test_only_the_listed_page_may_call_and_only_the_api(url: str, committed_cast: Cast) -> None:
-    allowed = requests.options(f"{url}/api/v1/messages", headers=PREFLIGHT, timeout=10)
-    assert allowed.headers["Access-Control-Allow-Origin"] == SHOP
-    assert "idempotency-key" in allowed.headers["Access-Control-Allow-Headers"].lower()
-    # Cookies stay at home: a foreign page brings a key, or nothing.
-    assert "Access-Control-Allow-Credentials" not in allowed.headers
+def test_only_the_listed_page_may_call_and_only_what_programs_call(url: str, committed_cast: Cast) -> None:
+    short = [(path.method, re.sub("<.*>", "7", path.rule)) for path in SHORT_PATHS]
+    for method, path in [("POST", "/api/v1/messages"), *short, *((method, f"{path}/") for method, path in short)]:
+        asked = PREFLIGHT | {"Access-Control-Request-Method": method}
+        allowed = requests.options(f"{url}{path}", headers=asked, timeout=10)
+        assert (allowed.status_code, allowed.headers.get("Access-Control-Allow-Origin")) == (200, SHOP), path
+        assert method in allowed.headers["Access-Control-Allow-Methods"].split(", "), path
+        named = set(allowed.headers["Access-Control-Allow-Headers"].lower().split(", "))
+        assert {"authorization", "content-type", "idempotency-key"} <= named, path
+        # Cookies stay at home: a foreign page brings a key, or nothing.
+        assert "Access-Control-Allow-Credentials" not in allowed.headers, path
     read = requests.get(f"{url}/api/v1/me", headers={"Origin": SHOP}, timeout=10)
     assert {"Retry-After", "X-RateLimit-Remaining"} <= set(read.headers["Access-Control-Expose-Headers"].split(", "))
-    for path, origin in (("/api/v1/me", "https://other.example"), ("/api/v1/me", "null"), ("/app/login", SHOP)):
+    refused = (
+        ("/api/v1/me", "https://other.example"),
+        ("/api/v1/me", "null"),
+        ("/contacts", "https://other.example"),
+        ("/app/login", SHOP),
+        ("/app/contacts", SHOP),
+        ("/contactsandmore", SHOP),
+    )
+    for path, origin in refused:
         answer = requests.get(f"{url}{path}", headers={"Origin": origin}, timeout=10)
         assert "Access-Control-Allow-Origin" not in answer.headers, (path, origin)
 

@@ -17,6 +17,7 @@ from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop
 from wotnot.extensions import db
 from wotnot.models import Message, Shop, ShopInvite, ShopRule
+from wotnot.services import shop_sync
 
 
 @pytest.fixture
@@ -124,6 +125,31 @@ def test_an_owner_grants_keys_on_the_shops_own_page(cast: Cast, client: Client, 
     (shop,) = db.session.scalars(select(Shop)).all()
     assert back.headers["Location"].endswith(f"/app/shops/{shop.id}")
     assert db.session.scalar(select(ShopInvite.id)) is None
+
+
+def test_revoked_keys_are_granted_anew_and_the_rest_stays(cast: Cast, client: Client, there: SandboxShop) -> None:
+    shop = factories.make_sandbox_shop(cast.workspace)
+    rule = factories.make_shop_rule(
+        shop, factories.make_channel(cast.workspace), factories.make_template(cast.workspace)
+    )
+    shop_id, rule_id = shop.id, rule.id
+    there.revoke(there.key)
+    shop_sync.tend_shop(shop_id)
+    client.sign_in(db.session.merge(cast.alice))
+    here = f"/app/shops/{shop_id}"
+    assert "Paste new keys" in client.get(here).get_data(as_text=True)
+    page = client.submit(f"{here}/grant", page=here).get_data(as_text=True)
+    url = next(part.split('"')[0].replace("&amp;", "&") for part in page.split('href="') if "wc-auth" in part)
+    token = parse_qs(urlsplit(url).query)["user_id"][0]
+    key, secret = there.new_keys()
+    granted = {"key_id": 1, "user_id": token, "consumer_key": key, "consumer_secret": secret}
+    assert client.post("/webhooks/woocommerce/keys", json=granted).status_code == 200
+    back = client.get(f"/app/shops/back?success=1&user_id={token}")
+    assert back.headers["Location"].endswith(here)
+    same = db.session.scalars(select(Shop).execution_options(populate_existing=True)).one()
+    assert (same.id, same.trouble) == (shop_id, "")
+    assert db.session.scalars(select(ShopRule.id)).all() == [rule_id]
+    assert "Paste new keys" not in client.get(here).get_data(as_text=True)
 
 
 def test_who_denies_at_the_shop_comes_back_to_the_form(cast: Cast, client: Client) -> None:

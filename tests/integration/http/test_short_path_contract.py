@@ -17,6 +17,7 @@ from tests.client import ApiClient, Client
 from tests.integration.http.test_sign_up import new_account, window_told
 from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop
+from tests.shapes import shape_errors
 from wotnot import clock
 from wotnot.blueprints.api.seed import SHORT_PATHS
 
@@ -262,16 +263,3 @@ def call(alice: ApiClient, row: Row, slash: str) -> Any:
     if "file" in request.get("data", {}):
         request["content_type"] = "multipart/form-data"
     return alice.call(row.method, f"/{row.path}{slash}", **request)
-
-
-def shape_errors(value: Any, shape: Any, where: str) -> list[str]:
-    """Where `value` is not of `shape`: a type, a list of one shape with at least one item, or an object of exactly these fields."""
-    if isinstance(shape, list):
-        items = value if isinstance(value, list) else []
-        nothing = [] if items else [f"{where}: {value!r} is no list with something in it"]
-        return nothing + [one for item in items for one in shape_errors(item, shape[0], f"{where}[]")]
-    if not isinstance(shape, dict):
-        return [] if isinstance(value, shape) else [f"{where}: {value!r} is not {shape}"]
-    if not isinstance(value, dict) or set(value) != set(shape):
-        return [f"{where}: {value!r} has not the fields {sorted(shape)}"]
-    return [one for name, inner in shape.items() for one in shape_errors(value[name], inner, f"{where}.{name}")]

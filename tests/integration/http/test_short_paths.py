@@ -12,7 +12,7 @@ from tests.client import ApiClient, Client
 from wotnot import clock
 from wotnot.blueprints.api.seed import SHORT_PATHS
 from wotnot.models import BroadcastState, MessageState
-from wotnot.services import broadcasts, contacts
+from wotnot.services import broadcasts, contacts, shop_rules
 
 
 @pytest.fixture
@@ -227,6 +227,48 @@ def test_a_template_is_sent_to_people_who_become_contacts(cast: Cast, alice: Api
     assert [one["phone_no"] for one in alice.get(f"//broadcast-report/{found.id}?limit=1&offset=1").json] == [
         "+27825550102"
     ]
+
+
+WITH_PICTURE = [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "The new plants are in."}]
+
+
+@pytest.mark.parametrize("kind", ["a number", "its digits", "an id of Meta's", "an id of Meta's as a number", "a link"])
+def test_a_picture_is_named_by_its_id_in_the_library_or_at_meta(cast: Cast, alice: ApiClient, kind: str):
+    factories.make_channel(cast.workspace)
+    template = factories.make_template(cast.workspace, components=WITH_PICTURE)
+    file_id = factories.make_media_file(cast.workspace).id
+    given, kept = {
+        "a number": (file_id, {"file_id": file_id}),
+        "its digits": (str(file_id), {"file_id": file_id}),
+        "an id of Meta's": ("910000000000001", {"text": "910000000000001"}),
+        "an id of Meta's as a number": (910000000000001, {"text": "910000000000001"}),
+        "a link": ("https://shop.example/a.jpg", {"text": "https://shop.example/a.jpg"}),
+    }[kind]
+    sent = send(alice, template, image_id=given)
+    assert sent.status_code == 200, sent.text
+    broadcast = broadcasts.get_broadcast(cast.workspace.id, sent.json["broadcast_id"])
+    assert broadcast.variables == {"header.image": kept}
+    shop = factories.make_sandbox_shop(cast.workspace)
+    order = {"template_id": template.name, "template_data": "{}", "parameters": [], "type": "image", "image_id": given}
+    assert alice.post("//integrate/woo_order_cnf", order).status_code == 200
+    assert shop_rules.list_rules(cast.workspace.id, shop.id)[0].variables == {"header.image": kept}
+
+
+@pytest.mark.parametrize("given", [True, 1.5, [], {"id": 1}, 999_999_999])
+def test_a_picture_that_is_none_is_refused(cast: Cast, alice: ApiClient, given: object):
+    factories.make_channel(cast.workspace)
+    template = factories.make_template(cast.workspace, components=WITH_PICTURE)
+    assert send(alice, template, image_id=given).status_code == 422
+
+
+def test_states_have_their_first_names_too(cast: Cast, alice: ApiClient):
+    made = {state: factories.make_broadcast(cast.workspace, state=state).id for state in BroadcastState}
+    found = lambda word: {one["id"] for one in alice.get(f"//broadcast?limit=50&statusfilter={word}").json}  # noqa: E731
+    assert found("processing") == {made[BroadcastState.EXPANDING], made[BroadcastState.SENDING]}
+    assert found("Completed") == {made[BroadcastState.FINISHED]}
+    assert found("") == set(made.values())
+    refused = alice.get("//broadcast?statusfilter=nonsense")
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["statusfilter"])
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from tests import factories
 from tests.cast import Cast
 from tests.client import Client
 from tests.sandbox_control import SandboxControl
+from wotnot.errors import Conflict
 from wotnot.models import ChannelState
-from wotnot.services import channels, sign_ups
+from wotnot.services import channels, sign_up_rows, sign_ups
 
 HERE = "/app/channels/sign-up"
 TOKEN_HEADERS = {"Authorization": f"Bearer {SandboxControl.TOKEN}"}
@@ -63,8 +64,8 @@ def test_the_window_leads_to_a_number_that_sends(alice: Client, cast: Cast, sess
     (channel,) = channels.list_channels(cast.workspace.id)
     assert channel.state is ChannelState.CONNECTED
     assert f"/app/channels/{channel.id}" in shown.text
-    # The address was good once.
-    assert alice.get(back).location == "/app/channels/new"
+    # The address was good once: a reload leads to what it began.
+    assert alice.get(back).location.startswith(f"{HERE}/")
     assert len(channels.list_channels(cast.workspace.id)) == 1
 
 
@@ -138,10 +139,9 @@ def test_the_short_path_takes_strings_and_objects(
     assert isinstance(answer.json["expires_in"], int)
     (channel,) = channels.list_channels(cast.workspace.id)
     assert channel.id == answer.json["channel_id"]
-    # A code works once.
+    # A code works once; the same call again answers what it began.
     again = api.post("//subscribe_customer", body)
-    assert again.status_code == 422
-    assert "start again" in again.json["detail"]
+    assert (again.status_code, again.json) == (200, answer.json)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,9 @@ def test_the_api_connects_by_a_code(cast: Cast, client: Client, sandbox: Sandbox
     assert api.get(f"/channels/{made.json['channel_id']}").json["phone_number_id"] == account["phone_number_id"]
     assert api.get(f"/channels/sign-ups/{made.json['id']}").json == made.json
     again = api.post("/channels/sign-ups", told)
-    assert (again.status_code, list(again.json["errors"])) == (422, ["code"])
+    assert (again.status_code, again.json) == (201, made.json)
+    stranger = client.api(cast.charlie).post("/channels/sign-ups", told)
+    assert (stranger.status_code, list(stranger.json["errors"])) == (422, ["code"])
 
 
 def test_the_api_goes_on_where_it_stopped(cast: Cast, client: Client, sandbox: SandboxControl, session):
@@ -189,3 +191,59 @@ def test_the_api_goes_on_where_it_stopped(cast: Cast, client: Client, sandbox: S
     assert list(api.post(there, {"pin": "12"}).json["errors"]) == ["pin"]
     assert api.post(there, {"pin": "135790"}).json["failed_step"] == ""
     assert client.api(cast.charlie).post(there, {}).status_code == 404
+
+
+# ---------------------------------------------------------------- what may go wrong on the way
+
+
+def test_of_several_numbers_a_person_chooses(alice: Client, cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox)
+    facts = {"cc": "27", "phone_number": "825550198", "verified_name": "Second line"}
+    second = _graph(sandbox, f"{account['waba_id']}/phone_numbers", facts)["id"]
+    _graph(sandbox, f"{second}/verify_code", {"code": "123456"})
+    row = sign_ups.begin(cast.workspace.id, code=account["code"])
+    assert (row.failed_step, len(row.choices)) == ("number", 2)
+    assert "Not finished" in alice.get("/app/channels").text
+    page = f"{HERE}/{row.id}"
+    assert "Second line" in alice.get(page).text
+    alice.submit(f"{page}/continue", page=page, phone_number_id=second)
+    assert "5 of 5 steps done" in alice.get(page).text
+    assert [one.phone_number_id for one in channels.list_channels(cast.workspace.id)] == [second]
+    assert "Not finished" not in alice.get("/app/channels").text
+
+
+def test_a_number_of_another_workspace_is_refused_before_it_is_registered(cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox)
+    factories.make_channel(cast.other_workspace, phone_number_id=account["phone_number_id"])
+    row = sign_ups.begin(cast.workspace.id, code=account["code"], phone_number_id=account["phone_number_id"])
+    assert (row.failed_step, row.phone_number_id) == ("number", "")
+    assert "another workspace" in row.reason
+
+
+def test_what_was_connected_by_hand_meanwhile_is_no_dead_end(cast: Cast, sandbox: SandboxControl, session):
+    """Or by a process that died between connecting and saying so."""
+    account = new_account(sandbox, pin="135790")
+    row = sign_ups.begin(cast.workspace.id, code=account["code"])
+    assert row.failed_step == "register"
+    _graph(sandbox, f"{account['phone_number_id']}/register", {"messaging_product": "whatsapp", "pin": "135790"})
+    ids = {name: account[name] for name in ("waba_id", "phone_number_id")}
+    by_hand = channels.connect_channel(cast.workspace.id, **ids, access_token=SandboxControl.TOKEN).id
+    assert sign_ups.go_on(cast.workspace.id, row.id).channel_id == by_hand
+
+
+def test_whoever_comes_while_it_is_being_done_waits(alice: Client, cast: Cast, sandbox: SandboxControl, session):
+    account = new_account(sandbox, pin="135790")
+    row_id = sign_ups.begin(cast.workspace.id, code=account["code"]).id
+    assert sign_up_rows.claim(cast.workspace.id, row_id)
+    assert not sign_up_rows.claim(cast.workspace.id, row_id)
+    with pytest.raises(Conflict, match="already"):
+        sign_ups.go_on(cast.workspace.id, row_id, pin="135790")
+    assert "Being done just now" in alice.get(f"{HERE}/{row_id}").text
+    sign_up_rows.let_go(row_id)
+    assert sign_ups.go_on(cast.workspace.id, row_id, pin="135790").channel_id
+
+
+def test_one_that_nobody_wants_is_forgotten(alice: Client, cast: Cast, sandbox: SandboxControl, session):
+    row_id = sign_ups.begin(cast.workspace.id, code=new_account(sandbox, pin="135790")["code"]).id
+    alice.submit(f"{HERE}/{row_id}/forget", page="/app/channels")
+    assert alice.get(f"{HERE}/{row_id}").status_code == 404

@@ -46,7 +46,7 @@ def test_a_number_with_a_good_token_is_well_and_one_with_a_bad_token_is_not(work
 
 
 def test_all_is_well_when_everything_runs(workspace: Any, live_server: str, processes: Processes, app: Flask) -> None:
-    processes.start_worker("events", "shops", "default", "media", "bulk")
+    processes.start_worker("events", "shops", "tends", "default", "media", "bulk", "ailing")
     processes.start_worker("send")
     processes.start("scheduler", "flask", "--app", "wsgi", "scheduler")
     wait_until(lambda: not any(findings().values()), 30, "the doctor to be content")

@@ -35,7 +35,7 @@ def there(sandbox: SandboxControl, live_server: str, processes: Processes) -> Sa
     sandbox.post(f"/v24.0/{sandbox.WABA_ID}/message_templates?access_token={sandbox.TOKEN}", template)
     shop = SandboxShop(sandbox)
     shop.trouble(repeat=5, shuffle_s=1.0, skip_percent=20)
-    for queues in (("shops",), ("media", "default"), ("events",), ("send",)):
+    for queues in (("shops",), ("tends", "default"), ("events",), ("send",)):
         processes.start_worker(*queues, name=queues[0])
     processes.start_worker("shops", name="second")  # two drains at once, and one of them is never killed
     processes.start("scheduler", "flask", "--app", "wsgi", "scheduler")
@@ -69,9 +69,9 @@ def test_every_order_is_messaged_once(
         for order_id in placed[::2]:
             there.change(order_id, status="completed")
         time.sleep(chance.uniform(0.1, 0.7))
-        name = ("shops", "media")[round_ % 4 == 3]
+        name = ("shops", "tends")[round_ % 4 == 3]
         processes.kill(name)
-        processes.start_worker(*(("shops",) if name == "shops" else ("media", "default")), name=name)
+        processes.start_worker(*(("shops",) if name == "shops" else ("tends", "default")), name=name)
     there.trouble(skip_percent=0)
     expected = {str(FIRST_PHONE + place): 1 + (place % (ORDERS // KILLS) % 2 == 0) for place in range(ORDERS)}
     wait_until(lambda: sum(_sends(sandbox).values()) >= sum(expected.values()), 150, "every order's messages")

@@ -14,16 +14,22 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, Contact, Message, Template
 from wotnot.services import (
     broadcast_copies,
+    broadcast_reports,
     broadcast_sweeps,
     broadcasts,
     messaging_limits,
+    pace_settings,
     preflight,
+    quality_guard,
     trial_messages,
 )
+from wotnot.services.holds import Waiting
 from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.repeat_guard import Repeat
+from wotnot.services.tallies import OUTBOUND_STATES, BroadcastCounts
 
 S = BroadcastState
+DAY = 86_400
 
 
 @pytest.fixture
@@ -57,9 +63,9 @@ def test_the_limit_counts_people_of_the_last_day_over_the_numbers_of_an_account(
     taken(sister, ben, ago(hours=23), done)
     taken(channel, cid, ago(hours=25), sending)
     taken(channel, dan, ago(hours=1), type="text")
-    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=2)
+    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=2, reserved=13)
     taken(channel, cid, ago(minutes=1))
-    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=3)
+    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=3, reserved=13)
 
 
 def test_who_wrote_within_the_day_before_does_not_count(cast: Cast, channel: Channel) -> None:
@@ -67,7 +73,7 @@ def test_who_wrote_within_the_day_before_does_not_count(cast: Cast, channel: Cha
     for contact, hours in ((ann, 5), (ben, 30)):
         make.make_message(channel, contact, direction="in", state="received", type="text", created_at=ago(hours=hours))
         taken(channel, contact, ago(hours=4))
-    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=1)
+    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=1, reserved=13)
 
 
 def test_another_workspace_or_account_has_a_limit_of_its_own(cast: Cast, channel: Channel) -> None:
@@ -75,7 +81,7 @@ def test_another_workspace_or_account_has_a_limit_of_its_own(cast: Cast, channel
     other = make.make_channel(cast.workspace, waba_id="700000000000002")
     taken(theirs, make.make_contact(cast.other_workspace), ago(hours=1))
     taken(other, make.make_contact(cast.workspace), ago(hours=1))
-    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=0)
+    assert messaging_limits.read_use(channel) == LimitUse(limit=250, used=0, reserved=13)
 
 
 @pytest.mark.parametrize("tier", ["TIER_UNLIMITED", ""])
@@ -87,6 +93,46 @@ def test_what_is_left_is_never_below_nothing() -> None:
     use = LimitUse(limit=250, used=300)
     assert (use.left, use.beyond(40)) == (0, 40)
     assert (LimitUse(250, 100).left, LimitUse(250, 100).beyond(151)) == (150, 1)
+
+
+def test_what_is_kept_for_single_messages_is_not_left_for_broadcasts(cast: Cast, channel: Channel) -> None:
+    pace_settings.save_setup(cast.workspace.id, {"reserve_percent": "50"})
+    use = messaging_limits.read_use(channel)
+    assert use is not None
+    assert (use.reserved, use.daily, use.left, use.beyond(126)) == (125, 125, 125, 1)
+
+
+def test_who_was_written_to_today_is_out_of_the_limit_of_a_later_day(cast: Cast, channel: Channel) -> None:
+    ann, ben = make.make_contacts(cast.workspace, 2)
+    taken(channel, ann, ago(hours=20))
+    taken(channel, ben, ago(hours=1))
+    for hours, used in ((-30, 2), (0, 2), (5, 1), (24, 0)):
+        use = messaging_limits.read_use(channel, clock.now() + timedelta(hours=hours))
+        assert use is not None
+        assert use.used == used
+
+
+@pytest.mark.parametrize(
+    ("people", "days", "seconds"),
+    [(0, 0, 0), (140, 0, 14), (141, 1, DAY + 0.1), (380, 1, DAY + 24), (381, 2, 2 * DAY + 0.1), (860, 3, 3 * DAY + 24)],
+)
+def test_what_is_beyond_the_limit_takes_days(people: int, days: int, seconds: float) -> None:
+    use = LimitUse(limit=250, used=100, reserved=10)
+    assert use.days_for(people) == days
+    assert use.seconds_for(people, 10) == pytest.approx(seconds)
+
+
+def test_the_end_of_a_draft_and_of_what_is_sent_reckons_with_the_limit(cast: Cast, channel: Channel) -> None:
+    draft = make.make_broadcast(cast.workspace, channel)
+    use = messaging_limits.read_use(channel)
+    finish = preflight.finish_of(draft, 3 * 237, use)
+    assert finish is not None
+    assert timedelta(days=2) < finish - clock.now() < timedelta(days=2, minutes=1)
+    sending = make.make_broadcast(cast.workspace, channel, state=S.SENDING, started_at=ago(minutes=1))
+    counts = BroadcastCounts(states=dict.fromkeys(OUTBOUND_STATES, 0) | {"queued": 3 * 237})
+    left = broadcast_reports.progress_of(sending, counts, Waiting()).seconds_left
+    assert left is not None
+    assert 2 * DAY < left < 2 * DAY + 60
 
 
 # ---------------------------------------------------------------- the same again
@@ -209,6 +255,30 @@ def test_a_held_plan_is_sent_by_hand_from_the_beginning(cast: Cast, move: Any) -
     assert (started.state, started.reason, started.scheduled_at) == (S.EXPANDING, "", None)
     with pytest.raises(Conflict):
         move(workspace_id, broadcast_id)
+
+
+@pytest.mark.parametrize(
+    ("quality", "category", "state"),
+    [
+        ("RED", "marketing", S.PAUSED),
+        ("RED", "utility", S.EXPANDING),
+        ("YELLOW", "marketing", S.EXPANDING),
+        ("GREEN", "marketing", S.EXPANDING),
+    ],
+)
+def test_planned_marketing_waits_for_somebody_while_the_number_is_rated_low(
+    cast: Cast, quality: str, category: str, state: BroadcastState
+) -> None:
+    channel = make.make_channel(cast.workspace, quality_rating=quality)
+    template = make.make_template(cast.workspace, category=category)
+    workspace_id = cast.workspace.id
+    broadcast_id = planned(cast, timedelta(), channel=channel, template=template)
+    assert broadcast_sweeps.sweep_broadcasts()["started"] == (state is S.EXPANDING)
+    found = found_later(broadcast_id)
+    assert (found.state, found.reason) == (state, quality_guard.HELD if state is S.PAUSED else "")
+    if state is S.PAUSED:
+        started = broadcasts.start_broadcast(workspace_id, broadcast_id)
+        assert (started.state, started.reason) == (S.EXPANDING, "")
 
 
 def test_a_held_plan_can_be_changed_or_cancelled(cast: Cast) -> None:

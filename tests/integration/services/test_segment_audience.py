@@ -196,6 +196,7 @@ def test_who_was_reached_by_a_second_try_is_not_asked_again(
 ) -> None:
     channel = finished.channel
     assert channel is not None
+    assert "failed_for_now" in {one.who for one in follow_ups.list_follow_ups(finished)}
     make.make_message(channel, people["eve"], finished, attempt=2, state="read", reached=5)
     assert "failed_for_now" not in {one.who for one in follow_ups.list_follow_ups(finished)}
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 
 from tests import factories
 from tests.cast import Cast
@@ -28,8 +28,19 @@ from wotnot.models import (
     ShopOrder,
     ShopRule,
     WebhookState,
+    Workspace,
 )
-from wotnot.services import consent, shop_inbox, shop_notes, shop_orders, shop_rules, shop_sync, shops
+from wotnot.services import (
+    consent,
+    shop_asks,
+    shop_inbox,
+    shop_messages,
+    shop_notes,
+    shop_orders,
+    shop_rules,
+    shop_sync,
+    shops,
+)
 from wotnot.services.woocommerce.client import WooClient
 
 Drain = Callable[[], dict[str, int]]
@@ -234,10 +245,197 @@ def test_an_unpaid_order_is_reminded_once_and_not_when_it_was_paid(
     assert written() == []
     monkeypatch.setattr("wotnot.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=31))
     drain()
+    assert written() == [], "the shop is asked first"
+    assert shop_messages.shops_to_ask() == [scene.shop_id]
+    for _ in range(2):
+        shop_asks.ask_unpaid(scene.shop_id)
     assert [message.phone for message in written()] == ["27825550402"]
-    assert db.session.scalars(select(ShopMessage.reason).where(ShopMessage.message_id.is_(None))).one() == (
-        "The order was paid or closed meanwhile."
-    )
+    assert unwritten() == ["The order was paid or closed meanwhile."]
+
+
+def unwritten() -> list[str]:
+    """Why the others are not in the ledger."""
+    db.session.expire_all()
+    return list(db.session.scalars(select(ShopMessage.reason).where(ShopMessage.message_id.is_(None))))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": "processing"}, "The order was paid or closed meanwhile."),
+        ({"status": "cancelled"}, "The order was paid or closed meanwhile."),
+        ({"delete": True}, "The order is not in the shop any more."),
+    ],
+)
+def test_who_paid_without_our_hearing_of_it_is_not_reminded(
+    scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], reason: str
+) -> None:
+    scene.rule("unpaid", delay_minutes=30)
+    order = scene.there.place(status="pending")
+    scene.tell(order)
+    drain()
+    scene.there.change(order["id"], **change)
+    monkeypatch.setattr("wotnot.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=31))
+    drain()
+    shop_asks.ask_unpaid(scene.shop_id)
+    assert written() == []
+    assert unwritten() == [reason]
+
+
+def test_what_the_look_before_a_reminder_shows_is_news_for_other_rules(
+    scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.rule("unpaid", delay_minutes=30)
+    paid_id = scene.rule("status:processing").id
+    order = scene.there.place(status="pending")
+    scene.tell(order)
+    drain()
+    scene.there.change(order["id"], status="processing")
+    monkeypatch.setattr("wotnot.clock.now", lambda: datetime.now(UTC) + timedelta(minutes=31))
+    shop_asks.ask_unpaid(scene.shop_id)
+    drain()
+    told = db.session.scalars(select(ShopMessage).where(ShopMessage.message_id.is_not(None))).all()
+    assert [one.rule_id for one in told] == [paid_id]
+
+
+def test_a_shop_that_does_not_answer_reminds_nobody_until_it_does(
+    scene: Scene, drain: Drain, at: Callable[[timedelta], None]
+) -> None:
+    scene.rule("unpaid", delay_minutes=30)
+    scene.tell(scene.there.place(status="pending"))
+    drain()
+    scene.there.trouble(html=True)
+    at(timedelta(minutes=31))
+    shop_asks.ask_unpaid(scene.shop_id)
+    drain()
+    assert written() == []
+    assert "a web page instead of data" in unwritten()[0]
+    assert scene.shop.trouble == "html"
+    assert shop_messages.shops_to_ask() == [], "one that fails is not asked on and on"
+    scene.there.trouble(html=False)
+    shop_sync.tend_shop(scene.shop_id)
+    assert shop_messages.shops_to_ask() == [scene.shop_id]
+    shop_asks.ask_unpaid(scene.shop_id)
+    assert len(written()) == 1
+
+
+def test_a_shop_that_stays_away_leaves_its_reminders_out_after_a_day(
+    scene: Scene, drain: Drain, at: Callable[[timedelta], None]
+) -> None:
+    scene.rule("unpaid", delay_minutes=30)
+    scene.tell(scene.there.place(status="pending"))
+    drain()
+    scene.there.trouble(down=True)
+    at(timedelta(minutes=31))
+    shop_asks.ask_unpaid(scene.shop_id)
+    at(timedelta(hours=25))
+    assert shop_inbox.wake_drain(), "what is too late is settled without the shop"
+    drain()
+    assert written() == []
+    assert unwritten()[0].startswith("It is more than a day late. The shop does not answer.")
+
+
+def test_of_two_changes_between_looks_the_present_status_is_messaged_once(scene: Scene, drain: Drain) -> None:
+    for status in ("processing", "completed"):
+        scene.rule(f"status:{status}")
+    order = scene.there.place(status="pending")
+    scene.tell(order)
+    drain()
+    scene.there.change(order["id"], status="processing")
+    done = scene.there.change(order["id"], status="completed")
+    for _ in range(2):
+        shop_sync.tend_shop(scene.shop_id)
+        drain()
+    scene.tell(done, "order.updated")
+    drain()
+    told = db.session.scalars(select(ShopMessage)).all()
+    assert [one.rule.event for one in told if one.message_id] == ["status:completed"]
+
+
+@pytest.mark.parametrize(("hours", "count"), [(20, 1), (25, 0)])
+def test_a_status_that_is_found_late_is_messaged_within_the_day(
+    scene: Scene, drain: Drain, at: Callable[[timedelta], None], hours: int, count: int
+) -> None:
+    scene.rule("status:completed")
+    order = scene.there.place()
+    scene.tell(order)
+    drain()
+    scene.there.change(order["id"], status="completed")
+    at(timedelta(hours=hours))
+    shop_sync.tend_shop(scene.shop_id)
+    drain()
+    assert len(written()) == count
+
+
+def test_a_status_that_comes_before_the_imported_copy_is_messaged(scene: Scene, drain: Drain) -> None:
+    """A webhook overtakes the past, which is applied when nothing fresh waits."""
+    scene.rule("status:cancelled")
+    before = scene.order(1003).facts
+    db.session.execute(delete(ShopOrder).where(ShopOrder.order_id == 1003))
+    db.session.commit()
+    assert before["status"] == "processing"
+    fresh = scene.there.change(1003, status="cancelled")
+    old = fresh | {"status": "processing", "date_modified_gmt": before["modified_at"][:19]}
+    scene.tell(fresh, "order.updated")
+    drain()
+    assert written() == []
+    for _ in range(2):
+        scene.tell(old, "order.updated")
+        drain()
+    assert len(written()) == 1
+    assert scene.order(1003).status == "cancelled"
+
+
+def test_what_is_fresh_goes_before_another_shops_past(
+    scene: Scene, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = {"topic": "order.listed", "body": b"{}", "is_past": True, "workspace_id": scene.workspace_id}
+    db.session.add_all([ShopDelivery(shop_id=scene.shop_id, **past) for _ in range(3)])
+    db.session.commit()
+    order = scene.there.place()
+    scene.tell(order)
+    monkeypatch.setattr(shop_inbox, "BATCH", 1)
+    shop_inbox.drain(linger_seconds=0, max_seconds=0.000001)
+    assert scene.order(order["id"]).number == order["number"]
+    left = select(ShopDelivery.is_past).where(ShopDelivery.state == WebhookState.PENDING)
+    assert db.session.scalars(left).all() == [True] * 3
+
+
+def test_a_past_order_finds_its_contact_when_that_comes(scene: Scene) -> None:
+    past = scene.order(1001)
+    assert (past.contact_id, past.phone != "") == (None, True)
+    assert shop_orders.link_past_orders() == {"linked": 0}
+    stranger = factories.make_workspace()
+    factories.make_contact(stranger, phone=past.phone)
+    contact = factories.make_contact(db.session.get_one(Workspace, scene.workspace_id), phone=past.phone)
+    contact_id, same = contact.id, select(func.count()).where(ShopOrder.phone == past.phone)
+    assert shop_orders.link_past_orders() == {"linked": db.session.scalar(same)}
+    db.session.refresh(past)
+    assert past.contact_id == contact_id
+
+
+def test_a_note_that_comes_before_its_order_waits_for_it(
+    scene: Scene, drain: Drain, at: Callable[[timedelta], None]
+) -> None:
+    scene.rule("note", variables=VARIABLES | {"3": {"field": "note"}})
+    order = scene.there.place()
+    for order_id, words in ((order["id"], "On its way"), (99_999, "Nobody's")):
+        body = {"action": "x", "arg": {"order_id": order_id, "customer_note": words}}
+        scene.tell(body, "action.woocommerce_new_customer_note")
+    for _ in range(8):  # longer than any fixed number of tries
+        drain()
+        db.session.execute(update(ShopDelivery).values(due_at=func.now()))
+        db.session.commit()
+    drain()
+    scene.tell(order)
+    drain()
+    assert [texts(message)[2] for message in written()] == ["On its way"]
+    at(timedelta(hours=25))
+    db.session.execute(update(ShopDelivery).values(due_at=func.now()))
+    db.session.commit()
+    drain()
+    waiting = select(ShopDelivery.id).where(ShopDelivery.state == WebhookState.PENDING)
+    assert db.session.scalars(waiting).all() == [], "an order that never comes is not waited for longer than a day"
 
 
 def test_a_note_to_the_customer_is_messaged_once(scene: Scene, drain: Drain) -> None:

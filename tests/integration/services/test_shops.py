@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from rq import Queue
+from sqlalchemy import select, update
 
 from tests import factories
 from tests.cast import Cast
@@ -16,9 +17,9 @@ from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop, connect
 from wotnot import clock
 from wotnot.errors import Conflict, NotFound
-from wotnot.extensions import db
+from wotnot.extensions import db, redis
 from wotnot.models import Shop, ShopDelivery, ShopOrder
-from wotnot.services import sandbox_shop, shop_hooks, shop_inbox, shop_rules, shop_sync, shops
+from wotnot.services import sandbox_shop, shop_access, shop_hooks, shop_inbox, shop_rules, shop_sync, shops
 from wotnot.services.woocommerce import client as woo
 
 
@@ -173,6 +174,63 @@ def test_webhooks_that_were_switched_off_or_deleted_come_back(shop_id: int, ther
     found = there.state()["webhooks"]
     assert sorted(hook["topic"] for hook in found) == sorted(shop_hooks.TOPICS)
     assert {hook["status"] for hook in found} == {"active"}
+
+
+def test_keys_that_may_only_read_stop_the_webhooks_and_not_the_reading(
+    cast: Cast, client: Client, shop_id: int, there: SandboxShop
+) -> None:
+    client.sign_in(db.session.merge(cast.alice))
+    key, secret = there.new_keys("read")
+    shop = db.session.get_one(Shop, shop_id)
+    shop.key_encrypted, shop.secret_encrypted = shop_access.hide(key), shop_access.hide(secret)
+    shop.hooks_due_at = clock.now()
+    db.session.commit()
+    there._post(f"/webhooks/{there.state()['webhooks'][0]['id']}", {"delete": True})
+    there.place()
+    assert shop_sync.tend_shop(shop_id)["found"] == 1
+    shop = db.session.get_one(Shop, shop_id, populate_existing=True)
+    assert (shop.trouble, shop.failed_count) == ("", 0)
+    assert "may read but not write" in shop.hooks_trouble
+    assert shop.hooks_due_at > clock.now() + timedelta(minutes=5), "what lasts is not tried at every reading"
+    page = client.get(f"/app/shops/{shop_id}").get_data(as_text=True)
+    assert "It does not tell us of orders by itself." in page
+    assert "Without webhooks" in page
+    shops.replace_keys(shop.workspace_id, shop_id, consumer_key=there.key, consumer_secret=there.secret)
+    assert db.session.get_one(Shop, shop_id, populate_existing=True).hooks_trouble == ""
+    assert len(there.state()["webhooks"]) == len(shop_hooks.TOPICS)
+
+
+def test_a_shop_that_asks_for_patience_gets_it(shop_id: int, there: SandboxShop) -> None:
+    there.trouble(busy_s=1800)
+    shop = tend(shop_id)
+    assert shop.trouble == "busy"
+    assert timedelta(minutes=29) < shop.sync_due_at - clock.now() <= timedelta(minutes=30)
+    there.trouble(busy_s=10**6)
+    assert tend(shop_id).sync_due_at - clock.now() <= woo.LONGEST_WAIT, "nobody is waited for for weeks"
+
+
+@pytest.mark.parametrize("trouble", ["down", "slow"])
+def test_a_shop_in_trouble_has_a_queue_of_its_own(
+    trouble: str,
+    *,
+    cast: Cast,
+    shop_id: int,
+    sandbox: SandboxControl,
+    there: SandboxShop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other_id = connect(db.session.merge(cast.workspace), SandboxShop(sandbox, "other")).id
+    monkeypatch.setattr(woo, "SLOW_SECONDS", 0.2)
+    there.trouble(**({"down": True} if trouble == "down" else {"slow_s": 0.3}))
+    assert tend(shop_id).trouble == trouble
+    for name in ("tends", "ailing"):
+        Queue(name, connection=redis.client).empty()
+    db.session.execute(update(Shop).values(sync_due_at=clock.now()))
+    db.session.commit()
+    for _ in range(2):
+        shop_inbox.sweep()
+    waiting = {name: [job.args[0] for job in Queue(name, connection=redis.client).jobs] for name in ("tends", "ailing")}
+    assert waiting == {"tends": [other_id], "ailing": [shop_id]}
 
 
 def test_a_shop_switches_a_webhook_off_after_failures_and_we_switch_it_on(shop_id: int, there: SandboxShop) -> None:

@@ -18,7 +18,7 @@ from wotnot.blueprints.api.schemas.channels import (
 from wotnot.blueprints.guards import requires, workspace_id
 from wotnot.errors import Invalid, NotFound
 from wotnot.models import Channel, ChannelEvent, MediaFile, Role, SignUp
-from wotnot.services import channel_history, channel_profiles, channels, media, sign_ups
+from wotnot.services import channel_history, channel_profiles, channels, media, sign_up_rows, sign_ups
 from wotnot.services.pages import Page
 from wotnot.services.whatsapp.profiles import BusinessProfile
 
@@ -55,13 +55,14 @@ def begin_sign_up(body: dict[str, Any]) -> SignUp:
 @blueprint.response(200, SignUpSchema)
 def show_sign_up(sign_up_id: int) -> SignUp:
     """Get how far a sign-up came."""
-    return sign_ups.get_sign_up(workspace_id(), sign_up_id)
+    return sign_up_rows.get_sign_up(workspace_id(), sign_up_id)
 
 
 @blueprint.post("/sign-ups/<int:sign_up_id>/continue")
 @requires(Role.ADMIN)
 @blueprint.arguments(ContinueSignUpSchema)
 @blueprint.response(200, SignUpSchema)
+@blueprint.alt_response(409, description="Somebody is at it just now, or its code was lost and it has to begin again.")
 @blueprint.alt_response(422, description="A PIN that cannot be one.")
 def continue_sign_up(body: dict[str, Any], sign_up_id: int) -> SignUp:
     """Go on with a sign-up at the step that failed; steps that are done are not done again."""
@@ -69,10 +70,11 @@ def continue_sign_up(body: dict[str, Any], sign_up_id: int) -> SignUp:
 
 
 @blueprint.get("")
+@blueprint.arguments(CursorArgs, location="query")
 @blueprint.response(200, page_schema(ChannelSchema))
-def index() -> Page[Channel]:
+def index(query: dict[str, Any]) -> Page[Channel]:
     """List the connected numbers, newest first."""
-    return Page(channels.list_channels(workspace_id()))
+    return channels.page_channels(workspace_id(), **query)
 
 
 @blueprint.get("/<int:channel_id>")

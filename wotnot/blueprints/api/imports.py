@@ -6,12 +6,14 @@ from flask import Response
 from werkzeug.datastructures import FileStorage
 
 from wotnot.blueprints.api.resource import Resource
-from wotnot.blueprints.api.schemas.contacts import ImportListSchema, ImportSchema, UploadImportSchema
+from wotnot.blueprints.api.schemas import CursorArgs, page_schema
+from wotnot.blueprints.api.schemas.contacts import ImportSchema, UploadImportSchema
 from wotnot.blueprints.csv_answers import csv_answer
 from wotnot.blueprints.guards import actor, requires, workspace_id
 from wotnot.errors import Invalid
 from wotnot.models import ContactImport, Role
 from wotnot.services import contact_imports
+from wotnot.services.pages import Page
 
 blueprint = Resource("imports-api", __name__, url_prefix="/api/v1/imports", description="Contacts from a CSV file.")
 
@@ -34,10 +36,11 @@ def create(form: dict[str, Any]) -> ContactImport:
 
 @blueprint.get("")
 @requires(Role.ADMIN)
-@blueprint.response(200, ImportListSchema)
-def index() -> dict[str, list[ContactImport]]:
-    """List the latest imports."""
-    return {"items": contact_imports.list_imports(workspace_id())}
+@blueprint.arguments(CursorArgs, location="query")
+@blueprint.response(200, page_schema(ImportSchema))
+def index(query: dict[str, Any]) -> Page[ContactImport]:
+    """List imports, newest first."""
+    return contact_imports.page_imports(workspace_id(), **query)
 
 
 @blueprint.get("/<int:import_id>")

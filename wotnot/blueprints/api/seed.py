@@ -21,7 +21,7 @@ from wotnot.blueprints.guards import requires, workspace_id
 from wotnot.blueprints.login_limits import check_second_step, count_sign_up, log_in
 from wotnot.errors import Conflict, DomainError, Unauthorized
 from wotnot.models import Role
-from wotnot.services import accounts, sign_ups
+from wotnot.services import accounts, sign_up_rows, sign_ups
 
 View = Callable[..., ResponseReturnValue]
 
@@ -78,10 +78,12 @@ def subscribe_customer() -> ResponseReturnValue:
     """A number from what Meta's sign-up window handed over: its code, and the account and number if it named them."""
     code, waba_id, phone_number_id = read_sign_up(read_body())
     row = sign_ups.begin(workspace_id(), code=code, waba_id=waba_id, phone_number_id=phone_number_id)
+    if sign_up_rows.is_claimed(row):
+        raise Conflict("This code is being worked on already.", code="sign_up_running", sign_up_id=row.id)
     if row.failed_step:
         raise DomainError(row.reason, code=f"sign_up_{row.failed_step}", sign_up_id=row.id)
     # The token is the caller's own, from the sign-up they did: the first API answered with it.
-    return jsonify(access_token=sign_ups.token_of(row), expires_in=row.expires_in, channel_id=row.channel_id)
+    return jsonify(access_token=sign_up_rows.token_of(row), expires_in=row.expires_in, channel_id=row.channel_id)
 
 
 SHORT_PATHS = (

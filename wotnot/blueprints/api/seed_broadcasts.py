@@ -24,11 +24,17 @@ from wotnot.blueprints.guards import actor, workspace_id
 from wotnot.errors import Invalid
 from wotnot.models import Broadcast, BroadcastState, Channel, Template
 from wotnot.services import broadcasts, message_templates, offset_lists, reports, short_broadcasts, tallies
+from wotnot.services.audience_rules import MEDIA_KEY
 from wotnot.services.broadcast_readiness import variables_of
 from wotnot.services.broadcast_reports import BroadcastSummary, cause_words
 from wotnot.services.personalise import BUILT_IN_FIELDS
 
 NAME_FALLBACK = "there"
+# What the first API called states: `processing` is what sending answers.
+_FIRST_WORDS = {
+    "processing": (BroadcastState.EXPANDING, BroadcastState.SENDING),
+    "completed": (BroadcastState.FINISHED,),
+}
 
 
 def send() -> ResponseReturnValue:
@@ -58,7 +64,7 @@ def index() -> ResponseReturnValue:
         workspace_id(),
         limit=args["limit"],
         offset=args["offset"],
-        state=_state(args["statusfilter"]),
+        states=_states(args["statusfilter"]),
         template=args["tag"],
     )
     phones = offset_lists.first_phones([one.broadcast for one in found])
@@ -153,14 +159,14 @@ def _template(channel: Channel, name: str, language: str | None) -> Template:
     return template
 
 
-def _variables(template: Template, given: Any, image_id: str | None) -> dict[str, dict[str, str]]:
+def _variables(template: Template, given: Any, picture: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     """A source for each variable: what was given by name or place; else the first of the body is the person's name."""
-    variables: dict[str, dict[str, str]] = {}
+    variables: dict[str, dict[str, Any]] = {}
     body = [variable for variable in variables_of(template) if variable.component == "body"]
     values = _by_key(given, [variable.key for variable in body])
     for variable in variables_of(template):
-        if variable.component == "header" and variable.key.startswith("header.") and image_id:
-            variables[variable.key] = {"text": image_id}
+        if picture and MEDIA_KEY.fullmatch(variable.key):
+            variables[variable.key] = picture
         elif variable.key in values:
             variables[variable.key] = _source(values[variable.key])
         elif body and variable.key == body[0].key:
@@ -195,13 +201,17 @@ def _moment(moment: datetime | None) -> Any:
     return moment
 
 
-def _state(word: str | None) -> BroadcastState | None:
-    if not word:
-        return None
+def _states(word: str | None) -> tuple[BroadcastState, ...]:
+    """The states that a word of theirs or of ours stands for; none for all."""
+    wanted = (word or "").strip().lower()
+    if not wanted:
+        return ()
+    if wanted in _FIRST_WORDS:
+        return _FIRST_WORDS[wanted]
     try:
-        return BroadcastState(word.strip().lower())
+        return (BroadcastState(wanted),)
     except ValueError:
-        raise Invalid({"statusfilter": f"Choose one of {', '.join(BroadcastState)}."}) from None
+        raise Invalid({"statusfilter": f"Choose one of {', '.join([*BroadcastState, *_FIRST_WORDS])}."}) from None
 
 
 # ---------------------------------------------------------------- answering

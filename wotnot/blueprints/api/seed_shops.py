@@ -11,6 +11,7 @@ from wotnot.blueprints.guards import workspace_id
 from wotnot.errors import Conflict, DomainError, Invalid, Unavailable
 from wotnot.models import Channel, Shop, Template
 from wotnot.services import message_templates, shop_products, shop_rules, shops
+from wotnot.services.audience_rules import MEDIA_KEY
 from wotnot.services.whatsapp.payloads import list_variables
 from wotnot.services.woocommerce.values import LABELS
 
@@ -57,14 +58,6 @@ def confirm_orders() -> ResponseReturnValue:
     body = check(SeedConfirmationSchema, read_body())
     shop, channel = _shop(), default_channel(None)
     template = _template(channel, body["template_id"])
-    products_wanted = [body["product_id"]] if body["product_id"] else []
-    if any(
-        rule.event == shop_rules.CREATED and rule.conditions.get("product_ids", []) == products_wanted
-        for rule in shop_rules.list_rules(workspace_id(), shop.id)
-    ):
-        raise Conflict(
-            "New orders of this product are confirmed already. Change that rule instead.", code="rule_exists"
-        )
     rule = shop_rules.create_rule(
         workspace_id(),
         shop.id,
@@ -72,7 +65,8 @@ def confirm_orders() -> ResponseReturnValue:
         channel_id=channel.id,
         template_id=template.id,
         variables=_sources(template, body["parameters"], body["image_id"]),
-        conditions={"product_ids": products_wanted},
+        conditions={"product_ids": [body["product_id"]] if body["product_id"] else []},
+        only_one=True,
     )
     return jsonify(template=template.name, parameters=body["parameters"], rule_id=rule.id)
 
@@ -91,14 +85,13 @@ def _template(channel: Channel, name: str) -> Template:
     return template
 
 
-def _sources(template: Template, parameters: list[dict[str, Any]], image_id: int | None) -> dict[str, Any]:
+def _sources(template: Template, parameters: list[dict[str, Any]], picture: dict[str, Any] | None) -> dict[str, Any]:
     """The template's variables in their order, each filled from the field that stands at its place."""
     sources: dict[str, Any] = {}
     keys = iter(str(one["key"]) for one in parameters)
     for variable in list_variables(template.components, template.parameter_format):
-        if variable.key.startswith("header.") and variable.key.endswith(("image", "video", "document")):
-            if image_id:
-                sources[variable.key] = {"file_id": image_id}
+        if MEDIA_KEY.fullmatch(variable.key):
+            sources |= {variable.key: picture} if picture else {}
             continue
         key = next(keys, "")
         field = _KEYS.get(key, key)

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -23,6 +23,9 @@ Json = dict[str, Any]
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 5.0, 15.0, 25.0
 SLOW_SECONDS = 6.0
 """A shop whose answers take longer counts as slow, though it answers."""
+
+LONGEST_WAIT = timedelta(hours=1)
+"""A shop that asks for more is asked again after this."""
 
 LARGEST_ANSWER = 12 * 1024 * 1024
 PER_PAGE = 100
@@ -221,13 +224,13 @@ def _read(response: requests.Response, deadline: float) -> bytes:
 
 
 def _answer(response: requests.Response, raw: bytes, seconds: float) -> Answer:
+    headers = response.headers
     try:
         data = json.loads(raw.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:
-        raise _no_json(response, raw) from None
+        raise _with_wait(_no_json(response, raw), headers) from None
     if response.status_code >= 400:
-        raise _refusal(response.status_code, data)
-    headers = response.headers
+        raise _with_wait(_refusal(response.status_code, data), headers)
     return Answer(
         data, _count(headers.get("X-WP-Total"), 0), _count(headers.get("X-WP-TotalPages"), 1), _date(headers), seconds
     )
@@ -260,6 +263,16 @@ def _refusal(status: int, data: Any) -> ShopFault:
     return ShopFault(Trouble.BROKEN, said, status, code)
 
 
+def _with_wait(fault: ShopFault, headers: Mapping[str, str]) -> ShopFault:
+    """The fault with how long the shop asks to be left alone: seconds or a date (RFC 9110, 10.2.3), an hour at most."""
+    said = headers.get("Retry-After", "").strip()
+    wait = timedelta(seconds=_count(said, 0))
+    if said and not said.isdecimal() and (until := _moment(said)) is not None:
+        wait = until - datetime.now(UTC)
+    fault.wait = max(timedelta(0), min(wait, LONGEST_WAIT))
+    return fault
+
+
 def _fault_of(error: requests.RequestException) -> ShopFault:
     cause = cause_of(error)
     words, kinds = repr(error), requests.exceptions
@@ -290,7 +303,12 @@ def _count(header: str | None, default: int) -> int:
 
 
 def _date(headers: Mapping[str, str]) -> datetime | None:
+    return _moment(headers.get("Date", ""))
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(headers["Date"])
-    except (KeyError, ValueError):
+        found = parsedate_to_datetime(text)
+    except ValueError:
         return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """What can be wrong with a shop, and how to say it to the person who has to mend it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -78,7 +79,12 @@ LASTING = KEY_TROUBLES | {Trouble.PRIVATE, Trouble.NOT_WOO, Trouble.MOVED}
 
 
 class ShopFault(Exception):  # noqa: N818 — named for what it is
-    """A call to a shop failed. `said` is what the shop itself said, if anything; `status` its HTTP status or 0."""
+    """A call to a shop failed. `said` is what the shop itself said, if anything; `status` its HTTP status or 0.
+
+    `wait` is how long it asked to be left alone (Retry-After), within reason.
+    """
+
+    wait = timedelta(0)
 
     def __init__(self, trouble: Trouble, said: str = "", status: int = 0, code: str = "") -> None:
         """`code` is WordPress's own, such as `woocommerce_rest_shop_order_invalid_id`."""

@@ -151,13 +151,18 @@ def happenings(order: Order, known: Known | None, listening_since: datetime) -> 
     """What happened in `order` since it was `known`, the first thing first.
 
     An order that is seen for the first time but was placed before we listened is what was before: only a status whose own
-    date says that it came later is news. What an older copy says is overtaken: a newer status is known already.
+    date says that it came later is news. What an older copy says is overtaken: a newer status is known already. But a copy
+    from before we listened shows that the status which we know came since, so that one is news.
     """
     since = listening_since.replace(microsecond=0)  # the shop's times are whole seconds
     status = f"status:{order.status}"
     if known is not None:
-        is_news = order.status != known.status and order.modified_at >= known.modified_at
-        return [Happening(status, order.modified_at)] if is_news else []
+        if order.status == known.status:
+            return []
+        if order.modified_at >= known.modified_at:
+            return [Happening(status, order.modified_at)]
+        came_since = order.modified_at < since <= known.modified_at
+        return [Happening(f"status:{known.status}", known.modified_at)] if came_since else []
     if order.placed_at >= since:
         return [Happening("created", order.placed_at), Happening(status, order.modified_at)]
     own = {"completed": order.completed_at, "processing": order.paid_at}.get(order.status)

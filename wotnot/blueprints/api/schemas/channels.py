@@ -106,13 +106,32 @@ class ContinueSignUpSchema(RequestSchema):
     )
 
 
+class NumberChoiceSchema(Schema):
+    """A number to choose."""
+
+    waba_id = fields.String()
+    phone_number_id = fields.String()
+    phone = fields.String(metadata={"example": "+27 21 555 0140"})
+    name = fields.String()
+
+
 class SignUpSchema(Schema):
     """How far a sign-up came. Its token is never answered."""
 
     id = fields.Integer()
     waba_id = fields.String(metadata={"example": "700000000000001"})
     phone_number_id = fields.String(metadata={"example": "800000000000001"})
-    failed_step = fields.String(metadata={"description": "inspect, number, register or connect; empty when through."})
+    failed_step = fields.String(
+        metadata={"description": "exchange, inspect, number, register or connect; empty when through."}
+    )
+    busy_until = fields.AwareDateTime(
+        attribute="claimed_until",
+        allow_none=True,
+        metadata={"description": "Set while the steps are being done: until then at the latest."},
+    )
+    choices = fields.List(
+        fields.Nested(NumberChoiceSchema), metadata={"description": "The free numbers, where you have to choose one."}
+    )
     reason = fields.String(metadata={"description": "Why it failed, with what to do."})
     channel_id = fields.Integer(allow_none=True, metadata={"description": "The connected number."})
     created_at = fields.AwareDateTime()

@@ -180,12 +180,6 @@ class ImportSchema(Schema):
         return round(contact_imports.progress_of(found), 4)
 
 
-class ImportListSchema(Schema):
-    """The latest imports."""
-
-    items = fields.List(fields.Nested(ImportSchema))
-
-
 def _read_json(text: str, field: str) -> object:
     try:
         return json.loads(text)

@@ -27,11 +27,12 @@ class DraftCountSchema(Schema):
 
 
 class NumberLimitSchema(Schema):
-    """Meta's limit of the number over any 24 hours."""
+    """Meta's limit of the number over any 24 hours, now or when the broadcast is to start."""
 
     limit = fields.Integer()
-    used = fields.Integer(metadata={"description": "Different people written to in the last 24 hours."})
-    left = fields.Integer()
+    used = fields.Integer(metadata={"description": "Different people written to in the 24 hours before."})
+    reserved = fields.Integer(metadata={"description": "Kept for single messages, as the workspace's pace says."})
+    left = fields.Integer(metadata={"description": "How many more people broadcasts may write to then."})
 
 
 class RepeatSchema(Schema):
@@ -64,7 +65,10 @@ class CheckSchema(Schema):
     )
     limit = fields.Nested(NumberLimitSchema, allow_none=True, metadata={"description": "Null when there is none."})
     repeat = fields.Nested(RepeatSchema, allow_none=True)
-    finishes_at = fields.AwareDateTime(allow_none=True, metadata={"description": "At the pace of the number."})
+    finishes_at = fields.AwareDateTime(
+        allow_none=True,
+        metadata={"description": "At the pace of the number and within its limit; at the latest, but for quiet hours."},
+    )
     cost = fields.Nested(DraftCostSchema, allow_none=True)
 
 

@@ -6,6 +6,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, vali
 
 from wotnot.services.offset_lists import CONTACT_SORTS
 
+_LONGEST_FILE_ID = 10
+
 
 class SeedSchema(Schema):
     """Lenient: the first clients send fields that mean nothing any more."""
@@ -14,6 +16,25 @@ class SeedSchema(Schema):
         """Unknown fields are passed over."""
 
         unknown = EXCLUDE
+
+
+class PictureField(fields.Field[dict[str, Any] | None]):
+    """The picture of a header, as a variable's source: a file of the library, or Meta's id or the address of one.
+
+    Both are written with digits only; Meta's are long. Clients send either as a number or as a text.
+    """
+
+    def __init__(self) -> None:
+        """There may be none."""
+        super().__init__(load_default=None, allow_none=True)
+
+    def _deserialize(self, value: Any, *_: object, **__: object) -> dict[str, Any] | None:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValidationError("Give the id of a file of the library, Meta’s id of a picture, or its address.")
+        text = str(value).strip()
+        if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_FILE_ID:
+            return {"file_id": int(text)}
+        return {"text": text} if text else None
 
 
 class SeedLoginSchema(SeedSchema):
@@ -90,7 +111,7 @@ class SeedSendSchema(SeedSchema):
     recipients = fields.List(fields.Nested(SeedPersonSchema), required=True, validate=validate.Length(1, 5000))
     template = fields.String(required=True)
     template_data = fields.Raw(load_default=None, allow_none=True)
-    image_id = fields.String(load_default=None, allow_none=True)
+    image_id = PictureField()
     body_parameters = fields.Raw(load_default=None, allow_none=True)
     channel_id = fields.Integer(load_default=None, allow_none=True)
 
@@ -166,4 +187,4 @@ class SeedConfirmationSchema(SeedSchema):
     template_id = fields.String(required=True)
     parameters = fields.List(fields.Nested(SeedParameterSchema), load_default=list)
     product_id = fields.Integer(load_default=None, allow_none=True)
-    image_id = fields.Integer(load_default=None, allow_none=True)
+    image_id = PictureField()

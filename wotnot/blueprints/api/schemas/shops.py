@@ -44,6 +44,11 @@ class ShopSchema(Schema):
     )
     trouble_text = fields.String(metadata={"description": "The same in words, with what to do."})
     trouble_since = fields.AwareDateTime(allow_none=True)
+    hooks_trouble = fields.String(
+        metadata={
+            "description": "Why our webhooks could not be set up in it; empty while they are. Orders are read all the same."
+        }
+    )
     version = fields.String(metadata={"example": "10.9.0"})
     currency = fields.String(metadata={"example": "ZAR"})
     country = fields.String(metadata={"example": "ZA"})
