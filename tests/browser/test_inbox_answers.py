@@ -3,21 +3,13 @@
 import re
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import Product, sign_in
+from tests.browser.inbox_page import NALEDI, SOON, write
 from tests.sandbox_control import SandboxControl
 
-SOON = 30_000
-NALEDI = "27825550142"
 LOST = r"net::ERR_|Failed to fetch"
-
-
-@pytest.fixture
-def phone(product: Product) -> SandboxControl:
-    """The customer's phone."""
-    return SandboxControl(product.phone_url.rstrip("/"))
 
 
 def test_an_answer_that_was_not_sent_waits_in_its_conversation(
@@ -98,8 +90,3 @@ def open_thread(page: Page, name: str) -> None:
 def line(page: Page, words: str) -> Locator:
     """The bubble of an answer."""
     return page.locator("#entries li", has_text=words)
-
-
-def write(phone: SandboxControl, words: str) -> None:
-    """The customer writes on their phone."""
-    phone.post("/sandbox/inbound", {"from": NALEDI, "phone_number_id": phone.PHONE_NUMBER_ID, "text": words})
