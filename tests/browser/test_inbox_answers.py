@@ -59,6 +59,26 @@ def test_an_answer_whose_confirmation_was_lost_is_sent_once(
     assert str(phone.chat(NALEDI)).count("In blue as well") == 1
 
 
+REFUSE = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
+
+
+def test_where_the_browser_keeps_nothing_an_answer_that_was_not_sent_stays_on_the_page(
+    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
+) -> None:
+    write(phone, "And in red?")
+    context = open_context(forgive=LOST)
+    context.add_init_script(REFUSE)
+    page = sign_in(context.new_page(), product)
+    open_thread(page, "Naledi Mokoena")
+    page.route("**/send", lambda route: route.abort())
+    page.locator("#message-body").fill("Red is sold out")
+    page.locator("#message-body").press("Enter")
+    expect(line(page, "Red is sold out")).to_contain_text("We could not reach WotNot")
+    page.unroute("**/send")
+    line(page, "Red is sold out").get_by_role("button", name="Retry").click()
+    expect(line(page, "Red is sold out").locator(".mt")).to_contain_text("Read", timeout=SOON)
+
+
 def test_a_draft_waits_in_its_conversation_until_its_writer_signs_out(
     open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
 ) -> None:

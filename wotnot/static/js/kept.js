@@ -3,22 +3,32 @@
 
 const PREFIX = "wotnot:kept:";
 
-const mine = () => `${PREFIX}${document.getElementById("composer")?.dataset.user}:`;
+let user = "";
+const unwritten = new Map(); // what the browser had no room for, or would not keep: it lives as long as the page
+
+function nameOf(key) {
+  user = document.getElementById("composer")?.dataset.user ?? user; // an answer may come when no composer is there
+  return `${PREFIX}${user}:${key}`;
+}
 
 function read(key) {
+  const name = nameOf(key);
+  if (unwritten.has(name)) return unwritten.get(name);
   try {
-    return localStorage.getItem(mine() + key);
+    return localStorage.getItem(name);
   } catch {
-    return null; // a browser that keeps nothing
+    return null;
   }
 }
 
 function write(key, words) {
+  const name = nameOf(key);
+  unwritten.delete(name);
   try {
-    if (words) localStorage.setItem(mine() + key, words);
-    else localStorage.removeItem(mine() + key);
+    if (words) localStorage.setItem(name, words);
+    else localStorage.removeItem(name);
   } catch {
-    // It is full, or keeps nothing: what stands on the page is all there is.
+    unwritten.set(name, words);
   }
 }
 
@@ -31,7 +41,7 @@ export const keepDraft = (here, compose, words) => write(`draft:${here}:${compos
 /** The answers of a conversation that were not taken yet, in the order of writing: {id, here, words, quoted, at, why}. */
 export function unsentOf(here) {
   try {
-    return JSON.parse(read(`unsent:${here}`) ?? "[]");
+    return JSON.parse(read(`unsent:${here}`) || "[]");
   } catch {
     return [];
   }
@@ -60,6 +70,7 @@ export function noteUnsent({ here, id }, why) {
 }
 
 function forgetAll() {
+  unwritten.clear();
   try {
     for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
   } catch {

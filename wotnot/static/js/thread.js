@@ -100,7 +100,7 @@ export function mergeThread(html) {
   list.querySelector(".ib-first")?.remove();
   if (doMeet(list, fresh)) missed += lay(list, fresh);
   else {
-    list.replaceChildren(...fresh.children);
+    list.replaceChildren(...fresh.children, ...list.querySelectorAll(".pending")); // what is not sent yet stays at the end
     settle(list);
   }
   if (wasAtBottom) scrollToBottom();
