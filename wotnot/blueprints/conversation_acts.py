@@ -180,8 +180,7 @@ def discard(conversation_id: int, message_id: int) -> Answer:
 @blueprint.post("/<int:conversation_id>/typing")
 def typing(conversation_id: int) -> tuple[str, int]:
     """A member is writing an answer: the colleagues see who, the customer that somebody is."""
-    user = actor().user
-    replies.say_typing(workspace_id(), conversation_id, user_id=user.id, name=user.name)
+    replies.say_typing(workspace_id(), conversation_id, user_id=actor().user.id)
     return "", 204
 
 

@@ -55,6 +55,8 @@ def send_reply(
         return Answer(202, {"id": message.id})
 
     answer = idempotency.run_once(workspace_id, "replies", key, "", write) if key else write()
+    if user_id is not None:
+        presence.forget_answering(workspace_id, conversation_id, user_id)
     return messages.get_message(workspace_id, answer.body["id"])
 
 
@@ -87,10 +89,10 @@ def discard_reply(workspace_id: int, conversation_id: int, message_id: int, *, u
     conversations.put_aside(conversation, failed, EventKind.DISCARDED, user_id=user_id)
 
 
-def say_typing(workspace_id: int, conversation_id: int, *, user_id: int, name: str) -> None:
+def say_typing(workspace_id: int, conversation_id: int, *, user_id: int) -> None:
     """A member is writing: the colleagues see who, the customer sees that somebody is. Raises NotFound."""
     conversation = conversations.get_conversation(workspace_id, conversation_id)
-    presence.note_answering(workspace_id, conversation_id, user_id, name)
+    presence.note_answering(workspace_id, conversation_id, user_id)
     if conversations.is_window_open(conversation):
         queue.enqueue_once("tell_typing", conversation_id, every_seconds=TYPING_EVERY_SECONDS)
 

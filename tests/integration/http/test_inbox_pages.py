@@ -511,8 +511,10 @@ def test_reading_and_writing_are_told(bob: Client, cast: Cast, thread: Conversat
     assert conversations.get_conversation(cast.workspace.id, thread.id).unread_count == 0
     assert post(bob, thread, "typing").status_code == 204
     assert "is writing" not in page(bob, f"/app/inbox/{thread.id}")
-    presence.note_answering(cast.workspace.id, thread.id, cast.alice.id, "Alice")
+    presence.note_answering(cast.workspace.id, thread.id, cast.alice.id)
     assert "Alice is writing…" in page(bob, f"/app/inbox/{thread.id}")
+    assert post(bob, thread, "send", body="Here you are").status_code == 303
+    assert presence.who_answers(thread.id) == {cast.alice.id}
 
 
 def test_the_card_is_kept_in_place(bob: Client, cast: Cast, thread: Conversation, session: Any) -> None:

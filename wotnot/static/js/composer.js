@@ -33,6 +33,7 @@ function onSubmit(event) {
   if (!words) return;
   sendText(composer().dataset.here, words, form.querySelector("[name=reply_to]")?.value ?? "");
   field().value = "";
+  toldAt = 0; // whoever sends is writing no more, and the next word is news again
   keep();
   closeCanned();
   if (form.querySelector("[name=reply_to]")) {
