@@ -35,7 +35,7 @@ def revoke(ago: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_newest_wording_is_found_and_no_older_one(
     cast: Cast, channel: Channel, order: tuple[int, ...], together: bool
 ) -> None:
@@ -47,7 +47,7 @@ def test_the_newest_wording_is_found_and_no_older_one(
     assert found(cast, "tulip") == []
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_nothing_is_found_of_what_was_taken_back(cast: Cast, channel: Channel, order: tuple[int, ...]) -> None:
     written = [said("My card is 4111", 60), edit("My card is 4222", 40), revoke(20)]
     for place in order:
