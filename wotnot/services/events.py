@@ -7,6 +7,7 @@ old", and the browser fetches the partial again. A lost fact therefore costs not
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
@@ -71,8 +72,9 @@ def listen(
 def _publish_where_open(topics: Collection[tuple[int, str]]) -> None:
     channels = {_channel(*topic): topic[1] for topic in topics}
     try:
-        listeners = {name.decode(): count for name, count in redis.client.pubsub_numsub(*channels)}
-        _send({name: topic for name, topic in channels.items() if listeners.get(name)})
+        counted: Any = redis.client.pubsub_numsub(*channels)
+        opened = {name.decode() for name, listeners in counted if listeners}
+        _send({name: topic for name, topic in channels.items() if name in opened})
     except RedisError:
         logger.warning("live events lost: Redis is away")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
+from typing import Any
 
 import pytest
 from redis import ConnectionPool, Redis
@@ -49,7 +50,7 @@ def test_without_topics_everything_of_the_workspace_arrives(listen: Listen) -> N
     assert [next(heard), next(heard)] == [["contact:7"], []]
 
 
-def test_of_a_crowd_only_what_somebody_has_open_is_published(listen: Listen) -> None:
+def test_of_a_crowd_only_what_somebody_has_open_is_published(listen: Listen, session: Any) -> None:
     one, everything = listen("contact:1"), listen()
     with transaction():
         events.publish_where_open([(1, "contact:1"), (1, "contact:2"), (11, "contact:1")])
