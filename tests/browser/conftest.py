@@ -124,6 +124,12 @@ def member(open_context: Callable[..., BrowserContext], product: Product) -> Pag
     return sign_in(open_context().new_page(), product)
 
 
+@pytest.fixture
+def phone(product: Product) -> SandboxControl:
+    """The customer's phone."""
+    return SandboxControl(product.phone_url.rstrip("/"))
+
+
 def sign_in(page: Page, product: Product) -> Page:
     """Through the log-in page, to the overview."""
     page.goto("/app/login")

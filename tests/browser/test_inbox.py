@@ -3,25 +3,21 @@
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import psycopg2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from launcher.envfile import read
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.inbox_page import NALEDI, SOON, THABO, entries, open_thread, write
 from tests.cast import PASSWORD
 from tests.factories import PASSWORD_HASH, png
 from tests.sandbox_control import SandboxControl
-from tests.servers import wait_until
-from tests.silent_line import SilentLine
 
-SOON = 30_000
-NALEDI, THABO = "27825550142", "27835550118"
 EMAIL = "bob@example.com"
 
 
@@ -62,12 +58,6 @@ def database(product: Product) -> Database:
         PASSWORD_HASH,
     )
     return database
-
-
-@pytest.fixture
-def phone(product: Product) -> SandboxControl:
-    """The customer's phone."""
-    return SandboxControl(product.phone_url.rstrip("/"))
 
 
 @pytest.fixture
@@ -178,72 +168,6 @@ def test_the_end_of_the_window_turns_the_composer_into_a_choice_of_templates(
     expect(entries(dana)).to_contain_text("your order CV-2219 is packed")
     write(phone, "Thank you", THABO)
     expect(dana.locator("#message-body")).to_be_visible()
-
-
-LOST = r"net::ERR_|Failed to fetch|htmx:(afterRequest|sendError|responseError|timeout)|status of 50[0-9]"
-"""What a console says while the network or the server is away."""
-
-
-def test_a_line_that_was_cut_loses_nothing(
-    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
-) -> None:
-    context = open_context(forgive=LOST)
-    page = sign_in(context.new_page(), product)
-    open_thread(page)
-    began = page.evaluate("performance.timeOrigin")
-    context.set_offline(True)
-    with page.expect_event("requestfailed", timeout=2 * SOON):
-        for number in range(3):
-            write(phone, f"Said meanwhile, number {number}")
-    expect(entries(page)).not_to_contain_text("Said meanwhile")
-    context.set_offline(False)
-    for number in range(3):
-        expect(entries(page).get_by_text(f"Said meanwhile, number {number}")).to_have_count(1, timeout=SOON)
-    write(phone, "And it goes on")
-    expect(entries(page)).to_contain_text("And it goes on")
-    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
-
-
-@pytest.fixture
-def line(product: Product) -> Iterator[SilentLine]:
-    """A way to the product that can fall silent."""
-    line = SilentLine(int(product.url.rpartition(":")[2]))
-    yield line
-    line.close()
-
-
-def test_a_line_that_died_silently_is_noticed(
-    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl, line: SilentLine
-) -> None:
-    """After sleep, or in another network: TCP would say so after minutes."""
-    page = sign_in(open_context(base_url=line.address, forgive=LOST).new_page(), product)
-    open_thread(page)
-    expect(page.locator("#message-body")).to_be_visible()
-    wait_until(lambda: line.stream_count, 10, "a stream")
-    write(phone, "Before the silence")
-    expect(entries(page)).to_contain_text("Before the silence")
-    began = page.evaluate("performance.timeOrigin")
-    line.fall_silent()
-    write(phone, "Said into the silence")
-    expect(entries(page)).to_contain_text("Said into the silence", timeout=2 * SOON)
-    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
-
-
-def test_a_web_process_that_is_killed_loses_nothing(
-    open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
-) -> None:
-    page = sign_in(open_context(forgive=LOST).new_page(), product)
-    open_thread(page)
-    began = page.evaluate("performance.timeOrigin")
-    mine = psutil.Process(product.pid).children(recursive=True)
-    web = [one for one in mine if any("gunicorn" in word for word in one.cmdline())]
-    assert web
-    for one in web:
-        one.kill()
-    write(phone, "Said while nobody was there")
-    line = entries(page).get_by_text("Said while nobody was there")
-    expect(line).to_have_count(1, timeout=4 * SOON)
-    assert page.evaluate("performance.timeOrigin") == began, "the page was reloaded"
 
 
 def test_a_picture_of_a_customer_takes_the_place_of_its_skeleton(dana: Page, phone: SandboxControl) -> None:
@@ -415,23 +339,6 @@ def test_without_scripts_a_member_still_answers(
     page.get_by_role("button", name="Send", exact=True).click()
     expect(entries(page)).to_contain_text("Typed by hand")
     reached(phone, "Typed by hand")
-
-
-def open_thread(page: Page, name: str = "Naledi Mokoena") -> None:
-    """From the list, as a person does it."""
-    page.goto("/app/inbox")
-    page.locator("#inbox-list a", has_text=name).first.click()
-    expect(page.locator("#thread-head h2")).to_have_text(name)
-
-
-def write(phone: SandboxControl, words: str, sender: str = NALEDI) -> None:
-    """The customer writes on their phone."""
-    phone.post("/sandbox/inbound", {"from": sender, "phone_number_id": phone.PHONE_NUMBER_ID, "text": words})
-
-
-def entries(page: Page) -> Locator:
-    """The thread."""
-    return page.locator("#entries")
 
 
 def add(page: Page, what: str) -> None:

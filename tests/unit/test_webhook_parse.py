@@ -74,6 +74,7 @@ def test_stop_and_resume_of_marketing() -> None:
     ]
     facts = parse_delivery(delivery(value(user_preferences=preferences), "user_preferences"))
     assert [(p.phone, p.is_stop) for p in facts.preferences] == [("27825550101", True), ("27825550102", False)]
+    assert [p.at.timestamp() for p in facts.preferences] == [1790000200, 1790000201]
 
 
 @pytest.mark.parametrize("field", ["message_template_status_update", "message_template_quality_update"])

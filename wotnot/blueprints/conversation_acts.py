@@ -64,7 +64,11 @@ def note(conversation_id: int) -> Answer:
     conversation = _conversation(conversation_id)
     try:
         conversations.add_note(
-            workspace_id(), conversation_id, user_id=actor().user.id, words=request.form.get("body", "")
+            workspace_id(),
+            conversation_id,
+            user_id=actor().user.id,
+            words=request.form.get("body", ""),
+            client_id=_form_key(),
         )
     except Invalid as error:
         return _refused(conversation, "note", error)
@@ -176,8 +180,7 @@ def discard(conversation_id: int, message_id: int) -> Answer:
 @blueprint.post("/<int:conversation_id>/typing")
 def typing(conversation_id: int) -> tuple[str, int]:
     """A member is writing an answer: the colleagues see who, the customer that somebody is."""
-    user = actor().user
-    replies.say_typing(workspace_id(), conversation_id, user_id=user.id, name=user.name)
+    replies.say_typing(workspace_id(), conversation_id, user_id=actor().user.id)
     return "", 204
 
 
@@ -260,9 +263,22 @@ def _reply(conversation: Conversation, kind: str, content: Mapping[str, Any]) ->
         type=kind,
         content=content,
         user_id=actor().user.id,
-        reply_to=request.form.get("reply_to", type=int),
-        client_id=request.form.get("client_id") or None,
+        reply_to=_quoted(),
+        client_id=_form_key(),
     )
+
+
+def _form_key() -> str | None:
+    """What the page named this submission: repeated, it counts once."""
+    return request.form.get("client_id") or None
+
+
+def _quoted() -> int | None:
+    """The message that is answered. A strange one is somebody else's, not none: an answer must not lose what it is about."""
+    typed = request.form.get("reply_to", "")
+    if not typed:
+        return None
+    return int(typed) if typed.isdecimal() and len(typed) < 19 else 0
 
 
 def _sent(conversation: Conversation) -> Answer:

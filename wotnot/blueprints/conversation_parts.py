@@ -125,14 +125,14 @@ def open_part(conversation: Conversation) -> dict[str, Any]:
 def head_part(conversation: Conversation) -> dict[str, Any]:
     """Who it is, whose it is, who is writing, how long free text is possible."""
     members = workspaces.list_members(workspace_id())
-    writing = presence.who_answers(conversation.id)
+    writing = presence.who_answers(conversation.id) - {actor().user.id}
     return {
         "conversation": conversation,
         "members": members,
         "online": presence.users_here(workspace_id()),
         "me": member_id(),
         "assignee": next((one for one in members if one.id == conversation.assignee_id), None),
-        "writing": writing[1] if writing and writing[0] != actor().user.id else "",
+        "writing": [one.user.name for one in members if one.user_id in writing],
         "wanted": wanted(),
         "address": views.address_of,
     }

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 from zlib import crc32
 
 from markupsafe import Markup, escape
@@ -249,6 +250,7 @@ def inbox_words(timezone: str) -> dict[str, Callable[..., Any] | Any]:
         "linkify": linkify,
         "rev": revision_of,
         "window_of": window_of,
+        "form_key": lambda: uuid4().hex,
         "can_retry": can_retry,
         "kind_icon": lambda kind: _ICONS.get(kind, ""),
         "emojis": EMOJIS,

@@ -5,6 +5,7 @@ The sender's claim checks the same column, so an opt-out stops what is queued al
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert, select, text, update
 
@@ -28,7 +29,7 @@ def record_consent(
     user_id: int | None = None,
     message_id: int | None = None,
 ) -> list[int]:
-    """Set the consent of some contacts and keep where it came from (`source`: "reply", "person", "api", "meta" …).
+    """Set the consent of some contacts and keep where it came from (`source`: "reply", "person", "api", "whatsapp" …).
 
     Answers the ids that changed; the others had it already, or are another workspace's.
     """
@@ -87,6 +88,23 @@ def record_said(said: Sequence[Said]) -> set[int]:
         return {row.message_id for row in rows if row.is_change}
 
 
+def record_choice(workspace_id: int, contact_id: int, consent: Consent, *, at: datetime, note: str) -> bool:
+    """Keep what a person chose inside WhatsApp `at` Meta's time; answers whether it changed their consent.
+
+    It comes twice, late and in any order like what they write, and a choice that a later one overtook changes nothing.
+    Joins the caller's transaction.
+    """
+    with transaction() as session:
+        # In a statement of its own: the next one must see what whoever held on to the contact has kept meanwhile.
+        mine = select(Contact.id).where(Contact.id == contact_id, Contact.workspace_id == workspace_id)
+        session.execute(mine.with_for_update(key_share=True))
+        chosen = {"contact": contact_id, "workspace": workspace_id, "consent": consent, "at": at, "note": note}
+        is_change: bool | None = session.scalar(text(_CHOSEN), chosen | {"doubt": CLOCK_DOUBT_SECONDS})
+        if is_change:
+            events.publish(workspace_id, "contacts", f"contact:{contact_id}")
+    return bool(is_change)
+
+
 def list_consent_events(workspace_id: int, contact_id: int, limit: int = 50) -> list[ConsentEvent]:
     """The changes of a contact's consent, newest first."""
     query = select(ConsentEvent).where(ConsentEvent.workspace_id == workspace_id, ConsentEvent.contact_id == contact_id)
@@ -98,7 +116,14 @@ def may_message(contact: Contact) -> bool:
     return contact.consent is not Consent.OPTED_OUT
 
 
-_SAID = """
+# Whether a later word about consent is known than `g`. What was written or chosen has Meta's time, what was entered has ours.
+_OVERTAKEN = """SELECT 1 FROM consent_events e LEFT JOIN messages o ON o.id = e.message_id
+        WHERE e.contact_id = g.contact_id AND CASE
+            WHEN o.id IS NULL AND e.source <> 'choice' THEN e.created_at > g.at + make_interval(secs => :doubt)
+            WHEN g.consent = 'opted_out' THEN coalesce(o.created_at, e.created_at) > g.at
+            ELSE coalesce(o.created_at, e.created_at) >= g.at END"""
+
+_SAID = f"""
 WITH given AS (
     SELECT g.*, m.created_at AS at, m.workspace_id FROM unnest(
         CAST(:contacts AS bigint[]), CAST(:consents AS text[]), CAST(:messages AS bigint[]), CAST(:notes AS text[])
@@ -108,11 +133,7 @@ WITH given AS (
 ), valid AS (
     SELECT g.*, l.consent <> g.consent AS is_change FROM given g JOIN locked l ON l.id = g.contact_id
     WHERE NOT EXISTS (
-        SELECT 1 FROM consent_events e LEFT JOIN messages o ON o.id = e.message_id
-        WHERE e.contact_id = g.contact_id AND CASE
-            WHEN o.id IS NULL THEN e.created_at > g.at + make_interval(secs => :doubt)
-            WHEN g.consent = 'opted_out' THEN o.created_at > g.at
-            ELSE o.created_at >= g.at END)
+        {_OVERTAKEN})
 ), changed AS (
     UPDATE contacts c SET consent = v.consent, updated_at = now() FROM valid v WHERE c.id = v.contact_id AND v.is_change
 ), kept AS (
@@ -120,4 +141,25 @@ WITH given AS (
     SELECT workspace_id, contact_id, consent, 'reply', note, message_id FROM valid
 )
 SELECT workspace_id, contact_id, message_id, is_change FROM valid
-"""
+"""  # noqa: S608 — no value in it
+
+# The same choice told twice is kept once.
+_CHOSEN = f"""
+WITH valid AS (
+    SELECT g.*, g.had <> g.consent AS is_change FROM (
+        SELECT id AS contact_id, consent AS had, CAST(:consent AS text) AS consent, CAST(:at AS timestamptz) AS at
+        FROM contacts WHERE id = :contact AND workspace_id = :workspace
+    ) g
+    WHERE NOT EXISTS (
+        {_OVERTAKEN}
+    ) AND NOT EXISTS (
+        SELECT 1 FROM consent_events e
+        WHERE e.contact_id = g.contact_id AND e.source = 'choice' AND e.created_at = g.at AND e.consent = g.consent)
+), changed AS (
+    UPDATE contacts c SET consent = v.consent, updated_at = now() FROM valid v WHERE c.id = v.contact_id AND v.is_change
+), kept AS (
+    INSERT INTO consent_events (workspace_id, contact_id, consent, source, note, created_at)
+    SELECT :workspace, contact_id, consent, 'choice', :note, at FROM valid
+)
+SELECT is_change FROM valid
+"""  # noqa: S608 — no value in it

@@ -25,7 +25,8 @@ from wotnot.models import (
     Message,
     MessageText,
 )
-from wotnot.services import events, presence, queue
+from wotnot.services import events, idempotency, presence, queue
+from wotnot.services.idempotency import Answer
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.wording import words_of
 
@@ -153,13 +154,24 @@ def reopen(workspace_id: int, conversation_id: int, *, user_id: int | None) -> C
     return conversation
 
 
-def add_note(workspace_id: int, conversation_id: int, *, user_id: int | None, words: str) -> ConversationEvent:
-    """Keep a private note in the thread; it never leaves the team. Raises NotFound, Invalid."""
+def add_note(
+    workspace_id: int, conversation_id: int, *, user_id: int | None, words: str, client_id: str | None = None
+) -> ConversationEvent:
+    """Keep a private note in the thread; it never leaves the team. The same `client_id` never keeps the same twice.
+
+    Raises NotFound, Invalid.
+    """
     words = words.strip()
     if not words or len(words) > MAX_NOTE:
         raise Invalid({"note": f"Write 1 to {MAX_NOTE:,} characters."})
-    with transaction():
-        return _log(_locked(workspace_id, conversation_id), EventKind.NOTE, user_id, words)
+
+    def write() -> Answer:
+        return Answer(201, {"id": _log(_locked(workspace_id, conversation_id), EventKind.NOTE, user_id, words).id})
+
+    with transaction() as session:
+        key = client_id and idempotency.key_of(client_id, conversation_id, words)
+        answer = idempotency.run_once(workspace_id, "notes", key, "", write) if key else write()
+        return session.get_one(ConversationEvent, answer.body["id"])
 
 
 def put_aside(conversation: Conversation, message: Message, kind: EventKind, *, user_id: int | None) -> None:

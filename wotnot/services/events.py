@@ -6,7 +6,8 @@ old", and the browser fetches the partial again. A lost fact therefore costs not
 
 import logging
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from redis.client import PubSub
 from redis.exceptions import RedisError
@@ -29,15 +30,19 @@ def publish(workspace_id: int, *topics: str) -> None:
 
 def publish_now(workspace_id: int, *topics: str) -> None:
     """The same at once, for callers whose commit is already done. Redis being away is not an error."""
-    if not topics:
-        return
     try:
-        with redis.client.pipeline(transaction=False) as pipeline:
-            for topic in topics:
-                pipeline.publish(_channel(workspace_id, topic), topic)
-            pipeline.execute()
+        _send({_channel(workspace_id, topic): topic for topic in topics})
     except RedisError:
         logger.warning("live event lost: Redis is away")
+
+
+def publish_where_open(topics: Collection[tuple[int, str]]) -> None:
+    """Tell of `topics`, each with its workspace, only the pages that ask for them by name, once this transaction commits.
+
+    For crowds that hardly anybody looks at: Redis is asked once for all of them, and told what somebody has open.
+    """
+    if topics:
+        on_commit(lambda: _publish_where_open(topics))
 
 
 def listen(
@@ -62,6 +67,26 @@ def listen(
             heard = box.collect(heartbeat_seconds)
     finally:
         _hub.remove(box)
+
+
+def _publish_where_open(topics: Collection[tuple[int, str]]) -> None:
+    channels = {_channel(*topic): topic[1] for topic in topics}
+    try:
+        counted: Any = redis.client.pubsub_numsub(*channels)
+        opened = {name.decode() for name, listeners in counted if listeners}
+        _send({name: topic for name, topic in channels.items() if name in opened})
+    except RedisError:
+        logger.warning("live events lost: Redis is away")
+
+
+def _send(channels: Mapping[str, str]) -> None:
+    """Publish the topic on each channel, all in one round trip."""
+    if not channels:
+        return
+    with redis.client.pipeline(transaction=False) as pipeline:
+        for channel, topic in channels.items():
+            pipeline.publish(channel, topic)
+        pipeline.execute()
 
 
 def _subscription() -> PubSub:

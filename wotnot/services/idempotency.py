@@ -4,11 +4,13 @@ The row is the lock: whoever inserts it does the work, and its answer is kept fo
 Housekeeping forgets it after a day.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,11 +41,7 @@ def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: 
     """
     if not key or len(key) > KEY_LENGTH or "\0" in key:
         raise Invalid({"Idempotency-Key": f"Use 1 to {KEY_LENGTH} characters."})
-    where = (
-        IdempotencyKey.workspace_id == workspace_id,
-        IdempotencyKey.operation == operation,
-        IdempotencyKey.key == key,
-    )
+    where = _one(workspace_id, operation, key)
     with transaction() as session:
         if not _claim(session, workspace_id, operation, key, body_hash):
             return _earlier_answer(session, where, body_hash)
@@ -54,10 +52,28 @@ def run_once(workspace_id: int, operation: str, key: str, body_hash: str, work: 
 
 def is_known(workspace_id: int, operation: str, key: str) -> bool:
     """Whether a request with this key has come before: then there is nothing left to prepare for it."""
-    query = select(IdempotencyKey.key).where(
-        IdempotencyKey.workspace_id == workspace_id, IdempotencyKey.operation == operation, IdempotencyKey.key == key
-    )
+    query = select(IdempotencyKey.key).where(*_one(workspace_id, operation, key))
     return db.session.scalar(query) is not None
+
+
+def find_answer(workspace_id: int, operation: str, key: str) -> Answer | None:
+    """What a request with this key was answered, whatever its body; None where none has come to its end."""
+    query = select(IdempotencyKey.status, IdempotencyKey.answer).where(*_one(workspace_id, operation, key))
+    row = db.session.execute(query).one_or_none()
+    return Answer(row.status, row.answer["body"]) if row and row.status else None
+
+
+def key_of(client_id: str, *said: Any) -> str:
+    """The key of a form that was sent under an id of its own: who goes back and writes something else in it means that, too."""
+    return hashlib.sha256(json.dumps([client_id, *said], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _one(workspace_id: int, operation: str, key: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        IdempotencyKey.workspace_id == workspace_id,
+        IdempotencyKey.operation == operation,
+        IdempotencyKey.key == key,
+    )
 
 
 def _claim(session: Session, workspace_id: int, operation: str, key: str, body_hash: str) -> bool:

@@ -10,10 +10,17 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.services import consent_replies, conversations, events, identities, inbound_media, rule_answers
+from wotnot.services import (
+    consent_replies,
+    conversations,
+    events,
+    identities,
+    inbound_media,
+    inbound_words,
+    rule_answers,
+)
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
-from wotnot.services.whatsapp.wording import words_of
 
 WINDOW_HOURS = 24
 """Meta's customer service window after a person's last message."""
@@ -48,7 +55,7 @@ def apply_inbound(messages: Sequence[Inbound]) -> int:
             return 0
         identities.save_writers(ours, {key: channel.workspace_id for key, channel in channels.items()})
         stored = _save_messages(session, ours, channels)
-        _save_texts(session, stored, wanted)
+        inbound_words.save_words(stored, wanted)
         _move_conversations(session, stored)
         _mark_replied(session, stored)
         inbound_media.note_media(session, [(row.id, wanted[row.wamid]) for row in stored])
@@ -89,26 +96,6 @@ def _save_messages(session: Any, messages: Sequence[Inbound], channels: dict[str
         },
     )
     return list(rows)
-
-
-def _save_texts(session: Any, stored: Sequence[Any], messages: dict[str, Inbound]) -> None:
-    """What can be searched for; what its writer took back, before or after it came, cannot."""
-    words = {row.id: _searchable(messages[row.wamid]) for row in stored}
-    found = {message_id: text for message_id, text in words.items() if text}
-    if found:
-        session.execute(text(_TEXTS), {"ids": list(found), "words": list(found.values())})
-    if any(messages[row.wamid].type == "revoke" for row in stored):
-        session.execute(text(_FORGET_TEXTS), {"ids": [row.id for row in stored]})
-
-
-def _searchable(message: Inbound) -> str:
-    kind, content = message.type, message.content
-    if kind == "edit":
-        wording = content.get("message")
-        wording = wording if isinstance(wording, dict) else {}
-        kind = str(wording.get("type"))
-        content = wording.get(kind) or {}
-    return words_of(kind, content)
 
 
 def _move_conversations(session: Any, stored: Sequence[Any]) -> None:
@@ -165,22 +152,6 @@ JOIN channels ch ON ch.id = g.channel_id JOIN workspaces w ON w.id = ch.workspac
 ORDER BY g.place
 ON CONFLICT (wamid) WHERE wamid IS NOT NULL DO NOTHING
 RETURNING id, workspace_id, contact_id, wamid
-"""
-
-_TEXTS = """
-INSERT INTO message_texts (message_id, workspace_id, words)
-SELECT m.id, m.workspace_id, g.words FROM unnest(CAST(:ids AS bigint[]), CAST(:words AS text[])) AS g (id, words)
-JOIN messages m ON m.id = g.id
-WHERE NOT EXISTS (
-    SELECT 1 FROM messages r WHERE r.contact_id = m.contact_id AND r.type = 'revoke'
-    AND r.content ->> 'original_message_id' = m.wamid)
-ON CONFLICT (message_id) DO NOTHING
-"""
-
-_FORGET_TEXTS = """
-DELETE FROM message_texts WHERE message_id IN (
-    SELECT o.id FROM messages r JOIN messages o ON o.wamid = r.content ->> 'original_message_id'
-    WHERE r.id = ANY(CAST(:ids AS bigint[])) AND r.type = 'revoke' AND o.contact_id = r.contact_id)
 """
 
 _CONVERSATIONS = """

@@ -38,28 +38,38 @@ def users_here(workspace_id: int) -> set[int]:
         return set()
 
 
-def note_answering(workspace_id: int, conversation_id: int, user_id: int, name: str) -> None:
+def note_answering(workspace_id: int, conversation_id: int, user_id: int) -> None:
     """This user is writing an answer; the others' pages hear of it when it is news."""
+    key, now = _answering(conversation_id), time.time()
     try:
-        key = _answering(conversation_id)
-        is_news = redis.client.get(key) != f"{user_id}:{name}".encode()
-        redis.client.set(key, f"{user_id}:{name}", ex=ANSWERING_SECONDS)
+        with redis.client.pipeline(transaction=False) as pipeline:
+            pipeline.zremrangebyscore(key, "-inf", now - ANSWERING_SECONDS)
+            pipeline.zadd(key, {str(user_id): now})
+            pipeline.expire(key, ANSWERING_SECONDS)
+            _, is_news, _ = pipeline.execute()
     except RedisError:
         return
     if is_news:
         events.publish_now(workspace_id, f"answering:{conversation_id}")
 
 
-def who_answers(conversation_id: int) -> tuple[int, str] | None:
-    """The user (id, name) who is writing an answer, if somebody is."""
+def forget_answering(workspace_id: int, conversation_id: int, user_id: int) -> None:
+    """This user has sent what they were writing; the others' pages hear of it."""
     try:
-        kept: Any = redis.client.get(_answering(conversation_id))
+        was_writing = redis.client.zrem(_answering(conversation_id), str(user_id))
     except RedisError:
-        return None
-    if not kept:
-        return None
-    user_id, _, name = kept.decode().partition(":")
-    return int(user_id), name
+        return
+    if was_writing:
+        events.publish_now(workspace_id, f"answering:{conversation_id}")
+
+
+def who_answers(conversation_id: int) -> set[int]:
+    """The users who are writing an answer now."""
+    try:
+        found: Any = redis.client.zrangebyscore(_answering(conversation_id), time.time() - ANSWERING_SECONDS, "+inf")
+        return {int(user_id) for user_id in found}
+    except RedisError:
+        return set()
 
 
 def _here(workspace_id: int) -> str:

@@ -69,6 +69,9 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
             events.publish(workspace_id, "conversations")
         for workspace_id, contact_id in single:
             events.publish(workspace_id, f"contact:{contact_id}")
+        # A crowd: of it, only those whose thread somebody has open.
+        crowd = {(row.workspace_id, row.contact_id) for row in changed if row.broadcast_id and row.contact_id} - single
+        events.publish_where_open([(workspace_id, f"contact:{contact_id}") for workspace_id, contact_id in crowd])
     matched = {row.given_wamid for row in rows}
     opted_out: dict[int, list[int]] = {}
     hopeless = set()

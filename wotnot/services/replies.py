@@ -1,7 +1,5 @@
 """Answers in a conversation: what members write, and the ticks and the "is typing" that the customer sees meanwhile."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -36,11 +34,14 @@ def send_reply(
     """Queue an answer. `content` is what `single_messages.send_message` takes under the type; `reply_to` is the message
     that is quoted, and for the type "reaction" the one that gets the `{emoji}`.
 
-    The same `client_id` never sends twice: a double click or a repeated request gets the first message again.
-    Raises NotFound, Invalid, Conflict (closed window, stopped number, opted out of templates), Unavailable (a file could
+    The same `client_id` never sends the same twice: a double click or a repeated request gets the first message again, also
+    when nothing could be sent any more meanwhile. Raises NotFound, Invalid, Conflict (closed window, stopped number, opted out of templates), Unavailable (a file could
     not be brought to Meta).
     """
     conversation = conversations.get_conversation(workspace_id, conversation_id)
+    key = client_id and idempotency.key_of(client_id, conversation_id, type, dict(content), reply_to)
+    if key and (earlier := idempotency.find_answer(workspace_id, "replies", key)):
+        return messages.get_message(workspace_id, earlier.body["id"])
     channel, contact = channels.get_channel(workspace_id, conversation.channel_id), conversation.contact
     quoted = _quoted(conversation, reply_to)
     if type == "reaction":
@@ -53,11 +54,9 @@ def send_reply(
         message = single_messages.queue_draft(draft, user_id=user_id, context_wamid=quoted)
         return Answer(202, {"id": message.id})
 
-    if client_id is None:
-        return messages.get_message(workspace_id, write().body["id"])
-    body = json.dumps([conversation_id, type, dict(content), reply_to], sort_keys=True, default=str)
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    answer = idempotency.run_once(workspace_id, "replies", client_id, digest, write)
+    answer = idempotency.run_once(workspace_id, "replies", key, "", write) if key else write()
+    if user_id is not None:
+        presence.forget_answering(workspace_id, conversation_id, user_id)
     return messages.get_message(workspace_id, answer.body["id"])
 
 
@@ -90,10 +89,10 @@ def discard_reply(workspace_id: int, conversation_id: int, message_id: int, *, u
     conversations.put_aside(conversation, failed, EventKind.DISCARDED, user_id=user_id)
 
 
-def say_typing(workspace_id: int, conversation_id: int, *, user_id: int, name: str) -> None:
+def say_typing(workspace_id: int, conversation_id: int, *, user_id: int) -> None:
     """A member is writing: the colleagues see who, the customer sees that somebody is. Raises NotFound."""
     conversation = conversations.get_conversation(workspace_id, conversation_id)
-    presence.note_answering(workspace_id, conversation_id, user_id, name)
+    presence.note_answering(workspace_id, conversation_id, user_id)
     if conversations.is_window_open(conversation):
         queue.enqueue_once("tell_typing", conversation_id, every_seconds=TYPING_EVERY_SECONDS)
 

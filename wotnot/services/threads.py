@@ -19,7 +19,7 @@ from wotnot.services import automatic_answers
 from wotnot.services.pages import clamp_limit, decode_cursor, encode_cursor
 from wotnot.services.template_wordings import read_wordings
 from wotnot.services.whatsapp.components import FilledTemplate, fill_text
-from wotnot.services.whatsapp.wording import CHANGES, line_of, values_of, words_of
+from wotnot.services.whatsapp.wording import CHANGES, edited, line_of, values_of, words_of
 
 # What was planned and never went out is no part of a conversation.
 _UNSEEN = (MessageState.SKIPPED, MessageState.CANCELLED)
@@ -121,7 +121,7 @@ def read_around(conversation: Conversation, message: Message, *, limit: int | No
 def entries_of(conversation: Conversation, messages: Sequence[Message]) -> list[Entry]:
     """These messages of one conversation with everything that belongs to them; eight statements at most for any number."""
     fill, authors = _filler_of(messages), _authors_of(messages)
-    quotes, changes = _quotes_of(messages), _changes_of(conversation, messages)
+    quotes, changes = _quotes_of(conversation, messages), _changes_of(conversation, messages)
     unasked = [one.id for one in messages if one.direction is Direction.OUT and one.user_id is None]
     automatic, asides = automatic_answers.automatic_among(unasked), _asides_of(messages)
     entries = []
@@ -148,12 +148,13 @@ def find_entry(conversation: Conversation, message_id: int) -> Entry:
 def last_lines(messages: Mapping[int, Message]) -> dict[int, str]:
     """What a list of conversations says about the last message of each, by conversation id."""
     fill = _filler_of(list(messages.values()))
-    deleted, asides = _deleted_of(list(messages.values())), _asides_of(list(messages.values()))
+    retold, asides = _retold_of(list(messages.values())), _asides_of(list(messages.values()))
     lines = {}
     for conversation_id, message in messages.items():
         entry = Entry(message.created_at, message, content=message.content or {})
         entry.template = fill(message)
-        entry.is_deleted, entry.aside = message.wamid in deleted, asides.get(message.id)
+        entry.aside = asides.get(message.id)
+        _lay_over(entry, retold.get(message.wamid or "", ()))
         lines[conversation_id] = entry.line
     return lines
 
@@ -268,12 +269,12 @@ class _Filler:
         return fill_text(components, values)
 
 
-def _quotes_of(messages: Sequence[Message]) -> dict[str, Quote]:
-    """The messages that others answer, by Meta's id."""
+def _quotes_of(conversation: Conversation, messages: Sequence[Message]) -> dict[str, Quote]:
+    """The messages of the conversation that others answer, by Meta's id; what was said elsewhere is not shown here."""
     wamids = {message.context_wamid for message in messages if message.context_wamid}
     if not wamids:
         return {}
-    quoted = list(db.session.scalars(select(Message).where(Message.wamid.in_(wamids))))
+    quoted = list(db.session.scalars(select(Message).where(Message.wamid.in_(wamids), *_of(conversation))))
     lines = last_lines({message.id: message for message in quoted})
     return {
         str(message.wamid): Quote(message.id, message.direction is Direction.OUT, lines[message.id])
@@ -294,15 +295,20 @@ def _changes_of(conversation: Conversation, messages: Sequence[Message]) -> dict
     return changes
 
 
-def _deleted_of(messages: Sequence[Message]) -> set[str]:
-    """The Meta ids of those among these messages that their writer has taken back."""
+def _retold_of(messages: Sequence[Message]) -> dict[str, list[Message]]:
+    """Edits and deletions of these messages of any conversations, by the Meta id of the message, the oldest first."""
     wamids = [message.wamid for message in messages if message.wamid and message.direction is Direction.IN]
     contact_ids = [message.contact_id for message in messages]
     if not wamids:
-        return set()
+        return {}
     target = Message.content["original_message_id"].astext
-    query = select(target).where(Message.contact_id.in_(contact_ids), Message.type == "revoke", target.in_(wamids))
-    return set(db.session.scalars(query))
+    query = select(Message).where(
+        Message.contact_id.in_(contact_ids), Message.type.in_(("edit", "revoke")), target.in_(wamids)
+    )
+    found: dict[str, list[Message]] = {}
+    for change in db.session.scalars(query.order_by(Message.created_at, Message.id)):
+        found.setdefault(target_of(change), []).append(change)
+    return found
 
 
 def target_of(change: Message) -> str:
@@ -328,7 +334,6 @@ def _lay_over(entry: Entry, changes: Sequence[Message]) -> None:
 
 
 def _edit(entry: Entry, wording: Any) -> None:
-    kind = entry.message.type if entry.message else ""
-    if isinstance(wording, Mapping) and isinstance(wording.get(kind), Mapping):
-        entry.content = {**entry.content, **wording[kind]}
-        entry.is_edited = True
+    content = edited(entry.message.type, entry.content, wording) if entry.message else None
+    if content is not None:
+        entry.content, entry.is_edited = content, True

@@ -10,14 +10,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from sqlalchemy import text, update
 from sqlalchemy.exc import OperationalError
 
-from wotnot import metrics
+from wotnot import clock, metrics
 from wotnot.extensions import db
 from wotnot.models import Consent, WebhookEvent, WebhookState
 from wotnot.services import (
@@ -205,10 +204,12 @@ def _stop_if_many(broadcast_id: int, code: int) -> None:
 
 def _apply_preference(preference: Preference) -> None:
     """A choice made inside WhatsApp, for the contact it is about; somebody we never met has no row to change."""
-    people = db.session.execute(text(_PERSON), asdict(preference)).all()
+    given = {"phone_number_id": preference.phone_number_id, "phone": preference.phone, "user_id": preference.user_id}
+    people = db.session.execute(text(_PERSON), given).all()
     wish = Consent.OPTED_OUT if preference.is_stop else Consent.OPTED_IN
+    at = preference.at or clock.now()  # a choice counts, whatever is missing
     for person in people:
-        consent.record_consent(person.workspace_id, [person.id], wish, source="whatsapp", note=preference.detail)
+        consent.record_choice(person.workspace_id, person.id, wish, at=at, note=preference.detail)
 
 
 def _apply_template_change(change: TemplateChange) -> None:

@@ -63,6 +63,19 @@ def test_an_answer_stands_in_the_thread(api: ApiClient, thread: Conversation) ->
     assert (newest["id"], newest["text"], newest["reply_to"]) == (answer.json["id"], "Yes, we do.", asked["id"])
 
 
+def test_what_was_said_elsewhere_cannot_be_quoted(
+    api: ApiClient, cast: Cast, channel: Channel, thread: Conversation
+) -> None:
+    elsewhere = factories.make_inbound(channel, factories.make_contact(cast.workspace), "Hi")
+    stranger = factories.make_channel(cast.other_workspace)
+    theirs = factories.make_inbound(stranger, factories.make_contact(cast.other_workspace), "Hi")
+    path = f"/conversations/{thread.id}/messages"
+    for message_id, status in ((elsewhere.id, 422), (theirs.id, 404), (2**40, 404)):
+        body = {"type": "text", "text": {"body": "Yes"}, "reply_to": message_id}
+        assert api.post(path, body).status_code == status
+    assert len(api.get(path).json["items"]) == 1
+
+
 def test_the_same_request_twice_answers_once(api: ApiClient, thread: Conversation) -> None:
     body = {"type": "text", "text": {"body": "Yes"}}
     path, headers = f"/conversations/{thread.id}/messages", {"Idempotency-Key": "one"}

@@ -281,6 +281,32 @@ def test_a_text_is_sent_once_and_comes_back_as_its_bubble(bob: Client, thread: C
     assert post(bob, thread, "send", body="And again").status_code == 303
 
 
+def test_a_form_pressed_twice_sends_once(bob: Client, cast: Cast, thread: Conversation, session: Any) -> None:
+    """Every composer brings a key of its own, so a second press repeats the first."""
+    factories.make_template(cast.workspace, name="news")
+    here = f"/app/inbox/{thread.id}"
+    acts = {
+        "choices": {"body": "Which?", "button": "Small", "shape": "buttons"},
+        "react": {"emoji": "👍"},
+        "note": {"body": "Hm"},
+    }
+    for compose, fields in acts.items():
+        shown = page(bob, f"{here}?compose={compose}&quote={thread.last_message_id}")
+        key = re.search(r'name="client_id" value="([0-9a-f]{32})"', shown)
+        assert key, compose
+        quoted = {"reply_to": thread.last_message_id} if compose == "react" else {}
+        for _ in range(2):
+            assert post(bob, thread, compose, client_id=key[1], **quoted, **fields).status_code == 303
+    assert session.query(Message).filter_by(direction="out").count() == 2
+    assert page(bob, here).count("note, only your team sees it") == 1
+
+
+def test_a_strange_quote_is_refused_and_nothing_sent(bob: Client, thread: Conversation, session: Any) -> None:
+    for strange in ("abc", "9" * 30, "-1"):
+        assert post(bob, thread, "send", body="Yes", reply_to=strange).status_code == 404
+    assert session.query(Message).filter_by(direction="out").count() == 0
+
+
 def test_a_text_that_cannot_go_stays_in_the_form(bob: Client, thread: Conversation) -> None:
     answer = post(bob, thread, "send", body="We deliver to {{city_of_birth}}")
     assert answer.status_code == 422
@@ -485,8 +511,10 @@ def test_reading_and_writing_are_told(bob: Client, cast: Cast, thread: Conversat
     assert conversations.get_conversation(cast.workspace.id, thread.id).unread_count == 0
     assert post(bob, thread, "typing").status_code == 204
     assert "is writing" not in page(bob, f"/app/inbox/{thread.id}")
-    presence.note_answering(cast.workspace.id, thread.id, cast.alice.id, "Alice")
+    presence.note_answering(cast.workspace.id, thread.id, cast.alice.id)
     assert "Alice is writing…" in page(bob, f"/app/inbox/{thread.id}")
+    assert post(bob, thread, "send", body="Here you are").status_code == 303
+    assert presence.who_answers(thread.id) == {cast.alice.id}
 
 
 def test_the_card_is_kept_in_place(bob: Client, cast: Cast, thread: Conversation, session: Any) -> None:

@@ -1,6 +1,7 @@
 """STOP and START on their way from Meta's delivery to the consent, the answer, and the sender that obeys."""
 
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,6 +147,41 @@ def test_within_a_second_the_stop_counts(
         deliver(*group)
     session.refresh(contact)
     assert contact.consent is Consent.OPTED_OUT
+
+
+def chosen(value: str, at: int) -> None:
+    """The person chose it in WhatsApp's own menu."""
+    wish = {
+        "wa_id": PERSON,
+        "category": "marketing_messages",
+        "value": value,
+        "timestamp": at,
+        "detail": f"User: {value}",
+    }
+    deliver(field="user_preferences", user_preferences=[wish])
+
+
+def test_a_choice_inside_whatsapp_has_its_own_time_and_is_kept_once(contact: Contact, session: Any) -> None:
+    at = int(time.time()) - 600
+    chosen("stop", at)
+    chosen("stop", at)
+    (event,) = session.query(ConsentEvent)
+    assert (event.source, event.note, event.created_at.timestamp()) == ("choice", "User: stop", at)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_choices_and_words_count_by_when_they_were_made(contact: Contact, session: Any, order: tuple[int, ...]) -> None:
+    now = int(time.time())
+    acts = [
+        lambda: chosen("stop", now - 40),
+        lambda: deliver(message("text", "start", ago=30)),
+        lambda: chosen("stop", now - 20),
+        lambda: chosen("resume", now - 10),
+    ]
+    for place in order:
+        acts[place]()
+    session.refresh(contact)
+    assert contact.consent is Consent.OPTED_IN
 
 
 def test_what_the_team_entered_later_is_not_undone_by_an_old_word(contact: Contact, cast: Cast, session: Any) -> None:

@@ -259,6 +259,13 @@ def test_a_deleted_last_message_is_not_shown_in_the_list(channel: Channel, threa
     assert threads.last_lines({thread.id: last}) == {thread.id: "This message was deleted"}
 
 
+def test_an_edited_last_message_stands_in_the_list_as_it_is_now(channel: Channel, thread: Conversation) -> None:
+    last = make_inbound(channel, thread.contact, "Tusday", wamid="wamid.day")
+    new = {"original_message_id": "wamid.day", "message": {"type": "text", "text": {"body": "Tuesday"}}}
+    change(thread, channel, "edit", new, 1, wamid="wamid.e")
+    assert threads.last_lines({thread.id: last}) == {thread.id: "Tuesday"}
+
+
 # ---------------------------------------------------------------- hands
 
 
@@ -343,6 +350,35 @@ def test_a_double_click_answers_once(cast: Cast, thread: Conversation, session: 
     assert session.query(Message).count() == 1
 
 
+def test_what_was_sent_is_answered_again_after_the_window(cast: Cast, thread: Conversation, session: Any) -> None:
+    """The first answer was lost on its way, and meanwhile nothing could be sent any more."""
+    same = {"type": "text", "content": {"body": "Yes"}, "client_id": "tab-1-17"}
+    sent = replies.send_reply(cast.workspace.id, thread.id, **same).id
+    thread.window_expires_at = clock.now() - timedelta(seconds=1)
+    save(thread)
+    assert replies.send_reply(cast.workspace.id, thread.id, **same).id == sent
+
+
+def test_something_else_in_a_form_that_was_sent_before_is_another_message(
+    cast: Cast, thread: Conversation, session: Any
+) -> None:
+    for body in ("Yes", "No", "Yes"):
+        replies.send_reply(cast.workspace.id, thread.id, type="text", content={"body": body}, client_id="form-1")
+    assert session.query(Message).count() == 2
+
+
+def test_a_note_that_is_sent_twice_is_kept_once(cast: Cast, thread: Conversation) -> None:
+    ids = {
+        conversations.add_note(cast.workspace.id, thread.id, user_id=cast.bob.id, words=words, client_id="form-1").id
+        for words in ("Call back", "Call back ", "Called")
+    }
+    assert len(ids) == 2
+    assert [entry.event and entry.event.text for entry in threads.read_thread(thread).entries] == [
+        "Called",
+        "Call back",
+    ]
+
+
 def test_a_closed_window_takes_only_templates(cast: Cast, thread: Conversation) -> None:
     thread.window_expires_at = clock.now() - timedelta(seconds=1)
     save(thread)
@@ -378,6 +414,20 @@ def test_a_message_of_another_thread_cannot_be_quoted(cast: Cast, channel: Chann
     elsewhere = make_inbound(channel, make_contact(cast.workspace), "Secret")
     with pytest.raises(Invalid):
         replies.send_reply(cast.workspace.id, thread.id, type="text", content={"body": "Hi"}, reply_to=elsewhere.id)
+
+
+def test_a_message_of_another_workspace_is_neither_quoted_nor_shown(
+    cast: Cast, channel: Channel, thread: Conversation, session: Any
+) -> None:
+    theirs = make_channel(cast.other_workspace)
+    secret = make_inbound(theirs, make_contact(cast.other_workspace), "Secret", wamid="wamid.secret")
+    with pytest.raises(NotFound):
+        replies.send_reply(cast.workspace.id, thread.id, type="text", content={"body": "Hi"}, reply_to=secret.id)
+    assert session.query(Message).filter_by(direction="out").count() == 0
+    make_inbound(channel, thread.contact, "As you said", context_wamid="wamid.secret")
+    quote = threads.read_thread(thread).entries[0].quote
+    assert quote
+    assert (quote.message_id, quote.line) == (None, "An earlier message")
 
 
 def test_a_failed_answer_is_sent_again_once(cast: Cast, channel: Channel, thread: Conversation, session: Any) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
+from typing import Any
 
 import pytest
 from redis import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from wotnot.services import event_hub, events
+from wotnot.services.transaction import transaction
 
 Listen = Callable[..., Iterator[list[str]]]
 SILENCE = 0.3
@@ -46,6 +48,15 @@ def test_without_topics_everything_of_the_workspace_arrives(listen: Listen) -> N
     events.publish_now(1, "contact:7")
     events.publish_now(1)
     assert [next(heard), next(heard)] == [["contact:7"], []]
+
+
+def test_of_a_crowd_only_what_somebody_has_open_is_published(listen: Listen, session: Any) -> None:
+    one, everything = listen("contact:1"), listen()
+    with transaction():
+        events.publish_where_open([(1, "contact:1"), (1, "contact:2"), (11, "contact:1")])
+        events.publish(1, "conversations")
+    assert [next(one), next(one)] == [["contact:1"], []]
+    assert sorted(chain(*(next(everything), next(everything)))) == ["contact:1", "conversations"]
 
 
 def test_who_lost_redis_for_a_moment_hears_an_end(listen: Listen, redis: "Redis[bytes]") -> None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.cast import Cast
 from tests.factories import make_broadcast, make_channel, make_contact, make_message
 from wotnot.models import Message, MessageState
-from wotnot.services import outbox, tallies
+from wotnot.services import events, outbox, tallies
 from wotnot.services.messages import callback_of
 from wotnot.services.outbox import Outcome
 from wotnot.services.receipts import apply_receipts
@@ -150,3 +151,12 @@ def test_a_shuffled_and_doubled_crowd_counts_right(cast: Cast, session: Any) -> 
     assert (counts.funnel["sent"], counts.funnel["delivered"], counts.funnel["read"]) == (40, 40, 40)
     tallies.compact()
     assert tallies.broadcast_counts([broadcast.id])[broadcast.id] == counts
+
+
+def test_an_open_thread_hears_of_a_broadcasts_ticks(message: Message, cast: Cast, redis: "Redis[bytes]") -> None:
+    topic = f"contact:{message.contact_id}"
+    heard = events.listen(cast.workspace.id, [topic], heartbeat_seconds=5)
+    assert next(heard) == []
+    apply_receipts([receipt(message, "delivered")])
+    assert next(heard) == [topic]
+    heard.close()

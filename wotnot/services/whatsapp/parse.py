@@ -58,6 +58,7 @@ class Preference:
     user_id: str | None
     is_stop: bool
     detail: str
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ def _preferences(value: Json) -> list[Preference]:
             user_id=_word(preference.get("user_id")),
             is_stop=preference["value"] == "stop",
             detail=str(preference.get("detail") or "")[:500],
+            at=_moment(preference["timestamp"]) if preference.get("timestamp") else None,
         )
         for preference in value.get("user_preferences") or []
         if preference.get("category") == "marketing_messages"

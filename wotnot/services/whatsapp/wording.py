@@ -28,6 +28,12 @@ def words_of(kind: str, content: Any) -> str:
     return read(content).strip() if read and isinstance(content, Mapping) else ""
 
 
+def edited(kind: str, content: Content, wording: Any) -> Content | None:
+    """The content of a message of a `kind` with the new `wording` of an edit laid over it; None where that does not fit."""
+    new = wording.get(kind) if isinstance(wording, Mapping) else None
+    return {**content, **new} if isinstance(new, Mapping) else None
+
+
 def line_of(kind: str, content: Content | None) -> str:
     """The message on one line, for a list: its words, else what kind of thing it is."""
     words = " ".join(words_of(kind, content).split())

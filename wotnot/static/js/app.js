@@ -7,6 +7,7 @@ import { startDialogs } from "./dialogs.js";
 import { startEditor } from "./editor.js";
 import { startForms } from "./forms.js";
 import { startHere } from "./here.js";
+import { startKept } from "./kept.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startNotices } from "./notices.js";
@@ -22,6 +23,6 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startSquare, startCharts, startHere, startLive, startStreams, startAssistant]) {
+for (const start of [startChoices, startCopy, startForms, startDialogs, startMenus, startNotices, startToasts, startPreview, startEditor, startSegment, startSquare, startCharts, startHere, startKept, startLive, startStreams, startAssistant]) {
   start();
 }

@@ -1,86 +1,29 @@
-// The composer: a bubble at once, drafts that survive, saved replies after a slash, and "is writing" for the colleagues.
-import { isAtBottom, replacePending, scrollToBottom, whileHeld } from "./thread.js";
+// The composer: drafts that survive, saved replies after a slash, and "is writing" for the colleagues.
+import { draftOf, keepDraft } from "./kept.js";
+import { post, sendText, showUnsent } from "./outbox.js";
 
 const TYPING_EVERY_MS = 4000;
-const AWAY = "We could not reach WotNot. Check the connection and try again.";
 
 const composer = () => document.getElementById("composer");
 const field = () => document.getElementById("message-body");
-const draftKey = () => `draft:${composer()?.dataset.here}:${composer()?.dataset.compose}`;
-const token = () => document.querySelector('meta[name="csrf-token"]').content;
 
 // --- Drafts ---
 
-function keepDraft() {
-  const words = field()?.value.trim();
-  if (words) sessionStorage.setItem(draftKey(), field().value);
-  else sessionStorage.removeItem(draftKey());
+function keep() {
+  const { here, compose } = composer().dataset;
+  keepDraft(here, compose, field()?.value ?? "");
 }
 
-/** What was being written here before comes back. */
-export function restoreDraft() {
+/** What was being written here before comes back, and what was not sent. */
+export function restore() {
   const box = field();
-  if (box && !box.value) box.value = sessionStorage.getItem(draftKey()) ?? "";
+  if (!composer()) return;
+  const { here, compose } = composer().dataset;
+  if (box && !box.value) box.value = draftOf(here, compose);
+  showUnsent(here);
 }
 
-// --- Sending: one after the other, so that they arrive as they were written ---
-
-let sending = Promise.resolve();
-
-function showPending(words) {
-  const node = document.getElementById("pending-bubble").content.firstElementChild.cloneNode(true);
-  node.querySelector("[data-words]").textContent = words;
-  node.querySelector("[data-time]").textContent = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const list = document.getElementById("entries");
-  list.querySelector(".ib-first")?.remove();
-  document.getElementById("new-divider")?.remove();
-  list.append(node);
-  scrollToBottom();
-  return node;
-}
-
-async function why(answer) {
-  const isPlain = (answer.headers.get("Content-Type") ?? "").startsWith("text/plain");
-  return isPlain ? answer.text() : "Something went wrong on our side. Try again.";
-}
-
-async function post(address, form) {
-  const headers = { "HX-Request": "true", "X-CSRFToken": token() };
-  return fetch(address, { method: "POST", body: form, headers });
-}
-
-async function deliver(pending, address, form) {
-  let answer;
-  try {
-    answer = await post(address, form);
-  } catch {
-    fail(pending, AWAY);
-    return;
-  }
-  const elsewhere = answer.headers.get("HX-Redirect");
-  if (elsewhere) location.assign(elsewhere); // the session has ended
-  else if (answer.ok) {
-    const follow = isAtBottom();
-    replacePending(pending, await answer.text());
-    if (follow) scrollToBottom();
-  } else {
-    fail(pending, await why(answer));
-    if (answer.status === 409) htmx.trigger(composer(), "again"); // the window may have closed
-  }
-}
-
-function fail(pending, words) {
-  const follow = isAtBottom();
-  pending.querySelector(".bub").classList.add("fail");
-  pending.querySelector("[data-why]").textContent = words;
-  pending.querySelector(".failr").hidden = false;
-  if (follow) scrollToBottom();
-}
-
-function send(pending, address, form) {
-  const work = () => whileHeld(() => deliver(pending, address, form));
-  sending = sending.then(work, work);
-}
+// --- Sending ---
 
 function onSubmit(event) {
   const form = event.target;
@@ -88,20 +31,10 @@ function onSubmit(event) {
   event.preventDefault();
   const words = field().value.trim();
   if (!words) return;
-  const data = new FormData(form);
-  // Repeated with the same id, it is sent once.
-  data.set("client_id", crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`);
-  const address = form.action;
-  const pending = showPending(words);
-  pending.querySelector("[data-again]").addEventListener("click", () => {
-    pending.querySelector(".bub").classList.remove("fail");
-    pending.querySelector(".failr").hidden = true;
-    send(pending, address, data);
-  });
-  pending.querySelector("[data-discard]").addEventListener("click", () => pending.remove());
-  send(pending, address, data);
+  sendText(composer().dataset.here, words, form.querySelector("[name=reply_to]")?.value ?? "");
   field().value = "";
-  keepDraft();
+  toldAt = 0; // whoever sends is writing no more, and the next word is news again
+  keep();
   closeCanned();
   if (form.querySelector("[name=reply_to]")) {
     form.querySelector(".ib-quoting").remove();
@@ -180,14 +113,14 @@ function putIn(words) {
   box.focus();
   box.setSelectionRange(words.length, words.length);
   closeCanned();
-  keepDraft();
+  keep();
 }
 
 function insert(words) {
   const box = field();
   box.setRangeText(words, box.selectionStart, box.selectionEnd, "end");
   box.focus();
-  keepDraft();
+  keep();
 }
 
 // --- Keys ---
@@ -230,17 +163,15 @@ export function startComposer() {
   document.addEventListener("click", onClick);
   document.addEventListener("input", (event) => {
     if (event.target !== field()) return;
-    keepDraft();
+    keep();
     showCanned();
     tellTyping();
   });
-  // A note that was kept is no draft any more.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt } = event.detail;
-    if (elt.dataset.write === "note") sessionStorage.removeItem(draftKey());
+  // A note that was kept is no draft any more; one that was refused or lost its way still is.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt } = event.detail.requestConfig;
+    if (elt.dataset.write !== "note" || !event.detail.successful) return;
+    keepDraft(new URL(elt.action).pathname.replace(/\/note$/, ""), "note", "");
   });
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.elt.dataset.write === "note") keepDraft();
-  });
-  restoreDraft();
+  restore();
 }

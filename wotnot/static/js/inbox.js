@@ -1,5 +1,5 @@
 // The inbox: what is open is marked in the list, what is seen is read, the clock of the 24 hours runs, keys work.
-import { restoreDraft, startComposer } from "./composer.js";
+import { restore, startComposer } from "./composer.js";
 import { isAtBottom, openThread, startThread } from "./thread.js";
 
 const WRITING_FOR_MS = 9000; // the server forgets who is writing after 8 seconds and has nobody to tell
@@ -143,11 +143,11 @@ function afterSettle(event) {
   followWriting();
   if (target.id === "open" || document.getElementById("open") === target) {
     openThread();
-    restoreDraft();
+    restore();
     markRead();
   }
   if (target.id === "composer" || target.closest?.("#composer")) {
-    restoreDraft();
+    restore();
     const isAsked = focusNext || event.detail.requestConfig?.triggeringEvent?.type === "click";
     if (isAsked) document.getElementById("message-body")?.focus();
     focusNext = false;

@@ -79,11 +79,14 @@ function lay(list, fresh) {
 const doMeet = (list, fresh) =>
   !messages(list).length || [...messages(fresh)].some((node) => document.getElementById(node.id)) || !fresh.querySelector("#older");
 
+// What was asked of one conversation may come when another one is open.
+const isSame = (list, fresh) => list.getAttribute("hx-get") === fresh.getAttribute("hx-get");
+
 /** Lay an answer's entries into the thread. */
 export function mergeThread(html) {
   const list = entries();
   const fresh = parse(html);
-  if (!list || !fresh) return;
+  if (!list || !fresh || !isSame(list, fresh)) return;
   const wasAtBottom = isAtBottom();
   list.dataset.mode = fresh.dataset.mode;
   list.dataset.unread = fresh.dataset.unread;
@@ -97,7 +100,7 @@ export function mergeThread(html) {
   list.querySelector(".ib-first")?.remove();
   if (doMeet(list, fresh)) missed += lay(list, fresh);
   else {
-    list.replaceChildren(...fresh.children);
+    list.replaceChildren(...fresh.children, ...list.querySelectorAll(".pending")); // what is not sent yet stays at the end
     settle(list);
   }
   if (wasAtBottom) scrollToBottom();
