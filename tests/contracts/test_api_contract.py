@@ -231,7 +231,7 @@ ROWS = (
         ("id", "planned"),
     ),
     Row("POST /broadcasts/{planned}/cancel", 200, BROADCAST | {"state": "cancelled"}),
-    Row("POST /broadcasts/{draft}/start", 200, BROADCAST | {"started_at": is_moment}),
+    Row("POST /broadcasts/{draft}/start", 200, BROADCAST),
     Row("POST /broadcasts/{draft}/pause", 200, BROADCAST | {"state": "paused"}),
     Row("POST /broadcasts/{draft}/resume", 200, BROADCAST | {"state": "sending"}),
     Row("POST /broadcasts/{draft}/cancel", 200, BROADCAST | {"state": "cancelled"}),

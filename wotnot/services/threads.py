@@ -226,7 +226,9 @@ def _events(conversation: Conversation, since: datetime | None, until: datetime 
         query = query.where(ConversationEvent.created_at >= since)
     if until:
         query = query.where(ConversationEvent.created_at < until)
-    found = db.session.scalars(query.order_by(ConversationEvent.id.desc()).limit(200))
+    latest = db.session.scalars(query.order_by(ConversationEvent.id.desc()).limit(200)).all()
+    # Oldest first, so that two of the same moment keep their order.
+    found = reversed(latest)
     return [Entry(event.created_at, event=event, author=event.user.name if event.user else "") for event in found]
 
 

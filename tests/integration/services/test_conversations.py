@@ -374,8 +374,8 @@ def test_a_note_that_is_sent_twice_is_kept_once(cast: Cast, thread: Conversation
     }
     assert len(ids) == 2
     assert [entry.event and entry.event.text for entry in threads.read_thread(thread).entries] == [
-        "Called",
         "Call back",
+        "Called",
     ]
 
 
