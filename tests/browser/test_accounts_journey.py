@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.looking import look
 from wotnot.services.two_factor import code_at
 
 EMAIL, PASSWORD = "mira@example.com", "correct horse battery"
@@ -44,6 +45,7 @@ def _log_in_with(page: Page, code: str) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/app/login/code")
+    look(page)
     page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/app/")
@@ -55,5 +57,6 @@ def _connect_a_number(page: Page) -> None:
     page.get_by_role("link", name="Continue with a new account").click()
     page.wait_for_url(re.compile(r"/sign-up/\d+$"))
     expect(page.get_by_role("heading", name="Your number is connected")).to_be_visible()
+    look(page)
     page.get_by_role("link", name="See the number").click()
     expect(page.get_by_role("main")).to_contain_text("main line")

@@ -69,6 +69,7 @@ PAGES = (
     "/app/settings/automation/new?kind=keyword",
     "/app/settings/pace",
     "/app/settings/replies",
+    "/app/settings/ai",
     "/app/settings/keys",
     "/app/settings/keys/test-messages",
     "/app/settings/profile",
@@ -88,10 +89,14 @@ FIRST_OF = (
 )
 # As above, and the pages behind that row's own.
 AFTER_A_ROW = (
+    ("/app/contacts", "", ("edit",)),
+    ("/app/broadcasts", "How is your plant doing?", ("recipients",)),
     ("/app/segments", "", ("edit",)),
     ("/app/channels", "", ("profile", "history")),
     ("/app/templates", "spring_offer", ("edit", "history", "translate")),
 )
+# A page, and the address that its first such link leads to.
+LINKS = (("/app/settings/automation", r"/app/settings/automation/\d+$"),)
 DIALOGS = (
     ("/app/templates", "spring_offer", "Delete"),
     ("/app/channels", "", "Remove this number"),
@@ -167,6 +172,11 @@ def walk(page: Page, product: Product) -> Iterator[str]:
         yield address
     for address, row in FIRST_OF:
         _open_first(page, address, row)
+        yield page.url
+    for address, pattern in LINKS:
+        page.goto(address)
+        links = page.get_by_role("main").get_by_role("link").all()
+        page.goto(next(to for link in links if re.search(pattern, to := link.get_attribute("href") or "")))
         yield page.url
     for address, row, parts in AFTER_A_ROW:
         _open_first(page, address, row)

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Product
+from tests.browser.looking import look
 from tests.factories import phone
 
 PEOPLE = 300
@@ -54,21 +55,29 @@ def import_people(page: Page, file: Path) -> None:
     page.get_by_role("button", name=re.compile("^(Upload|Continue|Read)")).click()
     page.wait_for_url("**/columns*")
     expect(page.get_by_text("+27825000100").first).to_be_visible()
+    look(page)
     page.get_by_label("Tag everyone in this file").fill("Customers")
     page.get_by_role("button", name=re.compile("Check")).last.click()
-    page.get_by_role("button", name=f"Import {PEOPLE} people").click(timeout=SOON)
+    start = page.get_by_role("button", name=f"Import {PEOPLE} people")
+    expect(start).to_be_visible(timeout=SOON)
+    look(page)
+    start.click()
     expect(page.get_by_role("heading", name=f"{PEOPLE} people were added")).to_be_visible(timeout=SOON)
     expect(page.get_by_role("link", name="Download 2 rows with reasons")).to_be_visible()
+    look(page)
 
 
 def send_to_all(page: Page) -> None:
     page.goto("/app/broadcasts/new")
     page.get_by_label("Name", exact=True).fill("How was it?")
+    look(page)
     page.get_by_role("button", name="Continue to Message").click()
     page.get_by_role("link", name=re.compile("^Use .*feedback_request")).click()
     page.locator("select[name='source-1']").select_option(label="Contact’s first name")
     page.locator("input[name='text-1']").fill("there")
     page.get_by_role("button", name="Continue to When").click()
+    expect(page.get_by_role("button", name="Continue to Check")).to_be_visible()
+    look(page)
     page.get_by_role("button", name="Continue to Check").click()
     page.get_by_role("button", name=f"Send to {PEOPLE} people").dblclick()
     page.wait_for_url(re.compile(r"/app/broadcasts/\d+$"))

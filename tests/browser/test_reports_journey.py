@@ -6,6 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.looking import look
+
 
 def test_from_a_number_of_the_overview_to_its_people(member: Page) -> None:
     member.get_by_role("main").get_by_text("Last 30 days", exact=True).first.click()
@@ -40,6 +42,7 @@ def test_recipients_become_a_file(member: Page, tmp_path: Path) -> None:
     assert re.fullmatch(r"how-is-your-plant-doing-recipients-[\d-]+\.xlsx", download.value.suggested_filename)
     download.value.save_as(tmp_path / "file.xlsx")
     assert zipfile.ZipFile(tmp_path / "file.xlsx").testzip() is None
+    look(member)
     member.goto("/app/exports")
     expect(member.get_by_role("region", name="Files").get_by_role("row").nth(1)).to_contain_text("Ready")
 

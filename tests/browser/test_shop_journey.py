@@ -75,6 +75,10 @@ def _confirm_new_orders(page: Page) -> None:
     page.get_by_role("button", name="Switch the rule on").click()
     page.wait_for_url(re.compile(r"/app/shops/\d+$"))
     expect(page.locator("#shop-rules")).to_contain_text("“order_update” at once, only to South Africa")
+    page.locator("#shop-rules a.wn-plain").first.click()
+    expect(page.get_by_label("Countries")).to_have_value("ZA")
+    look(page)
+    page.go_back()
 
 
 def _say_what_is_wrong(page: Page, store: Page) -> None:

@@ -16,6 +16,7 @@ def test_a_product_is_promoted_on_chosen_days(open_context: Callable[..., Browse
     page.get_by_role("link", name="Promotions").click()
     look(page)
     page.get_by_role("link", name="Choose a product").click()
+    look(page)
     page.get_by_role("link", name="Promote Snake plant").click()
     page.get_by_label("Template", exact=True).select_option(label="spring_offer, English")
     bubble = page.locator("#preview .wn-wa").first

@@ -28,10 +28,10 @@ def plan_retries(session: Session, message_ids: Sequence[int], *, were_taken: bo
 
     `were_taken` says that Meta had accepted them, so that its own faults count too: before that the sender tried already.
 
-    No attempt goes out later than a day after the last that the broadcast allows, counted from the first failure: what a pause,
-    quiet hours or a limit held for longer has failed. Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
-    States never, since it is never delivered. A broadcast that had finished goes on, or waits for somebody when it is marketing
-    from a number that Meta rates low now. Joins the caller's transaction.
+    Whom Meta holds back is asked again after a day, while `retry_hours` of the broadcast allow it; marketing to the United
+    States never, since it is never delivered. No attempt goes out later than a day after the last that is allowed, counted
+    from the first failure: what a pause, quiet hours or a limit held for longer has failed. A broadcast that had finished
+    goes on, or waits for somebody when it is marketing from a number that Meta rates low now. Joins the caller's transaction.
     """
     if not message_ids:
         return 0
