@@ -34,7 +34,7 @@ def test_from_the_estimate_to_the_receipts(member: Page) -> None:
     assert charged
     assert 0 < amount(charged[0]) <= amount(told[1]), "the receipts charge no more than was estimated"
     member.goto("/app/cost")
-    expect(member.get_by_role("link", name="What does it cost?")).to_be_visible()
+    expect(member.get_by_role("link", name="What does it cost?", exact=True)).to_be_visible()
 
 
 def test_the_bars_are_a_table_too(member: Page) -> None:
@@ -48,11 +48,11 @@ def test_the_bars_are_a_table_too(member: Page) -> None:
 
 def test_one_row_leads_to_what_is_behind_it(member: Page) -> None:
     member.goto("/app/cost")
-    member.get_by_role("link", name="Germany").click()
+    member.get_by_role("link", name="Germany", exact=True).click()
     expect(member).to_have_url(re.compile("country=DE"))
     expect(member.get_by_role("region", name="By country").get_by_role("row")).to_have_count(2)
     member.get_by_role("link", name="Remove Germany").click()
-    expect(member.get_by_role("link", name="South Africa")).to_be_visible()
+    expect(member.get_by_role("link", name="South Africa", exact=True)).to_be_visible()
 
 
 def test_a_card_with_a_mistake_says_where_and_a_good_one_is_used(
