@@ -73,6 +73,20 @@ def test_what_is_typed_while_the_rows_are_drawn_anew_stays(member: Page) -> None
     expect(member.locator("#count")).to_contain_text("can be messaged", timeout=SOON)
 
 
+def test_what_is_selected_while_the_rows_are_drawn_anew_is_replaced_by_what_is_typed(member: Page) -> None:
+    member.goto("/app/segments/new")
+    member.get_by_label("Field of condition 1").select_option("name")
+    member.get_by_label("Value of condition 1").fill("Ann")
+    member.route("**/app/segments/editor", lambda route: (member.wait_for_timeout(1_000), route.continue_()))
+    member.get_by_role("button", name="Add a condition").click()
+    member.get_by_label("Value of condition 1").select_text()
+    expect(member.get_by_label("Field of condition 2")).to_be_visible(timeout=SOON)
+    selected = member.get_by_label("Value of condition 1").evaluate(
+        "(field) => [field.selectionStart, field.selectionEnd]"
+    )
+    assert selected == [0, len("Ann")]
+
+
 def test_a_report_is_followed_up_on_a_phone(open_context: Callable[..., BrowserContext], product: Product) -> None:
     page = sign_in(open_context(viewport=PHONE).new_page(), product)
     page.goto("/app/broadcasts")

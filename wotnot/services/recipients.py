@@ -111,7 +111,7 @@ def stream_recipients(broadcast_id: int) -> Iterator[Recipient]:
         {"broadcast": broadcast_id},
         execution_options={"yield_per": STREAM_BATCH},
     )
-    for rows in result.partitions():
+    for rows in result.partitions(STREAM_BATCH):
         yield from (Recipient(*row) for row in rows)
 
 

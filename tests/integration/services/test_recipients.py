@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests import factories as make
 from tests.cast import Cast
 from wotnot.extensions import db
 from wotnot.models import Broadcast
 from wotnot.services.recipient_search import NEAR
-from wotnot.services.recipients import Recipient, list_recipients
+from wotnot.services.recipients import STREAM_BATCH, Recipient, list_recipients, stream_recipients
 
 CROWD = NEAR + 500
 
@@ -98,3 +98,15 @@ def test_by_cause(broadcast: Broadcast) -> None:
 
 def test_strangers_words_find_nobody(broadcast: Broadcast, cast: Cast) -> None:
     assert list_recipients(cast.other_workspace.id, broadcast.id, search="featherstonehaugh").items == []
+
+
+def test_a_file_of_everybody_takes_one_batch_after_the_other_from_the_database(broadcast: Broadcast) -> None:
+    cursors: list[Any] = []
+
+    def remember(_connection: Any, cursor: Any, *_rest: Any) -> None:
+        cursors.append(cursor)
+
+    event.listen(db.engine, "after_cursor_execute", remember)
+    next(stream_recipients(broadcast.id))
+    event.remove(db.engine, "after_cursor_execute", remember)
+    assert 0 < cursors[-1].rownumber <= STREAM_BATCH < CROWD

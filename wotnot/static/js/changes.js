@@ -4,7 +4,7 @@
 // what is typed meanwhile is not overwritten, and a preview never shows the form as it was before a change.
 
 let form = "";
-let running = null; // {begun, typed}: the change that is on its way
+let running = null; // {begun, typed, since, selected}: the change that is on its way
 let begun = 0;
 let isPreviewDue = false; // one was asked for while a change was on its way
 const waiting = []; // {id, value} of the controls that were used meanwhile
@@ -41,6 +41,19 @@ function onBeforeSwap(event) {
   if (!isChange(config) || !running) return;
   const now = valuesOf(event.detail.target);
   running.since = [...now].filter(([id, value]) => running.typed.has(id) && running.typed.get(id) !== value);
+  running.selected = selectionIn(event.detail.target);
+}
+
+function selectionIn(part) {
+  const field = document.activeElement;
+  if (!field?.id || !part.contains(field)) return null;
+  return { id: field.id, start: field.selectionStart, end: field.selectionEnd };
+}
+
+// htmx forgets a selection that begins with the first letter: what is typed next would not replace it but precede it.
+function keepSelection() {
+  const { id, start, end } = running?.selected || {};
+  if (end) byId(id)?.setSelectionRange?.(start, end);
 }
 
 // A field keeps what was typed since, unless the change put something else in its place.
@@ -84,5 +97,6 @@ export function startChanges(id) {
   form = id;
   document.addEventListener("htmx:beforeRequest", onBefore);
   document.addEventListener("htmx:beforeSwap", onBeforeSwap);
+  document.addEventListener("htmx:afterSwap", keepSelection);
   document.addEventListener("htmx:afterRequest", onAfter);
 }
