@@ -83,6 +83,16 @@ def test_the_list_shows_who_wrote_what_and_how_much_waits(bob: Client, thread: C
     assert "Naledi Mokoena" in page(bob, "/app/inbox?view=strange&state=strange&number=x")
 
 
+def test_the_list_of_a_number_is_its_own_and_a_strangers_is_not_found(
+    bob: Client, cast: Cast, channel: Channel, thread: Conversation
+) -> None:
+    assert "Naledi Mokoena" in page(bob, f"/app/inbox?number={channel.id}")
+    theirs = factories.make_channel(cast.other_workspace)
+    for address in ("/app/inbox", f"/app/inbox/{thread.id}"):
+        for number in (theirs.id, 999_999_999):
+            assert bob.get(f"{address}?number={number}").status_code == 404, (address, number)
+
+
 def test_an_empty_inbox_says_what_will_come(bob: Client, channel: Channel) -> None:
     assert "Nobody has written yet" in page(bob, "/app/inbox")
 
