@@ -1498,7 +1498,10 @@ class ConsentSetting(Base):
 
 
 class BusinessHours(Base):
-    """When the team answers on a weekday (0 is Monday), on the workspace's clock; closed on days without a row."""
+    """When the team answers on a weekday (0 is Monday), on the workspace's clock; closed on days without a row.
+
+    `closes_at` before `opens_at` is on the next day.
+    """
 
     __tablename__ = "business_hours"
 
@@ -1509,7 +1512,7 @@ class BusinessHours(Base):
 
     __table_args__ = (
         CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
-        CheckConstraint("opens_at < closes_at", name="order"),
+        CheckConstraint("opens_at <> closes_at", name="apart"),
     )
 
 

@@ -1,5 +1,6 @@
 """Rules that answer by themselves, as a workspace keeps them, and its business hours. Owns `automations`, `business_hours`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
@@ -13,13 +14,14 @@ from wotnot.extensions import db
 from wotnot.models import Automation, AutomationKind, BusinessHours, KeywordMatch, Workspace
 from wotnot.services import automatic_answers, consent_replies
 from wotnot.services import automation_rules as rules
-from wotnot.services.automation_rules import Hours, Occasion
+from wotnot.services.automation_rules import Hours, Occasion, Span
 from wotnot.services.plain_words import plain
 from wotnot.services.transaction import transaction
 
 MAX_RULES, MAX_WORDS, MAX_BODY = 50, 30, 1_000
 MAX_COOLDOWN_MINUTES = 30 * 24 * 60
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_CLOCK = re.compile("[0-9]{2}:[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,9 @@ def get_hours(workspace_id: int) -> Hours:
     return hours_of({workspace_id}).get(workspace_id, {})
 
 
-def hours_of(workspace_ids: set[int]) -> dict[int, dict[int, tuple[time, time]]]:
+def hours_of(workspace_ids: set[int]) -> dict[int, dict[int, Span]]:
     """The business hours of several workspaces."""
-    found: dict[int, dict[int, tuple[time, time]]] = {}
+    found: dict[int, dict[int, Span]] = {}
     for row in db.session.scalars(select(BusinessHours).where(BusinessHours.workspace_id.in_(workspace_ids))):
         found.setdefault(row.workspace_id, {})[row.weekday] = (row.opens_at, row.closes_at)
     return found
@@ -125,18 +127,19 @@ def hours_of(workspace_ids: set[int]) -> dict[int, dict[int, tuple[time, time]]]
 def save_hours(workspace_id: int, days: Mapping[int, tuple[str, str]]) -> None:
     """Keep the hours: by weekday (0 is Monday) "09:00" and "17:00" as typed; a day that is not given is closed.
 
-    No day at all takes the hours away, and the team counts as always there. Raises Invalid (field "day_<weekday>").
+    A closing time before the opening time is on the next day, and "00:00" twice is the whole day. No day at all takes the
+    hours away, and the team counts as always there. Raises Invalid (field "day_<weekday>").
     """
     errors: dict[str, str] = {}
     rows = []
     for weekday, (opens, closes) in days.items():
         try:
-            opens_at, closes_at = time.fromisoformat(opens.strip()), _closing(closes.strip())
+            opens_at, closes_at = _clock(opens.strip()), _closing(closes.strip())
         except ValueError:
             errors[f"day_{weekday}"] = f"{WEEKDAYS[weekday]}: give both times, such as 09:00 and 17:00."
             continue
-        if opens_at >= closes_at:
-            errors[f"day_{weekday}"] = f"{WEEKDAYS[weekday]}: closing comes after opening. Midnight is 00:00."
+        if opens_at == closes_at:
+            errors[f"day_{weekday}"] = f"{WEEKDAYS[weekday]}: both times are the same. The whole day is 00:00 to 00:00."
         rows.append({"workspace_id": workspace_id, "weekday": weekday, "opens_at": opens_at, "closes_at": closes_at})
     if errors:
         raise Invalid(errors)
@@ -167,7 +170,14 @@ def _shown(workspace_id: int, body: str) -> str:
 
 def _closing(typed: str) -> time:
     """The end of a day is written 00:00 or 24:00."""
-    return time.max if typed in {"00:00", "24:00"} else time.fromisoformat(typed)
+    return time.max if typed in {"00:00", "24:00"} else _clock(typed)
+
+
+def _clock(typed: str) -> time:
+    """Hours and minutes; ISO knows zones and seconds as well. Raises ValueError."""
+    if not _CLOCK.fullmatch(typed):
+        raise ValueError(typed)
+    return time.fromisoformat(typed)
 
 
 def _clean(workspace_id: int, kind: AutomationKind, fields: Mapping[str, str]) -> dict[str, Any]:

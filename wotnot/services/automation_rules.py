@@ -23,8 +23,12 @@ PATTERN_MEMORY = 1 << 20
 NOBODYS_NAME = "there"
 FIELDS = ("first_name", "name", "business")
 
-Hours = Mapping[int, tuple[time, time]]
-"""Opening and closing by weekday, 0 for Monday; a day that is missing is closed. Nothing at all means always open."""
+Span = tuple[time, time]
+Hours = Mapping[int, Span]
+"""Opening and closing by weekday, 0 for Monday; a day that is missing is closed. Nothing at all means always open.
+
+A closing time before the opening time is on the next day: (18:00, 02:00) on a Friday ends on Saturday.
+"""
 
 
 class Rule(Protocol):
@@ -63,12 +67,28 @@ def fits(rule: Rule, occasion: Occasion) -> bool:
 
 
 def is_away(hours: Hours, timezone: str, moment: datetime) -> bool:
-    """Whether `moment` is outside the hours on the clock of `timezone`."""
+    """Whether `moment` is outside the hours, by what a clock on a wall in `timezone` shows.
+
+    Where summer time ends the clock shows an hour twice, and both count alike.
+    """
     if not hours:
         return False
     local = moment.astimezone(ZoneInfo(timezone))
-    today = hours.get(local.weekday())
-    return today is None or not today[0] <= local.time() < today[1]
+    weekday, clock = local.weekday(), local.time()
+    return not (_has_begun(hours.get(weekday), clock) or _goes_on(hours.get((weekday - 1) % 7), clock))
+
+
+def _has_begun(today: Span | None, clock: time) -> bool:
+    """Whether the team is there by the hours that begin today."""
+    if today is None:
+        return False
+    opens_at, closes_at = today
+    return opens_at <= clock and (clock < closes_at or closes_at < opens_at)
+
+
+def _goes_on(yesterday: Span | None, clock: time) -> bool:
+    """Whether the team is still there by the hours that began yesterday."""
+    return yesterday is not None and yesterday[1] < yesterday[0] and clock < yesterday[1]
 
 
 def compile_pattern(pattern: str) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, and_, any_, func, literal, select, true, tuple_
 from sqlalchemy.orm import joinedload
 
-from wotnot.errors import Invalid
+from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
-from wotnot.models import Contact, ContactTag, Conversation, ConversationState, Message, Tag
+from wotnot.models import Channel, Contact, ContactTag, Conversation, ConversationState, Member, Message, Tag
 from wotnot.services.contact_lists import is_rare, search_condition
 from wotnot.services.pages import Page, clamp_limit, decode_cursor, encode_cursor
 
@@ -47,7 +47,11 @@ class ConversationFilter:
 def list_conversations(
     workspace_id: int, wanted: ConversationFilter, *, cursor: str | None = None, limit: int | None = 30
 ) -> Page[Conversation]:
-    """Threads with their contacts, the last moved first. Raises Invalid for a cursor that is not ours."""
+    """Threads with their contacts, the last moved first.
+
+    Raises Invalid for a cursor that is not ours, NotFound for a member or a number of another workspace, or of none.
+    """
+    _check_ids(workspace_id, wanted)
     limit = clamp_limit(limit)
     walk = _Walk(_condition(workspace_id, wanted, _is_tagged(workspace_id, wanted.tag)), _after(cursor), limit + 1)
     found = Conversation.id.in_(_search(workspace_id, wanted.search, walk)) if wanted.search.strip() else walk.here
@@ -94,6 +98,18 @@ def list_labels(workspace_id: int) -> list[str]:
         Conversation.workspace_id == workspace_id, Conversation.labels != []
     )
     return sorted(set(db.session.scalars(names)), key=str.lower)
+
+
+def _check_ids(workspace_id: int, wanted: ConversationFilter) -> None:
+    """A stranger's id is not an empty list. A number that was removed still has its threads, and a list of them."""
+    if wanted.assignee_id is not None and not _has(workspace_id, Member, wanted.assignee_id):
+        raise NotFound("Member")
+    if wanted.channel_id is not None and not _has(workspace_id, Channel, wanted.channel_id):
+        raise NotFound("Channel")
+
+
+def _has(workspace_id: int, table: type[Channel | Member], key: int) -> bool:
+    return db.session.scalar(select(table.id).where(table.workspace_id == workspace_id, table.id == key)) is not None
 
 
 def _condition(workspace_id: int, wanted: ConversationFilter, is_tagged: ColumnElement[bool]) -> ColumnElement[bool]:

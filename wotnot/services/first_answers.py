@@ -67,6 +67,11 @@ def summarise(workspace_id: int, first: date, last: date) -> tuple[Waits, list[M
     return _waits(together), sorted(members, key=lambda one: (-one.waits.count, one.name))
 
 
+def has_answered(workspace_id: int, user_id: int) -> bool:
+    """Whether this is a member of the workspace, or was one and answered somebody."""
+    return bool(db.session.scalar(_HAS_ANSWERED, {"workspace": workspace_id, "user": user_id}))
+
+
 def _waits(steps: dict[int, int]) -> Waits:
     total = sum(steps.values())
     return Waits(total, _within(steps, total, 0.5), _within(steps, total, 0.9))
@@ -111,4 +116,9 @@ FROM (
     SELECT user_id, floor(:steps * ln(seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS number
     FROM first_answers WHERE workspace_id = :workspace AND day BETWEEN :first AND :last GROUP BY 1, 2
 ) f LEFT JOIN users u ON u.id = f.user_id
+""")
+
+_HAS_ANSWERED = text("""
+SELECT EXISTS (SELECT 1 FROM members WHERE workspace_id = :workspace AND user_id = :user)
+    OR EXISTS (SELECT 1 FROM first_answers WHERE workspace_id = :workspace AND user_id = :user)
 """)

@@ -55,6 +55,17 @@ def apply_changes(messages: Sequence[Inbound]) -> int:
     return len(fresh)
 
 
+def list_names(messages: Sequence[Inbound]) -> list[tuple[str, str | None, str | None]]:
+    """Every (phone number id, phone, user id) by which messages name somebody: their writers, and who these are from now on."""
+    names = [(message.phone_number_id, message.phone, message.user_id) for message in messages]
+    for message in messages:
+        change = _read_change(message) if message.type == "system" else None
+        if change is not None:
+            _, kind, _, new = change
+            names.append((message.phone_number_id, new if kind == "phone" else None, new if kind != "phone" else None))
+    return names
+
+
 def list_changes(workspace_id: int, contact_id: int) -> list[IdentityChange]:
     """The numbers a contact had before, newest first."""
     query = select(IdentityChange).where(

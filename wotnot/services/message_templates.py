@@ -182,7 +182,7 @@ def list_templates(
         word = search.strip().lower()[:_LONGEST_SEARCH]
         in_text = func.lower(cast(Template.components, Text)).contains(word, autoescape=True)
         query = query.where(or_(func.lower(Template.name).contains(word.replace(" ", "_"), autoescape=True), in_text))
-    if channel_id:
+    if channel_id is not None:
         query = query.where(Template.waba_id == channels.get_channel(workspace_id, channel_id).waba_id)
     keyset = Keyset.decode(cursor, clamp_limit(limit))
     query = query.where(keyset.condition(Template.id)).order_by(keyset.order(Template.id))

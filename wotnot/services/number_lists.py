@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from wotnot.errors import Invalid
+from wotnot.errors import Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Workspace
+from wotnot.services import first_answers
 from wotnot.services.number_shares import EVERYTHING, STEPS, Narrowed
 from wotnot.services.pages import Page, clamp_limit, decode_numbers, encode_cursor
 from wotnot.services.reports import Period
@@ -99,7 +100,12 @@ def list_answers(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Answer]:
-    """The first answers of these days, of one member or of all, to those who waited longest first. Raises Invalid (cursor)."""
+    """The first answers of these days, of one member or of all, to those who waited longest first.
+
+    Raises Invalid (cursor), NotFound for somebody who never was a member.
+    """
+    if user_id is not None and not first_answers.has_answered(workspace_id, user_id):
+        raise NotFound("Member")
     seconds, message_id = decode_numbers(cursor) if cursor else (None, None)
     asked = {"user": user_id, "seconds": seconds, "id": message_id}
     rows, size = _rows(_ANSWERS, workspace_id, period, asked, limit)

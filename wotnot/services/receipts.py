@@ -85,6 +85,11 @@ def apply_receipts(receipts: Sequence[Receipt]) -> Applied:
     return Applied(unmatched, opted_out, frozenset(hopeless))
 
 
+def is_opt_out(receipt: Receipt) -> bool:
+    """Whether Meta tells by it that the person stopped marketing from the business."""
+    return receipt.error is not None and fault_of_status(receipt.error).kind is ErrorKind.OPTED_OUT
+
+
 def _plan_attempts(session: Session, changed: Sequence[Any]) -> None:
     """What failed for a reason that passes gets another attempt; who got it after all does not wait for one any more."""
     failed = [row.id for row in changed if row.given_code in retries.RETRIED or row.given_code in retries.LOST]

@@ -31,6 +31,7 @@ from wotnot.services import (
     template_sync,
 )
 from wotnot.services.group_commit import GroupCommit
+from wotnot.services.messages import id_from_callback
 from wotnot.services.template_words import ToldWords
 from wotnot.services.transaction import on_commit, transaction
 from wotnot.services.whatsapp.errors import plain_words
@@ -176,6 +177,7 @@ def _apply_next(limit: int, totals: dict[str, int]) -> int:
 
 def _apply(facts: Facts) -> frozenset[str]:
     """Apply everything in one transaction; answers the wamids that match no message of ours."""
+    _hold_people(facts)
     inbound.apply_inbound(facts.inbound)
     identities.apply_changes(facts.inbound)
     applied = receipts.apply_receipts(facts.receipts)
@@ -192,6 +194,26 @@ def _apply(facts: Facts) -> frozenset[str]:
     for waba_id in facts.channel_wabas:
         on_commit(partial(queue.enqueue_once, "refresh_account", waba_id))
     return applied.unmatched
+
+
+def _hold_people(facts: Facts) -> None:
+    """Lock everybody whose contact may be written, in the order of ids: of two drains one waits, and never each for the other.
+
+    Who is not known yet has no row; of two drains that add them, the unique index lets one wait.
+    """
+    names = identities.list_names(facts.inbound)
+    names += [(one.phone_number_id, one.phone, one.user_id) for one in facts.preferences]
+    refused = [receipt for receipt in facts.receipts if receipts.is_opt_out(receipt)]
+    if not names and not refused:
+        return
+    given = {
+        "numbers": [number for number, _, _ in names],
+        "phones": [phone for _, phone, _ in names],
+        "user_ids": [user_id for _, _, user_id in names],
+        "messages": [id_from_callback(receipt.callback) for receipt in refused],
+        "wamids": [receipt.wamid for receipt in refused],
+    }
+    db.session.execute(text(_HOLD), given)
 
 
 def _stop_if_many(broadcast_id: int, code: int) -> None:
@@ -255,6 +277,25 @@ def _count(facts: Facts, poison: int) -> None:
         if amount:
             metrics.count("webhook_changes", kind, amount)
 
+
+# Scalar subqueries say how each row is found, whatever the planner believes about a table.
+_HOLD = """
+WITH named AS MATERIALIZED (
+    SELECT (SELECT c.id FROM contacts c WHERE c.workspace_id = ch.workspace_id AND c.phone = g.phone) AS by_phone,
+           (SELECT c.id FROM contacts c WHERE c.workspace_id = ch.workspace_id AND c.wa_user_id = g.user_id) AS by_user_id
+    FROM unnest(CAST(:numbers AS text[]), CAST(:phones AS text[]), CAST(:user_ids AS text[]))
+        AS g (phone_number_id, phone, user_id)
+    JOIN channels ch ON ch.phone_number_id = g.phone_number_id AND ch.state <> 'removed'
+), refused AS MATERIALIZED (
+    SELECT (SELECT m.contact_id FROM messages m WHERE m.id = g.id) AS by_id,
+           (SELECT m.contact_id FROM messages m WHERE m.wamid = g.wamid) AS by_wamid
+    FROM unnest(CAST(:messages AS bigint[]), CAST(:wamids AS text[])) AS g (id, wamid)
+)
+SELECT id FROM contacts WHERE id = ANY(ARRAY(
+    SELECT by_phone FROM named UNION SELECT by_user_id FROM named
+    UNION SELECT by_id FROM refused UNION SELECT by_wamid FROM refused))
+ORDER BY id FOR NO KEY UPDATE
+"""
 
 _PERSON = """
 SELECT c.id, c.workspace_id FROM contacts c JOIN channels ch ON ch.workspace_id = c.workspace_id

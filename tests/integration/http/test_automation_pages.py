@@ -1,5 +1,7 @@
 """Consent words and automatic answers in the browser."""
 
+import re
+from datetime import time
 from typing import Any
 
 import pytest
@@ -69,14 +71,39 @@ def test_a_message_is_tried_as_a_page_and_as_a_part(cast: Cast, client: Client) 
 
 def test_hours_are_kept_and_refused_by_day(cast: Cast, client: Client) -> None:
     client.sign_in(cast.alice)
-    wrong = client.submit(f"{RULES}/hours", page=RULES, day_0="1", opens_0="17:00", closes_0="09:00")
-    assert (wrong.status_code, "Monday: closing comes after opening" in wrong.text) == (422, True)
+    wrong = client.submit(f"{RULES}/hours", page=RULES, day_0="1", opens_0="17:00", closes_0="17:00")
+    assert (wrong.status_code, "Monday: both times are the same" in wrong.text) == (422, True)
     assert 'value="17:00"' in wrong.text
     client.submit(f"{RULES}/hours", page=RULES, day_0="1", opens_0="08:30", closes_0="00:00")
     assert set(automation.get_hours(cast.workspace.id)) == {0}
     shown = client.get(RULES).text
     assert 'value="08:30"' in shown
     assert 'value="00:00"' in shown
+
+
+def test_hours_over_midnight_are_kept_and_said_in_words(cast: Cast, client: Client) -> None:
+    client.sign_in(cast.alice)
+    night = {"day_4": "1", "opens_4": "18:00", "closes_4": "02:00"}
+    saved = client.submit(f"{RULES}/hours", page=RULES, **night, day_5="1", opens_5="18:00", closes_5="00:00")
+    assert saved.status_code == 302
+    kept = automation.get_hours(cast.workspace.id)
+    assert kept == {4: (time(18), time(2)), 5: (time(18), time.max)}
+    page = " ".join(client.get(RULES).text.split())
+    assert ends_on(page, 4) == "the next day"
+    assert [ends_on(page, day) for day in (0, 5, 6)] == ["", "", ""]
+    assert "Friday, 18:00 to 02:00, ends on Saturday at 02:00" in page
+    # What was refused for another day still says it.
+    wrong = client.submit(f"{RULES}/hours", page=RULES, **night, day_6="1", opens_6="10:00", closes_6="10:00")
+    assert wrong.status_code == 422
+    assert ends_on(wrong.text, 4) == "the next day"
+    assert automation.get_hours(cast.workspace.id) == kept
+
+
+def ends_on(page: str, day: int) -> str:
+    """What stands behind the closing time of a weekday."""
+    found = re.search(rf'id="f-ends_{day}"[^>]*>([^<]*)<', page)
+    assert found, f"no note for day {day}"
+    return found[1].strip()
 
 
 def test_words_and_answers_are_kept(cast: Cast, client: Client) -> None:

@@ -9,7 +9,8 @@ from tests import factories
 from tests.cast import Cast
 from tests.client import ApiClient, Client
 from wotnot import clock
-from wotnot.models import Channel, Conversation
+from wotnot.models import Channel, ChannelState, Conversation
+from wotnot.services import workspaces
 
 
 @pytest.fixture
@@ -38,6 +39,34 @@ def test_the_list_says_who_wrote_what(api: ApiClient, channel: Channel, thread: 
     assert (last["direction"], last["type"], last["text"]) == ("in", "text", "Do you ship to Namibia?")
     assert api.get("/conversations?state=closed").json["items"] == []
     assert api.get("/conversations?state=strange").status_code == 422
+
+
+def test_a_list_of_somebody_or_some_number_that_is_not_here_is_not_found(
+    api: ApiClient, cast: Cast, channel: Channel, thread: Conversation
+) -> None:
+    (charlie,) = workspaces.list_members(cast.other_workspace.id)
+    theirs = factories.make_channel(cast.other_workspace)
+    for wanted in (f"assignee_id={charlie.id}", "assignee_id=999999999", f"channel_id={theirs.id}", "channel_id=0"):
+        assert api.get(f"/conversations?{wanted}").status_code == 404, wanted
+        assert api.get(f"/conversations?search=naledi&{wanted}").status_code == 404, wanted
+    assert [one["id"] for one in api.get(f"/conversations?channel_id={channel.id}").json["items"]] == [thread.id]
+    assert api.get(f"/conversations?assignee_id={workspaces.list_members(cast.workspace.id)[0].id}").json["items"] == []
+
+
+def test_the_threads_of_a_removed_number_can_still_be_listed(
+    api: ApiClient, channel: Channel, thread: Conversation, session: Any
+) -> None:
+    channel.state = ChannelState.REMOVED
+    session.commit()
+    assert [one["id"] for one in api.get(f"/conversations?channel_id={channel.id}").json["items"]] == [thread.id]
+
+
+@pytest.mark.parametrize("path", ["/conversations", "/templates", "/analytics"])
+def test_no_list_is_narrowed_to_a_strangers_number(api: ApiClient, cast: Cast, path: str) -> None:
+    theirs = factories.make_channel(cast.other_workspace)
+    assert api.get(path).status_code == 200
+    for number in (theirs.id, 0, 999_999_999):
+        assert api.get(f"{path}?channel_id={number}").status_code == 404, number
 
 
 def test_the_number_of_statements_does_not_grow_with_the_list(

@@ -8,13 +8,13 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from tests import factories
 from tests.cast import Cast
 from tests.client import Client
 from wotnot import clock
-from wotnot.models import Broadcast, BroadcastState, MessageState
+from wotnot.models import Broadcast, BroadcastState, Member, MessageState
 
 NUMBER = re.compile(r"\d[\d,.]*")
 
@@ -146,7 +146,18 @@ def test_answers_of_one_colleague(cast: Cast, client: Client, sent: Broadcast) -
     page = client.get(f"/app/numbers/answers?user_id={cast.bob.id}").text
     assert "2 first answers" in page
     assert page.index("2 h") < page.index("10 min"), "who waited longest comes first"
-    assert "0 first answers" in client.get("/app/numbers/answers?user_id=999999999").text
+    carla = factories.make_member(cast.workspace, factories.make_user(name="Carla"))
+    assert "0 first answers" in client.get(f"/app/numbers/answers?user_id={carla.user_id}").text
+    for strange in (cast.charlie.id, 999_999_999, "nobody"):
+        assert client.get(f"/app/numbers/answers?user_id={strange}").status_code == 404
+
+
+def test_the_answers_of_somebody_who_left_stay(cast: Cast, client: Client, sent: Broadcast, session: Any) -> None:
+    bob_id = cast.bob.id
+    session.execute(delete(Member).where(Member.user_id == bob_id))
+    session.commit()
+    client.sign_in(cast.alice)
+    assert "2 first answers" in client.get(f"/app/numbers/answers?user_id={bob_id}").text
 
 
 def test_days_of_ones_own_are_those_of_the_list(cast: Cast, client: Client, sent: Broadcast) -> None:

@@ -1,12 +1,9 @@
 """Migration 0005 on a database that is in use: today's words become the first version, and the way back loses nothing."""
 
-import subprocess
-
-import psycopg2
 import pytest
 
-from launcher.paths import ROOT
-from tests.servers import VENV_BIN, Stores
+from tests.migrating import migrate, run
+from tests.servers import Stores
 
 BEFORE = "0004"
 A_TEMPLATE = """
@@ -28,23 +25,6 @@ def url(stores: Stores, environment: dict[str, str]) -> str:
     migrate(environment, url, "upgrade", BEFORE)
     run(url, A_TEMPLATE)
     return url
-
-
-def migrate(environment: dict[str, str], url: str, way: str, revision: str) -> None:
-    command = [str(VENV_BIN / "flask"), "--app", "wsgi", "db", way, revision]
-    env = environment | {"DATABASE_URL": url}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def run(url: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
 
 
 def test_words_become_the_first_version_and_survive_the_way_back(url: str, environment: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -112,6 +113,19 @@ def test_outside_business_hours_the_team_is_away(cast: Cast, contact: Contact, s
     assert answers(session) == ["Back tomorrow."]
 
 
+def test_in_the_night_after_an_opening_day_the_team_is_there(cast: Cast, contact: Contact, session: Any) -> None:
+    """Hours that began yesterday and end a minute before they begin again: whatever the time is now, they have not ended."""
+    automation.create_automation(cast.workspace.id, kind="away", body="Back tomorrow.")
+    moment = clock.now().astimezone(ZoneInfo(cast.workspace.timezone)) + timedelta(minutes=10)
+    began, ends = f"{moment:%H:%M}", f"{moment - timedelta(minutes=1):%H:%M}"
+    automation.save_hours(cast.workspace.id, {(moment.weekday() - 1) % 7: (began, ends)})
+    deliver(message("text", "Hi"))
+    assert answers(session) == []
+    automation.save_hours(cast.workspace.id, {(moment.weekday() - 2) % 7: (began, ends)})
+    deliver(message("text", "Hi again"))
+    assert answers(session) == ["Back tomorrow."]
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -209,12 +223,12 @@ def test_there_is_an_end_to_rules(cast: Cast, session: Any) -> None:
 
 
 def test_hours_are_checked_and_can_be_taken_away(cast: Cast) -> None:
-    for hours in (("9", "17:00"), ("", "17:00"), ("17:00", "09:00"), ("09:00", "09:00")):
+    for hours in (("9", "17:00"), ("", "17:00"), ("09:00", "09:00"), ("09:00:30", "17:00"), ("09:00", "17:00+02:00")):
         with pytest.raises(Invalid) as refused:
             automation.save_hours(cast.workspace.id, {1: hours})
         assert refused.value.errors["day_1"][0].startswith("Tuesday:")
-    automation.save_hours(cast.workspace.id, {1: ("09:00", "17:00"), 2: ("22:00", "24:00")})
-    assert set(automation.get_hours(cast.workspace.id)) == {1, 2}
+    automation.save_hours(cast.workspace.id, {1: ("09:00", "17:00"), 2: ("22:00", "24:00"), 6: ("18:00", "02:00")})
+    assert set(automation.get_hours(cast.workspace.id)) == {1, 2, 6}
     automation.save_hours(cast.workspace.id, {})
     assert automation.get_hours(cast.workspace.id) == {}
 

@@ -144,6 +144,14 @@ function showUploadProgress(event) {
   bar.value = (100 * event.detail.loaded) / event.detail.total;
 }
 
+// --- Hours that end on the next day ---
+
+function nameTheDay(day) {
+  const [opens, closes] = [...day.querySelectorAll('input[type="time"]')].map((input) => input.value);
+  const note = day.querySelector("[data-next-day]");
+  note.textContent = "00:00" < closes && closes < opens ? note.dataset.nextDay : "";
+}
+
 // --- Passwords and the guard ---
 
 function reveal(button) {
@@ -158,6 +166,7 @@ function reveal(button) {
 function onInput(event) {
   const field = event.target;
   if (field.dataset.max) count(field);
+  if (field.type === "time" && field.closest("[data-hours]")) nameTheDay(field.closest("[data-hours]"));
   if (field.form?.matches("[data-guard]")) field.form.wnDirty = true;
   if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
 }
