@@ -1,5 +1,6 @@
 """The check page's switches and questions, the held plan, copies and tests, through a browser and over the API."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -161,6 +162,24 @@ def test_two_plans_of_the_same_are_asked_about_too(
     assert browser.submit(f"{base}/check").status_code == 422
     assert browser.submit(f"{base}/check", repeat=str(first.id)).location == base
     assert state_of(draft.id) is S.SCHEDULED
+
+
+def test_the_list_of_missing_values_says_which(
+    browser: Client, cast: Cast, channel: Channel, template: Template
+) -> None:
+    make.make_contact(cast.workspace, name="Ann", attributes={"city": "Paarl"})
+    make.make_contact(cast.workspace, name="Ben", email="ben@example.org")
+    make.make_contact(cast.workspace, name="Cid", attributes={"city": " "})
+    make.make_contact(cast.workspace, name="Dan", email="dan@example.org", attributes={"city": "Paarl"})
+    sources = [{"field": "city"}, {"field": "city"}, {"field": "email"}, {"field": "town", "fallback": "you"}]
+    variables = {str(key): source for key, source in enumerate(sources, start=1)}
+    draft = make.make_broadcast(cast.workspace, channel, template, variables=variables)
+    page = browser.get(f"/app/broadcasts/{draft.id}/people?why=missing_value")
+    rows = re.findall(r"<tr>(.*?)</tr>", text_of(page))
+    assert ">Missing</th>" in rows[0]
+    said = [re.findall(r'data-l="missing">(.*?)</td>', row)[0].strip() for row in rows[1:]]
+    assert said == ["city, E-mail", "city", "E-mail"]
+    assert "Missing" not in text_of(browser.get(f"/app/broadcasts/{draft.id}/people?why=opted_out"))
 
 
 def test_the_limit_and_low_quality_are_said(browser: Client, cast: Cast, people: list[Contact]) -> None:
