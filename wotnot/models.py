@@ -1212,6 +1212,12 @@ class Message(Base):
             "id",
             postgresql_where=text("broadcast_id IS NOT NULL AND state = 'queued'"),
         ),
+        # Retries that wait, by their deadline: few of all messages.
+        Index(
+            "ix_messages_expiring",
+            "expires_at",
+            postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
+        ),
         # The recipient list by state.
         Index(
             "ix_messages_broadcast_id_state_id",
