@@ -1,6 +1,11 @@
-"""How much of a workspace's monthly budget is used. Reads only; `budget_checks.py` acts on it."""
+"""How much of a workspace's monthly budget is used. Reads only; `budget_checks.py` acts on it.
 
-from dataclasses import dataclass
+A budget counts the costs in its own currency. What was counted in another one, before the currency was changed, is said apart:
+no rate of exchange is known here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +20,10 @@ ALERTS = (50, 80, 100)
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:
-    """What a month may cost and has cost, in millionths of `currency`; `stops` pauses broadcasts when it is used up."""
+    """What a month may cost and has cost, in millionths of `currency`; `stops` pauses broadcasts when it is used up.
+
+    `others` is what the month has cost in other currencies, which does not count.
+    """
 
     workspace_id: int
     workspace_name: str
@@ -24,6 +32,7 @@ class BudgetState:
     budget: int
     spent: int
     stops: bool
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def percent(self) -> int:
@@ -44,6 +53,11 @@ class BudgetState:
     def words(self) -> str:
         """US$ 412.00 of US$ 500.00."""
         return f"{say_money(self.spent, self.currency)} of {say_money(self.budget, self.currency)}"
+
+    @property
+    def others_words(self) -> str:
+        """What does not count toward it, as a sentence; empty when everything does."""
+        return say_others(self.others, f"this budget in {self.currency}")
 
 
 def find_state(workspace_id: int) -> BudgetState | None:
@@ -79,6 +93,20 @@ class DailyState:
         return f"Held: today’s budget. {spent} of {budget} are spent; it goes on tomorrow by itself."
 
 
+def find_others(workspace_id: int) -> Mapping[str, int]:
+    """What the running month has cost in other currencies than the workspace's own, in millionths by currency."""
+    found: Mapping[str, int] | None = db.session.scalar(text(_OTHERS_OF), {"workspace": workspace_id})
+    return found or {}
+
+
+def say_others(others: Mapping[str, int], budget: str) -> str:
+    """ "Costs in EUR do not count toward this budget in USD: €30.00 this month."; empty without any."""
+    if not others:
+        return ""
+    amounts = " and ".join(say_money(micros, currency) for currency, micros in others.items())
+    return f"Costs in {' and '.join(others)} do not count toward {budget}: {amounts} this month."
+
+
 def list_daily_states() -> list[DailyState]:
     """Today in every workspace that has a daily budget."""
     return [DailyState(*row) for row in db.session.execute(text(_DAILY))]
@@ -105,16 +133,29 @@ def _states(workspace_id: int | None) -> list[BudgetState]:
     return [BudgetState(*row) for row in rows]
 
 
-_STATES = """
+_OTHERS = """
+       (SELECT coalesce(jsonb_object_agg(o.currency, o.micros), '{}') FROM (
+            SELECT t.currency, sum(t.micros)::bigint AS micros FROM cost_tallies t
+            WHERE t.workspace_id = s.workspace_id AND t.day >= m.month AND t.currency <> s.currency
+            GROUP BY t.currency HAVING sum(t.micros) > 0
+        ) o)"""
+
+_MONTH = """
+FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
+CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m
+"""
+
+_OTHERS_OF = f"SELECT {_OTHERS} {_MONTH} WHERE s.workspace_id = :workspace"
+
+_STATES = f"""
 SELECT s.workspace_id, w.name, m.month, s.currency, s.monthly_budget_micros,
        (SELECT coalesce(sum(t.micros), 0)::bigint FROM cost_tallies t
         WHERE t.workspace_id = s.workspace_id AND t.day >= m.month AND t.currency = s.currency) AS spent,
-       s.stops_at_budget AS stops
-FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
-CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m
+       s.stops_at_budget AS stops, {_OTHERS} AS others
+{_MONTH}
 WHERE s.monthly_budget_micros IS NOT NULL
   AND (CAST(:workspace AS bigint) IS NULL OR s.workspace_id = CAST(:workspace AS bigint))
-"""
+"""  # noqa: S608 — every value is bound
 
 _DAILY = """
 SELECT s.workspace_id, s.currency, s.daily_budget_micros,

@@ -69,6 +69,33 @@ def test_what_last_month_or_another_currency_cost_does_not_count(cast: Cast) -> 
     assert (state.spent, state.percent, state.alert) == (0, 0, 0)
 
 
+def test_what_does_not_count_is_said_by_currency(cast: Cast, redis: Any) -> None:
+    last_month = reports.today_in(cast.workspace).replace(day=1) - timedelta(days=1)
+    set_budget(cast, "1.00")
+    assert budgets.find_others(cast.workspace.id) == {}
+    for micros, currency in ((5_000_000, "EUR"), (250_000, "EUR"), (3_000_000, "BRL"), (600_000, "USD")):
+        spend(cast, micros, currency=currency)
+    spend(cast, 7_000_000, last_month, "GBP")
+    make_cost(make_channel(cast.other_workspace), 9_000_000, day=reports.today_in(cast.workspace), currency="INR")
+    assert budgets.find_others(cast.workspace.id) == {"BRL": 3_000_000, "EUR": 5_250_000}
+    state = budgets.find_state(cast.workspace.id)
+    assert state is not None
+    assert (state.spent, state.others) == (600_000, {"BRL": 3_000_000, "EUR": 5_250_000})
+    words = "Costs in BRL and EUR do not count toward this budget in USD: R$3.00 and €5.25 this month."
+    assert state.others_words.replace("\xa0", "") == words
+    budget_checks.check_budgets()
+    (mail,) = [job for job in Queue("default", connection=redis).jobs if job.description == "send_mail"]
+    assert words in mail.args[2].replace("\xa0", "")
+
+
+def test_without_other_currencies_the_mail_says_nothing_of_them(cast: Cast, redis: Any) -> None:
+    set_budget(cast, "1.00")
+    spend(cast, 600_000)
+    budget_checks.check_budgets()
+    (mail,) = [job for job in Queue("default", connection=redis).jobs if job.description == "send_mail"]
+    assert "do not count" not in mail.args[2]
+
+
 def test_a_budget_that_was_raised_can_be_reached_again(cast: Cast, redis: Any) -> None:
     set_budget(cast, "1.00")
     spend(cast, 1_000_000)
