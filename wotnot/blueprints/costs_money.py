@@ -70,16 +70,12 @@ def save_budget() -> Answer:
 
 
 def _budget_page(form: Form) -> str:
-    setup = rate_cards.get_setup(workspace_id())
-    has_one = setup.budget_micros or setup.daily_micros
     return render_template(
         "costs/budget.html",
         form=form,
         state=budgets.find_state(workspace_id()),
         alerts=budgets.ALERTS,
-        others=budgets.say_others(budgets.find_others(workspace_id()), f"a budget in {setup.currency}")
-        if has_one
-        else "",
+        apart=budgets.find_apart(workspace_id(), rate_cards.get_setup(workspace_id()).currency),
     )
 
 

@@ -1,10 +1,10 @@
 """How much of a workspace's monthly budget is used. Reads only; `budget_checks.py` acts on it.
 
-A budget counts the costs in its own currency. What was counted in another one, before the currency was changed, is said apart:
-no rate of exchange is known here.
+A budget counts the costs in its own currency, which is the workspace's. What was counted in another one before that was changed,
+and that Meta bills a number in another one, is said beside it: no rate of exchange is known here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +22,8 @@ ALERTS = (50, 80, 100)
 class BudgetState:
     """What a month may cost and has cost, in millionths of `currency`; `stops` pauses broadcasts when it is used up.
 
-    `others` is what the month has cost in other currencies, which does not count.
+    `others` is what the month has cost in other currencies, which does not count; `billed` are other currencies in which Meta
+    bills numbers of the workspace.
     """
 
     workspace_id: int
@@ -33,6 +34,7 @@ class BudgetState:
     spent: int
     stops: bool
     others: Mapping[str, int] = field(default_factory=dict)
+    billed: Sequence[str] = ()
 
     @property
     def percent(self) -> int:
@@ -55,9 +57,9 @@ class BudgetState:
         return f"{say_money(self.spent, self.currency)} of {say_money(self.budget, self.currency)}"
 
     @property
-    def others_words(self) -> str:
-        """What does not count toward it, as a sentence; empty when everything does."""
-        return say_others(self.others, f"this budget in {self.currency}")
+    def apart_words(self) -> str:
+        """What does not count toward it, or not as it is charged, in sentences; empty when all is in its currency."""
+        return say_apart(self.currency, self.others, self.billed)
 
 
 def find_state(workspace_id: int) -> BudgetState | None:
@@ -93,18 +95,24 @@ class DailyState:
         return f"Held: today’s budget. {spent} of {budget} are spent; it goes on tomorrow by itself."
 
 
-def find_others(workspace_id: int) -> Mapping[str, int]:
-    """What the running month has cost in other currencies than the workspace's own, in millionths by currency."""
-    found: Mapping[str, int] | None = db.session.scalar(text(_OTHERS_OF), {"workspace": workspace_id})
-    return found or {}
+def find_apart(workspace_id: int, currency: str) -> str:
+    """What a budget in `currency`, the workspace's own, does not count this month, or not as it is charged; "" for nothing."""
+    row = db.session.execute(text(_APART), {"workspace": workspace_id, "currency": currency}).one()
+    return say_apart(currency, row.others, row.billed)
 
 
-def say_others(others: Mapping[str, int], budget: str) -> str:
-    """ "Costs in EUR do not count toward this budget in USD: €30.00 this month."; empty without any."""
-    if not others:
-        return ""
-    amounts = " and ".join(say_money(micros, currency) for currency, micros in others.items())
-    return f"Costs in {' and '.join(others)} do not count toward {budget}: {amounts} this month."
+def say_apart(currency: str, others: Mapping[str, int], billed: Sequence[str]) -> str:
+    """ "Costs in EUR do not count toward a budget in USD: €30.00 this month."; empty where all is in its currency."""
+    sentences = []
+    if others:
+        amounts = " and ".join(say_money(micros, other) for other, micros in others.items())
+        names = " and ".join(others)
+        sentences.append(f"Costs in {names} do not count toward a budget in {currency}: {amounts} this month.")
+    if billed:
+        whose = "a number of yours" if len(billed) == 1 else "numbers of yours"
+        counted = f"what is sent there is counted at Meta’s rates in {currency}"
+        sentences.append(f"Meta bills {whose} in {' and '.join(billed)}; {counted}.")
+    return " ".join(sentences)
 
 
 def list_daily_states() -> list[DailyState]:
@@ -133,26 +141,32 @@ def _states(workspace_id: int | None) -> list[BudgetState]:
     return [BudgetState(*row) for row in rows]
 
 
+# What lies beside a workspace's currency `c.code` since the day `m.month`.
 _OTHERS = """
-       (SELECT coalesce(jsonb_object_agg(o.currency, o.micros), '{}') FROM (
-            SELECT t.currency, sum(t.micros)::bigint AS micros FROM cost_tallies t
-            WHERE t.workspace_id = s.workspace_id AND t.day >= m.month AND t.currency <> s.currency
-            GROUP BY t.currency HAVING sum(t.micros) > 0
-        ) o)"""
-
-_MONTH = """
-FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
-CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m
+(SELECT coalesce(jsonb_object_agg(o.currency, o.micros), '{}') FROM (
+    SELECT t.currency, sum(t.micros)::bigint AS micros FROM cost_tallies t
+    WHERE t.workspace_id = w.id AND t.day >= m.month AND t.currency <> c.code
+    GROUP BY t.currency HAVING sum(t.micros) > 0
+) o) AS others,
+ARRAY(
+    SELECT DISTINCT n.billing_currency FROM channels n
+    WHERE n.workspace_id = w.id AND n.state <> 'removed' AND n.billing_currency NOT IN ('', c.code) ORDER BY 1
+) AS billed
 """
 
-_OTHERS_OF = f"SELECT {_OTHERS} {_MONTH} WHERE s.workspace_id = :workspace"
+_MONTH = "CROSS JOIN LATERAL (SELECT date_trunc('month', now() AT TIME ZONE w.timezone)::date AS month) m"
+
+_APART = f"""
+SELECT {_OTHERS} FROM workspaces w CROSS JOIN (SELECT CAST(:currency AS text) AS code) c {_MONTH} WHERE w.id = :workspace
+"""  # noqa: S608 — every value is bound
 
 _STATES = f"""
 SELECT s.workspace_id, w.name, m.month, s.currency, s.monthly_budget_micros,
        (SELECT coalesce(sum(t.micros), 0)::bigint FROM cost_tallies t
         WHERE t.workspace_id = s.workspace_id AND t.day >= m.month AND t.currency = s.currency) AS spent,
-       s.stops_at_budget AS stops, {_OTHERS} AS others
-{_MONTH}
+       s.stops_at_budget AS stops, {_OTHERS}
+FROM cost_settings s JOIN workspaces w ON w.id = s.workspace_id
+CROSS JOIN LATERAL (SELECT s.currency AS code) c {_MONTH}
 WHERE s.monthly_budget_micros IS NOT NULL
   AND (CAST(:workspace AS bigint) IS NULL OR s.workspace_id = CAST(:workspace AS bigint))
 """  # noqa: S608 — every value is bound
