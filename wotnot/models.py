@@ -586,7 +586,10 @@ class IdempotencyKey(Base):
 
 
 class Channel(Base):
-    """One connected WhatsApp number. The token is encrypted; a number belongs to one workspace at a time."""
+    """One connected WhatsApp number. The token is encrypted; a number belongs to one workspace at a time.
+
+    `billing_currency` is that of its account at Meta; empty while it is not known.
+    """
 
     __tablename__ = "channels"
 
@@ -601,6 +604,7 @@ class Channel(Base):
     messaging_limit: Mapped[str] = mapped_column(String(30), server_default="")
     throughput: Mapped[str] = mapped_column(String(20), server_default="")
     name_status: Mapped[str] = mapped_column(String(30), server_default="")
+    billing_currency: Mapped[str] = mapped_column(String(3), server_default="")
     rate_per_second: Mapped[int] = mapped_column(server_default=text("20"))
     state: Mapped[ChannelState] = mapped_column(_enum(ChannelState, "state"), server_default="connected")
     state_reason: Mapped[str] = mapped_column(Text, server_default="")
@@ -1211,6 +1215,12 @@ class Message(Base):
             "due_at",
             "id",
             postgresql_where=text("broadcast_id IS NOT NULL AND state = 'queued'"),
+        ),
+        # Retries that wait, by their deadline: few of all messages.
+        Index(
+            "ix_messages_expiring",
+            "expires_at",
+            postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         # The recipient list by state.
         Index(

@@ -1,8 +1,9 @@
 """What the pages of broadcasts show, made of counts and states: tabs, bars and words. No request, no database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from wotnot.clock import now
@@ -12,7 +13,7 @@ from wotnot.services import channel_pace
 from wotnot.services.broadcast_states import EDITABLE, Move
 from wotnot.services.holds import HOLD_WORDS
 from wotnot.services.languages import language_name
-from wotnot.services.personalise import BUILT_IN_FIELDS
+from wotnot.services.personalise import BUILT_IN_FIELDS, Person, fill_values
 from wotnot.services.phone_numbers import format_phone
 from wotnot.services.quiet_rows import TheirZones
 from wotnot.services.recipients import Recipient
@@ -166,6 +167,7 @@ def recipient_words() -> dict[str, object]:
         "phone_words": format_phone,
         "body_of": body_of,
         "field_words": field_words,
+        "missing_words": missing_words,
         "language_words": language_name,
         "pace_of": channel_pace.pace_of,
         "is_slowed": channel_pace.is_slowed,
@@ -182,6 +184,12 @@ def field_words(why: str) -> str:
     """`blank:first_name` as people say it."""
     name = why.removeprefix("blank:")
     return BUILT_IN_FIELDS[name].lower() if name in BUILT_IN_FIELDS else f"“{name}”"
+
+
+def missing_words(variables: Mapping[str, Mapping[str, Any]], person: Person) -> str:
+    """What a template needs of a person and does not find, as a table says it: "First name, city"."""
+    fields = dict.fromkeys(variables[key].get("field", "") for key in fill_values(variables, person).missing)
+    return ", ".join(sorted((BUILT_IN_FIELDS.get(name, name) for name in fields), key=str.casefold))
 
 
 def time_words(timezone: str) -> dict[str, Callable[..., str]]:

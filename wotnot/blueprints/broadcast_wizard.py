@@ -22,7 +22,7 @@ from wotnot.blueprints.wizard_message import (
     preview_of,
     template_of,
 )
-from wotnot.blueprints.wizard_preflight import DESPITE, TEST_TO, UNCONFIRMED, is_unasked_repeat, say_late
+from wotnot.blueprints.wizard_preflight import DESPITE, TEST_TO, UNCONFIRMED, ask_about, is_unasked_repeat, say_late
 from wotnot.clock import now
 from wotnot.errors import Conflict, Invalid
 from wotnot.models import Broadcast, Role
@@ -398,7 +398,7 @@ def people(broadcast_id: int) -> str:
 
 
 def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None = None, *, asks: bool = False) -> str:
-    """`asks`: whether it is to go to those who got the same message from an earlier broadcast."""
+    """`asks`: whether it is to go to those who get the same message from another broadcast."""
     counted = preflight.count_draft(broadcast, keeps=True)
     found = preflight.look(broadcast, counted)
     context: dict[str, Any] = {}
@@ -416,7 +416,7 @@ def _check_page(broadcast: Broadcast, errors: Mapping[str, Sequence[str]] | None
         broadcast=broadcast,
         count=counted,
         groups=groups,
-        repeat=found.repeat if asks else None,
+        repeat=ask_about(found.repeat, counted.to_send, actor().workspace.timezone) if asks and found.repeat else None,
         late_words=say_late(broadcast),
         is_low=quality_guard.is_low(broadcast) and broadcast.scheduled_at is None,
         is_confirmed=bool(request.form.get(DESPITE)),

@@ -71,7 +71,11 @@ def save_budget() -> Answer:
 
 def _budget_page(form: Form) -> str:
     return render_template(
-        "costs/budget.html", form=form, state=budgets.find_state(workspace_id()), alerts=budgets.ALERTS
+        "costs/budget.html",
+        form=form,
+        state=budgets.find_state(workspace_id()),
+        alerts=budgets.ALERTS,
+        apart=budgets.find_apart(workspace_id(), rate_cards.get_setup(workspace_id()).currency),
     )
 
 

@@ -122,7 +122,7 @@ def _place_of(base: str, step: str) -> str:
 
 def _worth_a_look(broadcast: Broadcast, count: AudienceCount, workspace: Workspace, found: Preflight) -> list[Line]:
     return [
-        *lines_of.earlier(broadcast, found, workspace.timezone),
+        *lines_of.earlier(broadcast, count, found, workspace.timezone),
         *lines_of.limit_passed(broadcast, count, found),
         *lines_of.quality(broadcast),
         *lines_of.kinds(broadcast, found, left_out=False),

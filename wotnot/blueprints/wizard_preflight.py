@@ -10,6 +10,7 @@ from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.channel_words import show_number
 from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.preflight import Preflight
+from wotnot.services.repeat_guard import Repeat
 from wotnot.services.zones import say_duration, say_moment
 
 Line = dict[str, Any]
@@ -165,16 +166,18 @@ def quality(broadcast: Broadcast) -> list[Line]:
     return lines
 
 
-def earlier(broadcast: Broadcast, found: Preflight, timezone: str) -> list[Line]:
-    """The broadcast that most of these people got already; else the last one with the same template."""
+def earlier(broadcast: Broadcast, count: AudienceCount, found: Preflight, timezone: str) -> list[Line]:
+    """The broadcast that most of these people got already, or are to get; else the last one with the same template."""
     if repeat := found.repeat:
-        when = f" {say_moment(repeat.started_at, timezone, now())}" if repeat.started_at else ""
+        title = f"{repeat.people:,} of these people got this template before"
+        if repeat.scheduled_at:
+            title = f"{repeat.people:,} of these {count.to_send:,} people are to get this template anyway"
         return [
             {
                 "family": "warn",
                 "icon": "repeat",
-                "title": f"{repeat.people:,} of these people got this template before",
-                "text": f"“{repeat.name}” went to {repeat.percent}% of them{when}.",
+                "title": title,
+                "text": f"{_say_other(repeat, timezone)}.",
                 "url": f"/app/broadcasts/{repeat.id}",
                 "link": "See that one",
             }
@@ -194,8 +197,34 @@ def earlier(broadcast: Broadcast, found: Preflight, timezone: str) -> list[Line]
     ]
 
 
+def _say_other(repeat: Repeat, timezone: str) -> str:
+    """What a broadcast with the same template did, or is to do, without a full stop."""
+    if repeat.scheduled_at is None:
+        return f"“{repeat.name}” went to {repeat.percent}% of them{_say_start(repeat, timezone)}"
+    moment = say_moment(repeat.scheduled_at, timezone, now())
+    if repeat.scheduled_at > now():
+        return f"“{repeat.name}” is planned for {moment} with the same template"
+    return f"“{repeat.name}” was planned for {moment} with the same template and has not begun"
+
+
+def _say_start(repeat: Repeat, timezone: str) -> str:
+    return f" {say_moment(repeat.started_at, timezone, now())}" if repeat.started_at else ""
+
+
+def ask_about(repeat: Repeat, to_send: int, timezone: str) -> Line:
+    """The question of the check page before the same message goes to the same people; `id` is what it asks about."""
+    share = f"Nothing was sent yet: {repeat.percent}% of these people"
+    if repeat.scheduled_at:
+        title, also = f"{share} are to get this message anyway.", f"{repeat.people:,} of these {to_send:,} people"
+        text = f"{_say_other(repeat, timezone)}; {also} are to get it. If both should go, press the button again."
+    else:
+        title, when = f"{share} got this message before.", _say_start(repeat, timezone)
+        text = f"“{repeat.name}” went to {repeat.people:,} of them with the same template{when}. To send it once more, press the button again."
+    return {"id": repeat.id, "title": title, "text": text}
+
+
 def is_unasked_repeat(broadcast: Broadcast, named: str | None) -> bool:
-    """Whether it repeats an earlier one that the page has not asked about yet; `named` is the one that it has."""
+    """Whether it repeats another one that the page has not asked about yet; `named` is the one that it has."""
     repeat = repeat_guard.find_repeat(broadcast, preflight.count_draft(broadcast, keeps=True).to_send)
     return repeat is not None and named != str(repeat.id)
 

@@ -104,7 +104,7 @@ def count_kinds(
         people = resolve_settled(workspace_id, settled, leave_out)
         found = {kind: _count_of_kind(people, kind, variables, needs_phone=needs_phone) for kind in kinds}
         if people.phones and audience_risks.US_MARKETING in found:
-            found[audience_risks.US_MARKETING] += audience_risks.count_americans(_unknown_phones(people))
+            found[audience_risks.US_MARKETING] += audience_risks.count_americans(list_unknown(people))
         return found
 
     stamp = audience_risks.stamp(workspace_id, [*kinds, *leave_out])
@@ -197,11 +197,11 @@ def _count(people: People, fields: Variables, *, needs_phone: bool, keeps: bool)
         return _with_blanks(counted, people, fields, needs_phone=needs_phone) if fields else counted
     row = db.session.execute(_counters(people, fields, needs_phone=needs_phone, keeps=keeps)).one()
     counts = {name: int(value or 0) for name, value in row._mapping.items()}  # noqa: SLF001 — SQLAlchemy's public name
-    unknown = _unknown_phones(people) if people.phones else []
+    unknown = list_unknown(people) if people.phones else []
     return _count_of(counts, fields, len(unknown), _held_back(people, unknown), people.leave_out)
 
 
-def _unknown_phones(people: People) -> list[str]:
+def list_unknown(people: People) -> list[str]:
     """Typed numbers that are nobody's yet."""
     known = select(Contact.phone).where(Contact.workspace_id == people.workspace_id, Contact.phone.in_(people.phones))
     return list(set(people.phones).difference(db.session.scalars(known)))

@@ -7,7 +7,7 @@ from sqlalchemy import exists, func, select, update
 from wotnot.clock import now
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Message, MessageState
-from wotnot.services import broadcast_rows, broadcast_uploads, events, failure_watch, queue
+from wotnot.services import broadcast_rows, broadcast_uploads, events, failure_watch, outbox, queue
 from wotnot.services.broadcasts import start_due_broadcast
 from wotnot.services.transaction import release_connection, transaction
 
@@ -16,11 +16,13 @@ STALLED_AFTER = timedelta(seconds=30)
 
 _LATE_ROWS = timedelta(days=2)
 _BATCH = 200
+_RETRIES = 20_000
+"""So many late retries are settled in one commit; the next sweep takes more."""
 
 
 def sweep_broadcasts() -> dict[str, int]:
-    """Start what is due, resume what stalled, pause what fails too much, finish what has drained, cancel what was left, renew
-    files at Meta.
+    """Start what is due, resume what stalled, pause what fails too much, let retries fail that are too late, finish what has
+    drained, cancel what was left, renew files at Meta.
 
     Answers how many of each.
     """
@@ -28,6 +30,7 @@ def sweep_broadcasts() -> dict[str, int]:
         "started": _start_due(),
         "resumed": _resume_stalled(),
         "failing": failure_watch.watch_failures(),
+        "too_late": _settle_late(),
         "finished": finish_drained(),
         "cancelled": _cancel_leftovers(),
         "files_wanted": broadcast_uploads.renew_uploads(),
@@ -73,6 +76,15 @@ def _resume_stalled() -> int:
     for broadcast_id in stalled:
         queue.enqueue_once("expand_broadcast", broadcast_id, every_seconds=int(STALLED_AFTER.total_seconds()))
     return len(stalled)
+
+
+def _settle_late() -> int:
+    """Retries that would look as if they waited, though their deadline has passed while their broadcast did not go on."""
+    with transaction():
+        settled = outbox.settle_late(_RETRIES)
+        for workspace_id, broadcast_id, _ in settled:
+            events.publish(workspace_id, f"broadcast:{broadcast_id}", "broadcasts", "workspace")
+    return sum(count for _, _, count in settled)
 
 
 def _cancel_leftovers() -> int:

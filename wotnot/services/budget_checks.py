@@ -90,6 +90,8 @@ def _body(state: BudgetState, share: int) -> str:
             if state.stops
             else "Nothing is stopped: your budget only tells you."
         )
+    if state.apart_words:
+        lines.append(state.apart_words)
     lines.append(f"See what it went to: {config.public_url}/app/cost")
     return "\n\n".join(lines) + "\n"
 

@@ -31,7 +31,7 @@ _STILL_SENDING = {"", "CONNECTED", "FLAGGED", "RATE_LIMITED"}
 
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
-    """What Meta says about a number. `stop_reason` is empty when the number can send."""
+    """What Meta says about a number. `stop_reason` is empty when the number can send, `billing_currency` when it was not told."""
 
     display_phone_number: str
     verified_name: str
@@ -41,10 +41,11 @@ class NumberFacts:
     stop_reason: str = ""
     throughput: str = ""
     name_status: str = ""
+    billing_currency: str = ""
 
 
-def facts_of(phone: Mapping[str, Any], account_name: str = "") -> NumberFacts:
-    """Read a phone number object of Meta's; what is absent stays empty or UNKNOWN."""
+def facts_of(phone: Mapping[str, Any], account: Mapping[str, Any]) -> NumberFacts:
+    """Read a phone number object of Meta's and that of its account; what is absent stays empty or UNKNOWN."""
     status = str(phone.get("status") or "").upper()
     known = STATUS_REASONS.get(status, f"Meta says the number is {status.lower().replace('_', ' ')}.")
     return NumberFacts(
@@ -52,10 +53,11 @@ def facts_of(phone: Mapping[str, Any], account_name: str = "") -> NumberFacts:
         verified_name=str(phone.get("verified_name") or "")[:200],
         quality_rating=(str(phone.get("quality_rating") or "UNKNOWN").upper())[:20],
         messaging_limit=limit_of(phone)[:30],
-        account_name=account_name,
+        account_name=str(account.get("name") or ""),
         stop_reason="" if status in _STILL_SENDING else known,
         throughput=_throughput_of(phone),
         name_status=str(phone.get("name_status") or "").upper()[:30],
+        billing_currency=str(account.get("currency") or "").upper()[:3],
     )
 
 
@@ -72,7 +74,19 @@ def ask_meta(client: GraphClient, config: Config, waba_id: str, phone_number_id:
         raise Invalid(
             {"phone_number_id": "This number is not one of the account's. Check both ids in WhatsApp Manager."}
         )
-    return facts_of(phone, str(account.get("name") or ""))
+    return facts_of(phone, account)
+
+
+def ask_again(client: GraphClient, waba_id: str, phone_number_id: str) -> NumberFacts:
+    """The same about a number that is connected. Its account is asked too, but nothing hangs on that answer.
+
+    Raises GraphError.
+    """
+    phone = client.get_phone_number(phone_number_id)
+    try:
+        return facts_of(phone, client.get_waba(waba_id))
+    except GraphError:
+        return facts_of(phone, {})
 
 
 def domain_error(fault: GraphFault, field: str) -> DomainError:

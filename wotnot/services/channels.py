@@ -21,7 +21,7 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, ChannelState, ToldBy
 from wotnot.services import crypto, events, messages, queue
 from wotnot.services.channel_changes import TOPIC, begin_history, change_channel
-from wotnot.services.channel_checks import NumberFacts, ask_meta, domain_error, facts_of
+from wotnot.services.channel_checks import NumberFacts, ask_again, ask_meta, domain_error
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.transaction import release_connection, transaction
@@ -316,7 +316,7 @@ def _removed_row(workspace_id: int, phone_number_id: str) -> Channel | None:
 
 def _ask_again(channel: Channel) -> NumberFacts | str:
     """What Meta says about a connected number, or the reason why it cannot be used. Raises Unavailable."""
-    phone_number_id = channel.phone_number_id
+    waba_id, phone_number_id = channel.waba_id, channel.phone_number_id
     try:
         token = token_of(channel)
     except crypto.UnreadableSecret:
@@ -324,7 +324,7 @@ def _ask_again(channel: Channel) -> NumberFacts | str:
     release_connection()
     try:
         with client_with(token) as client:
-            return facts_of(client.get_phone_number(phone_number_id))
+            return ask_again(client, waba_id, phone_number_id)
     except GraphError as error:
         if error.fault.may_retry:
             raise domain_error(error.fault, "access_token") from error
@@ -341,6 +341,7 @@ def _subscribe(token: str, waba_id: str) -> None:
 
 def _apply_facts(channel: Channel, facts: NumberFacts, told_by: ToldBy) -> None:
     channel.display_phone_number = facts.display_phone_number or channel.display_phone_number or channel.phone_number_id
+    channel.billing_currency = facts.billing_currency or channel.billing_currency or ""
     channel.checked_at = clock.now()
     values = {
         "verified_name": facts.verified_name,

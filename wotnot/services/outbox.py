@@ -5,6 +5,7 @@ of their ids, so that the sender and the webhook inbox can never wait for each o
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,6 +90,17 @@ def claim_for_channels(wishes: Sequence[tuple[int, int]], sender_id: str) -> lis
     """Claim up to n due single messages of each (channel id, n); they go before any broadcast."""
     ids, counts = [wish[0] for wish in wishes], [wish[1] for wish in wishes]
     return _claim(_PICK_FOR_CHANNELS, {"ids": ids, "counts": counts, "sender": sender_id})
+
+
+def settle_late(limit: int) -> list[tuple[int, int, int]]:
+    """Let up to `limit` waiting retries fail whose deadline passed before a claim came to them, as where a broadcast is paused
+    or waits as a whole. Answers (workspace id, broadcast id, how many).
+    """
+    asked = {"limit": limit, "sender": "", "now": clock.now()}
+    with transaction() as session:
+        settled = session.execute(text(_CLAIM.format(picking=_PICK_LATE)), asked).all()
+    counts = Counter((row.workspace_id, row.broadcast_id) for row in settled)
+    return [(workspace_id, broadcast_id, count) for (workspace_id, broadcast_id), count in counts.items()]
 
 
 def record_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -213,6 +225,14 @@ _PICK_FOR_CHANNELS = """
         WHERE channel_id = w.channel_id AND broadcast_id IS NULL AND state = 'queued' AND due_at <= :now
         ORDER BY id LIMIT w.n FOR UPDATE SKIP LOCKED
     ) m
+"""
+
+# Late as all of them are, the claim ends each and takes none. Cancelled broadcasts cancel what waits themselves.
+_PICK_LATE = """
+    SELECT m.id, m.contact_id, true AS in_broadcast, true AS is_unasked, true AS is_late
+    FROM messages m JOIN broadcasts b ON b.id = m.broadcast_id AND b.state IN ('sending', 'paused')
+    WHERE m.state = 'queued' AND m.expires_at < :now
+    ORDER BY m.id LIMIT :limit FOR UPDATE OF m SKIP LOCKED
 """
 
 _CLAIM = """

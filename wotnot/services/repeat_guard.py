@@ -1,63 +1,120 @@
-"""Whether a draft is what most of its people got a few days ago: the same template, and nearly the same list by the ledger.
+"""Whether a draft is what most of its people got a few days ago, or are to get: the same template, and nearly the same list.
 
-Sending it again is nobody's intention most of the time, so it is asked about, and naming the earlier one is the answer.
+Sending it again is nobody's intention most of the time, so it is asked about, and naming the other one is the answer. Whom
+one got says the ledger; whom one that is planned goes to is asked as if it began now (`planned_lists.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import DateTime, Select, and_, func, literal, or_, select
+from sqlalchemy.orm import joinedload
 
 from wotnot.clock import now
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Message, MessageState, Template, TemplateCategory
-from wotnot.services import audience, audience_facts, audience_risks, tallies
+from wotnot.services import audience, audience_facts, audience_risks, planned_lists, tallies
 from wotnot.services.audience_counts import remember
+from wotnot.services.broadcast_lateness import is_held
 from wotnot.services.segment_audience import Settled, settle
 
 DAYS = 7
 PERCENT = 80
 _MOST = 5
+_MOST_PLANNED = 3
 _NOT_SENT = (MessageState.SKIPPED, MessageState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """An earlier broadcast that got, or gets, to `people` of a draft's recipients, which is `percent` of them."""
+    """Another broadcast that got, or gets, to `people` of a draft's recipients, which is `percent` of them.
+
+    `scheduled_at` is there where it is planned and has not begun.
+    """
 
     id: int
     name: str
     started_at: datetime | None
     people: int
     percent: int
+    scheduled_at: datetime | None = None
 
 
 def find_repeat(broadcast: Broadcast, to_send: int) -> Repeat | None:
-    """The latest broadcast of the last days with the template of a draft that reached PERCENT of its `to_send` people."""
+    """The latest broadcast of the last days with the template of a draft that reached PERCENT of its `to_send` people; else
+    the one planned nearest to it that would.
+    """
     if broadcast.template is None or not to_send:
         return None
-    earlier = _list_earlier(broadcast, broadcast.template)
+    return _find_sent(broadcast, broadcast.template, to_send) or _find_planned(broadcast, broadcast.template, to_send)
+
+
+def _find_sent(broadcast: Broadcast, template: Template, to_send: int) -> Repeat | None:
+    earlier = _list_earlier(broadcast, template)
     sizes = {
         one: counts.funnel["audience"] for one, counts in tallies.broadcast_counts([e.id for e in earlier]).items()
     }
-    large_enough = [one for one in earlier if 100 * sizes[one.id] >= PERCENT * to_send]
+    large_enough = [one for one in earlier if _is_most(sizes[one.id], to_send)]
     shared = _count_shared(broadcast, large_enough, sizes) if large_enough else {}
-    for one in large_enough:
+    return _first_repeat(large_enough, shared, to_send)
+
+
+def _find_planned(broadcast: Broadcast, template: Template, to_send: int) -> Repeat | None:
+    planned = _list_planned(broadcast, template)
+    shared = planned_lists.count_shared(broadcast, planned, to_send) if planned else {}
+    return _first_repeat(planned, shared, to_send)
+
+
+def _first_repeat(others: Sequence[Broadcast], shared: Mapping[int, int], to_send: int) -> Repeat | None:
+    for one in others:
         people = shared.get(one.id, 0)
-        if 100 * people >= PERCENT * to_send:
-            return Repeat(one.id, one.name, one.started_at, people, min(100, 100 * people // to_send))
+        if _is_most(people, to_send):
+            percent = min(100, 100 * people // to_send)
+            planned_for = one.scheduled_at if _is_planned(one) else None
+            return Repeat(one.id, one.name, one.started_at, people, percent, planned_for)
     return None
 
 
+def _is_most(people: int, to_send: int) -> bool:
+    return 100 * people >= PERCENT * to_send
+
+
+def _is_planned(broadcast: Broadcast) -> bool:
+    return broadcast.state is BroadcastState.SCHEDULED or is_held(broadcast)
+
+
 def _list_earlier(broadcast: Broadcast, template: Template) -> Sequence[Broadcast]:
-    """The latest first. The translations of a template are the same message."""
-    is_same = Broadcast.template.has((Template.waba_id == template.waba_id) & (Template.name == template.name))
+    """The latest first."""
     has_begun = or_(Broadcast.started_at > now() - timedelta(days=DAYS), Broadcast.state == BroadcastState.EXPANDING)
-    statement = select(Broadcast).where(
-        Broadcast.workspace_id == broadcast.workspace_id, Broadcast.id != broadcast.id, is_same, has_begun
-    )
+    statement = _others(broadcast, template).where(has_begun)
     return db.session.scalars(statement.order_by(Broadcast.id.desc()).limit(_MOST)).all()
+
+
+def _list_planned(broadcast: Broadcast, template: Template) -> Sequence[Broadcast]:
+    """Those within DAYS of the draft's own moment, before or after it, the nearest first.
+
+    One whose moment has passed begins when somebody lets it, which may be now.
+    """
+    moment = literal(max(broadcast.scheduled_at or now(), now()), DateTime(timezone=True))
+    begins = func.greatest(Broadcast.scheduled_at, literal(now(), DateTime(timezone=True)))
+    apart = func.greatest(begins - moment, moment - begins)
+    is_held_now = and_(Broadcast.state == BroadcastState.PAUSED, Broadcast.started_at.is_(None))
+    statement = _others(broadcast, template).where(
+        or_(Broadcast.state == BroadcastState.SCHEDULED, is_held_now),
+        Broadcast.scheduled_at.is_not(None),
+        apart <= timedelta(days=DAYS),
+    )
+    nearest = statement.options(joinedload(Broadcast.template)).order_by(apart, Broadcast.id)
+    return db.session.scalars(nearest.limit(_MOST_PLANNED)).all()
+
+
+def _others(broadcast: Broadcast, template: Template) -> Select[Broadcast]:
+    """The workspace's other broadcasts with this template. Its translations are the same message."""
+    is_same = Broadcast.template.has((Template.waba_id == template.waba_id) & (Template.name == template.name))
+    return select(Broadcast).where(
+        Broadcast.workspace_id == broadcast.workspace_id, Broadcast.id != broadcast.id, is_same
+    )
 
 
 def _count_shared(broadcast: Broadcast, earlier: Sequence[Broadcast], sizes: dict[int, int]) -> dict[int, int]:

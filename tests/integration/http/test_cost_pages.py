@@ -120,6 +120,45 @@ def test_a_budget_is_kept_and_shown(cast: Cast, member: Client, channel: Channel
         assert "82% of this month’s budget is used." in text_of(member, path)
 
 
+NOT_ALL = "Not everything counts toward a budget as it is charged."
+
+
+@pytest.mark.parametrize("budget", [{"budget": "5.00"}, {"budget": "", "daily_budget": "5.00"}])
+def test_costs_in_another_currency_are_said_beside_the_budget(
+    cast: Cast, member: Client, channel: Channel, budget: dict[str, str]
+) -> None:
+    assert NOT_ALL not in text_of(member, "/app/cost/budget")
+    make_cost(channel, 4_100_000, day=reports.today_in(cast.workspace), currency="EUR")
+    member.submit("/app/cost/budget", currency="USD", **budget)
+    page = text_of(member, "/app/cost/budget")
+    assert NOT_ALL in page
+    assert "Costs in EUR do not count toward a budget in USD: €" in page
+    noticed = "Costs in EUR do not count toward a budget in USD: €" in text_of(member, "/app/cost")
+    assert noticed == bool(budget["budget"])
+    member.submit("/app/cost/budget", currency="EUR", **budget)
+    assert NOT_ALL not in text_of(member, "/app/cost/budget")
+
+
+def test_a_number_that_is_billed_in_another_currency_is_said_beside_the_budget(cast: Cast, member: Client) -> None:
+    make_channel(cast.workspace, billing_currency="EUR")
+    page = text_of(member, "/app/cost/budget")
+    assert NOT_ALL in page
+    assert "Meta bills a number of yours in EUR; what is sent there is counted at Meta’s rates in USD." in page
+    member.submit("/app/cost/budget", currency="EUR", budget="")
+    assert NOT_ALL not in text_of(member, "/app/cost/budget")
+
+
+def test_an_alert_says_what_it_does_not_count(cast: Cast, member: Client, channel: Channel) -> None:
+    today = reports.today_in(cast.workspace)
+    make_cost(channel, 4_100_000, day=today)
+    make_cost(channel, 2_000_000, day=today, currency="EUR")
+    rate_cards.save_setup(cast.workspace.id, currency="USD", budget="5.00", stops=False)
+    for path in ("/app/cost", "/app/"):
+        page = text_of(member, path)
+        assert "82% of this month’s budget is used." in page
+        assert "Costs in EUR do not count toward a budget in USD: €" in page
+
+
 def test_a_wrong_budget_keeps_what_was_typed(member: Client) -> None:
     answer = member.submit("/app/cost/budget", currency="USD", budget="a lot")
     assert answer.status_code == 422

@@ -191,6 +191,7 @@ def test_the_check_page_counts_who_had_their_share_and_lets_them_in(
     assert "3 people will get this message" in page
     listed = text_of(browser.get(f"{base}/people?why=capped"))
     assert "Full" in listed
+    assert "People who have had enough marketing for now" in listed
     browser.submit(f"{base}/leave-out", page=f"{base}/check", kind="capped", off="1")
     assert fresh(draft).ignores_cap
     assert "4 people will get this message" in text_of(browser.get(f"{base}/check"))

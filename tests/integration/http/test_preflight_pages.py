@@ -1,7 +1,8 @@
 """The check page's switches and questions, the held plan, copies and tests, through a browser and over the API."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -125,6 +126,60 @@ def test_the_same_again_is_asked_about_once(
     assert (wrong.status_code, state_of(draft.id)) == (422, S.DRAFT)
     assert browser.submit(f"{base}/check", repeat=str(earlier.id)).location == base
     assert state_of(draft.id) is S.EXPANDING
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(1, "“Spring I” is planned for tomorrow at"), (-1, "“Spring I” was planned for yesterday at")],
+)
+def test_what_is_planned_for_the_same_people_is_asked_about_once(
+    browser: Client, cast: Cast, template: Template, days: int, words: str
+) -> None:
+    moment, state = clock.now() + timedelta(days=days), S.SCHEDULED if days > 0 else S.PAUSED
+    planned = make.make_broadcast(cast.workspace, template=template, name="Spring I", state=state, scheduled_at=moment)
+    draft = make.make_broadcast(cast.workspace, template=template)
+    base = f"/app/broadcasts/{draft.id}"
+    page = text_of(browser.get(f"{base}/check"))
+    assert "3 of these 3 people are to get this template anyway" in page
+    assert words in page
+    asked = browser.submit(f"{base}/check")
+    assert (asked.status_code, state_of(draft.id)) == (422, S.DRAFT)
+    assert "Nothing was sent yet: 100% of these people are to get this message anyway." in text_of(asked)
+    assert "3 of these 3 people are to get it. If both should go, press the button again." in text_of(asked)
+    assert f'href="/app/broadcasts/{planned.id}"' in text_of(asked)
+    assert browser.submit(f"{base}/check", repeat=str(planned.id)).location == base
+    assert state_of(draft.id) is S.EXPANDING
+
+
+def test_two_plans_of_the_same_are_asked_about_too(
+    browser: Client, cast: Cast, template: Template, people: list[Contact]
+) -> None:
+    moment = clock.now() + timedelta(days=3)
+    first = make.make_broadcast(cast.workspace, template=template, state=S.SCHEDULED, scheduled_at=moment)
+    draft = make.make_broadcast(cast.workspace, template=template, scheduled_at=moment - timedelta(days=1))
+    base = f"/app/broadcasts/{draft.id}"
+    assert browser.submit(f"{base}/check").status_code == 422
+    assert browser.submit(f"{base}/check", repeat=str(first.id)).location == base
+    assert state_of(draft.id) is S.SCHEDULED
+
+
+def test_the_list_of_missing_values_says_which(
+    browser: Client, cast: Cast, channel: Channel, template: Template
+) -> None:
+    make.make_contact(cast.workspace, name="Ann", attributes={"city": "Paarl"})
+    make.make_contact(cast.workspace, name="Ben", email="ben@example.org")
+    make.make_contact(cast.workspace, name="Cid", attributes={"city": " "})
+    make.make_contact(cast.workspace, name="Dan", email="dan@example.org", attributes={"city": "Paarl"})
+    sources = [{"field": "city"}, {"field": "city"}, {"field": "email"}, {"field": "town", "fallback": "you"}]
+    variables = {str(key): source for key, source in enumerate(sources, start=1)}
+    draft = make.make_broadcast(cast.workspace, channel, template, variables=variables)
+    page = browser.get(f"/app/broadcasts/{draft.id}/people?why=missing_value")
+    rows = re.findall(r"<tr>(.*?)</tr>", text_of(page))
+    assert ">Missing</th>" in rows[0]
+    said = [re.findall(r'data-l="missing">(.*?)</td>', row)[0].strip() for row in rows[1:]]
+    assert said == ["city, E-mail", "city", "E-mail"]
+    assert "Missing" not in text_of(browser.get(f"/app/broadcasts/{draft.id}/people?why=opted_out"))
 
 
 def test_the_limit_and_low_quality_are_said(browser: Client, cast: Cast, people: list[Contact]) -> None:
@@ -268,6 +323,18 @@ def test_the_check_says_everything_over_the_api(
     assert found["cost"]["total_micros"] > 0
     assert api.patch(path, {"leave_out": ["us_marketing", "unreachable"]}).json["leave_out"] == ["us_marketing", "unreachable"]  # fmt: skip
     assert api.get(f"{path}/check").json["count"]["to_send"] == 1
+
+
+def test_the_check_tells_a_program_what_is_planned_for_the_same_people(
+    api: ApiClient, cast: Cast, template: Template, people: list[Contact]
+) -> None:
+    moment = clock.now() + timedelta(days=1)
+    planned = make.make_broadcast(
+        cast.workspace, template=template, name="Spring I", state=S.SCHEDULED, scheduled_at=moment
+    )
+    found = api.get(f"/broadcasts/{make.make_broadcast(cast.workspace, template=template).id}/check").json["repeat"]
+    assert datetime.fromisoformat(found.pop("scheduled_at")) == moment
+    assert found == {"id": planned.id, "name": "Spring I", "started_at": None, "people": 3, "percent": 100}
 
 
 @pytest.mark.parametrize(

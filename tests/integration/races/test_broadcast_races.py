@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from sqlalchemy import func, select, text
 from launcher.paths import ROOT
 from tests import factories as make
 from tests.cast import Cast
+from wotnot import clock
 from wotnot.errors import Conflict
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Message, Workspace
-from wotnot.services import broadcasts, expansion
+from wotnot.services import broadcast_sweeps, broadcasts, expansion, recounts, tallies
 
 EXPAND = """
 import sys
@@ -158,3 +160,18 @@ def test_an_expansion_killed_again_and_again_ends_with_one_row_a_person(
         text("SELECT sum(delta) FROM message_tallies WHERE broadcast_id = :b"), {"b": broadcast_id}
     )
     assert tallied == people
+
+
+def test_of_sweeps_at_once_each_late_retry_fails_in_one(app: Flask, committed_cast: Cast) -> None:
+    home = committed_cast.workspace
+    broadcast = make.make_broadcast(home, state=BroadcastState.PAUSED, started_at=clock.now())
+    assert broadcast.channel is not None
+    retry = {"attempt": 2, "hold_reason": "retry", "expires_at": clock.now() - timedelta(minutes=1)}
+    for contact in make.make_contacts(home, 60):
+        make.make_message(broadcast.channel, contact, broadcast, **retry)
+    workspace_id, broadcast_id = home.id, broadcast.id
+    answers = at_once(app, 4, lambda: broadcast_sweeps.sweep_broadcasts()["too_late"])
+    assert sum(answers) == 60
+    counts = tallies.broadcast_counts([broadcast_id])[broadcast_id]
+    assert (counts.states["failed"], counts.states["queued"]) == (60, 0)
+    assert recounts.mend_counts(workspace_id) == {}

@@ -69,6 +69,57 @@ def test_what_last_month_or_another_currency_cost_does_not_count(cast: Cast) -> 
     assert (state.spent, state.percent, state.alert) == (0, 0, 0)
 
 
+def mail_body(redis: Any) -> str:
+    (mail,) = [job for job in Queue("default", connection=redis).jobs if job.description == "send_mail"]
+    return str(mail.args[2]).replace("\xa0", "")
+
+
+def test_what_does_not_count_is_said_by_currency(cast: Cast, redis: Any) -> None:
+    last_month = reports.today_in(cast.workspace).replace(day=1) - timedelta(days=1)
+    set_budget(cast, "1.00")
+    for micros, currency in ((5_000_000, "EUR"), (250_000, "EUR"), (3_000_000, "BRL"), (600_000, "USD")):
+        spend(cast, micros, currency=currency)
+    spend(cast, 7_000_000, last_month, "GBP")
+    make_cost(make_channel(cast.other_workspace), 9_000_000, day=reports.today_in(cast.workspace), currency="INR")
+    state = budgets.find_state(cast.workspace.id)
+    assert state is not None
+    assert (state.spent, state.others, state.billed) == (600_000, {"BRL": 3_000_000, "EUR": 5_250_000}, [])
+    words = "Costs in BRL and EUR do not count toward a budget in USD: R$3.00 and €5.25 this month."
+    assert state.apart_words.replace("\xa0", "") == words
+    assert budgets.find_apart(cast.workspace.id, "USD") == state.apart_words
+    budget_checks.check_budgets()
+    assert words in mail_body(redis)
+
+
+def test_that_meta_bills_a_number_in_another_currency_is_said(cast: Cast, redis: Any) -> None:
+    for home, currency in ((cast.workspace, "USD"), (cast.workspace, ""), (cast.other_workspace, "EUR")):
+        make_channel(home, billing_currency=currency)
+    make_channel(cast.workspace, billing_currency="GBP", state="removed")
+    assert budgets.find_apart(cast.workspace.id, "USD") == ""
+    set_budget(cast, "1.00")
+    spend(cast, 600_000)
+    make_channel(cast.workspace, billing_currency="EUR")
+    words = "Meta bills a number of yours in EUR; what is sent there is counted at Meta’s rates in USD."
+    state = budgets.find_state(cast.workspace.id)
+    assert state is not None
+    assert state.apart_words == budgets.find_apart(cast.workspace.id, "USD") == words
+    assert budgets.find_apart(cast.other_workspace.id, "EUR") == ""
+    budget_checks.check_budgets()
+    assert words in mail_body(redis)
+    make_channel(cast.workspace, billing_currency="BRL")
+    assert budgets.find_apart(cast.workspace.id, "USD").startswith("Meta bills numbers of yours in BRL and EUR;")
+
+
+def test_where_all_is_in_one_currency_the_mail_says_nothing_of_others(cast: Cast, redis: Any) -> None:
+    make_channel(cast.workspace, billing_currency="USD")
+    set_budget(cast, "1.00")
+    spend(cast, 600_000)
+    budget_checks.check_budgets()
+    body = mail_body(redis)
+    assert "do not count" not in body
+    assert "Meta bills" not in body
+
+
 def test_a_budget_that_was_raised_can_be_reached_again(cast: Cast, redis: Any) -> None:
     set_budget(cast, "1.00")
     spend(cast, 1_000_000)

@@ -37,6 +37,7 @@ def test_connecting_asks_meta_and_hides_the_token(app: Flask, here: int, run_job
         "GREEN",
         "TIER_UNLIMITED",
     )
+    assert channel.billing_currency == "USD"
     assert channel.state is ChannelState.CONNECTED
     assert channel.rate_per_second == app.extensions["wotnot.config"].send_rate
     assert "sandbox-token" not in channel.token_encrypted
@@ -188,6 +189,17 @@ def test_the_sweep_asks_about_the_stale_ones_only(here: int, session: Any) -> No
     session.commit()
     assert channels.refresh_stale() == {"refreshed": 1, "failed": 0}
     assert channels.get_channel(here, channel.id).quality_rating == "GREEN"
+
+
+def test_a_refresh_reads_the_currency_of_the_account_and_keeps_it_when_that_is_not_told(
+    here: int, sandbox: SandboxControl, session: Any
+) -> None:
+    channel = channels.connect_channel(here, **GOOD)
+    channel.billing_currency = "EUR"
+    session.commit()
+    sandbox.post("/sandbox/faults", {"kind": "error", "code": 100, "on": SandboxControl.WABA_ID})
+    assert channels.refresh_channel(here, channel.id).billing_currency == "EUR"
+    assert channels.refresh_channel(here, channel.id).billing_currency == "USD"
 
 
 def test_one_broken_channel_does_not_keep_the_others_waiting(cast: Cast, here: int, session: Any) -> None:

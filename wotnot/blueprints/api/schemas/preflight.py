@@ -36,13 +36,16 @@ class NumberLimitSchema(Schema):
 
 
 class RepeatSchema(Schema):
-    """An earlier broadcast with the same template and nearly the same people."""
+    """Another broadcast of these days with the same template and nearly the same people: it went out, or is planned."""
 
     id = fields.Integer()
     name = fields.String()
     started_at = fields.AwareDateTime(allow_none=True)
-    people = fields.Integer()
-    percent = fields.Integer()
+    scheduled_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "Its moment, where it is planned and has not begun."}
+    )
+    people = fields.Integer(metadata={"description": "How many of the people of this draft got it, or are to get it."})
+    percent = fields.Integer(metadata={"description": "The same as a share of them."})
 
 
 class DraftCostSchema(Schema):
