@@ -291,7 +291,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "languages": [] if broadcast.one_language else broadcast_reports.list_languages(broadcast),
         "audience_words": segment_audience.say_audience(broadcast),
         "has_segment": "segment_id" in broadcast.audience and not segment_audience.is_missing(broadcast)[0],
-        "follow_ups": follow_ups.list_follow_ups(broadcast),
+        "follow_ups": follow_ups.list_follow_ups(broadcast, counts),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
         **_money_and_facets(broadcast),
     }

@@ -16,6 +16,7 @@ from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, ChannelState, Message, MessageState
 from wotnot.services import broadcasts, contact_answers, tallies
 from wotnot.services.segment_sql import ARRIVED, OPEN
+from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.whatsapp.error_codes import PASSING_CODES
 
 DONE = frozenset({BroadcastState.FINISHED, BroadcastState.CANCELLED, BroadcastState.PAUSED})
@@ -40,12 +41,16 @@ class FollowUp:
     words: str
 
 
-def list_follow_ups(broadcast: Broadcast) -> list[FollowUp]:
-    """What is worth offering on the page of a broadcast that is done; empty while it is under way."""
+def list_follow_ups(broadcast: Broadcast, counts: BroadcastCounts) -> list[FollowUp]:
+    """What is worth offering on the page of a broadcast that is done, of which these are the `counts`; empty before.
+
+    Counted anew when a message of the broadcast or a contact has changed.
+    """
     if broadcast.state not in DONE:
         return []
-    counts = _count_people(broadcast) | {"failed_for_now": _failed_for_now(broadcast)}
-    return [FollowUp(who, counts[who], words) for who, words in WHO.items() if counts[who]]
+    question = ["follow_ups", broadcast.id, counts.states, counts.funnel]
+    found = contact_answers.remember(broadcast.workspace_id, question, lambda: _count_people(broadcast.id, counts))
+    return [FollowUp(who, found[who], words) for who, words in WHO.items() if found[who]]
 
 
 def start_follow_up(workspace_id: int, broadcast_id: int, who: str, *, user_id: int | None = None) -> Broadcast:
@@ -69,26 +74,10 @@ def start_follow_up(workspace_id: int, broadcast_id: int, who: str, *, user_id: 
     )
 
 
-def _count_people(broadcast: Broadcast) -> dict[str, int]:
-    """The messages of each kind, as the tallies know them, less those that are not one person each."""
-    counts = tallies.count_fates(broadcast.id)
-    asked = {"broadcast": broadcast.id, "has_again": counts["again"] > 0}
-    question = ["follow_ups", broadcast.id, counts]
-
-    def work_out() -> dict[str, int]:
-        return dict(db.session.execute(_NOT_ONE_EACH, asked).mappings().one())
-
-    less = contact_answers.remember(broadcast.workspace_id, question, work_out)
-    return {who: counts[who] - less[who] for who in less}
-
-
-def _failed_for_now(broadcast: Broadcast) -> int:
-    """Counted anew when a message of the broadcast or a contact has changed: among a million people it takes a while."""
-    states = tallies.broadcast_counts([broadcast.id])[broadcast.id].states
-    question = ["failed_for_now", broadcast.id, list(states.values())]
-    if not states[MessageState.FAILED]:
-        return 0
-    return int(contact_answers.remember(broadcast.workspace_id, question, lambda: _count_failed_for_now(broadcast.id)))
+def _count_people(broadcast_id: int, counts: BroadcastCounts) -> dict[str, int]:
+    has_several = sum(counts.states.values()) > counts.funnel["audience"]
+    row = db.session.execute(_PEOPLE, {"broadcast": broadcast_id, "has_several": has_several}).mappings().one()
+    return {**row, "failed_for_now": _count_failed_for_now(broadcast_id) if counts.states[MessageState.FAILED] else 0}
 
 
 def _count_failed_for_now(broadcast_id: int) -> int:
@@ -105,32 +94,38 @@ def _count_failed_for_now(broadcast_id: int) -> int:
     return db.session.scalar(select(func.count(Message.contact_id.distinct())).where(*failed, ~was_reached)) or 0
 
 
-_PEOPLE = {
+_CONDITIONS = {
     "read_not_replied": "is_read AND NOT has_reply",
     "replied": "has_reply",
-    "not_read": "went AND NOT is_read AND NOT has_reply",
-    "not_replied": "(went OR is_read) AND NOT has_reply",
+    "not_read": "is_going AND NOT is_read AND NOT has_reply",
+    "not_replied": "(is_going OR is_read) AND NOT has_reply",
 }
-_COUNTS = ", ".join(
-    f"coalesce(sum(side) FILTER (WHERE {condition}), 0)::bigint AS {who}" for who, condition in _PEOPLE.items()
+"""As `segment_sql` asks them of a person."""
+_SUMS = ", ".join(
+    f"coalesce(sum(number) FILTER (WHERE {condition}), 0)::bigint AS {who}" for who, condition in _CONDITIONS.items()
 )
+_GOING = "state IN ('accepted', 'sent', 'delivered')"
+_READ = f"reached >= {tallies.REACHED_READ}"
 
-# Messages whose contact was deleted, and those of people who have several, after another attempt or a merge: few, and found by
-# the index of people. Counted once by message and once by person (`side` -1), so that the sums are by how much the messages are more.
-_NOT_ONE_EACH: Any = text(f"""
+# The tallies count messages, and nearly all of them are one person each. The others are few and found by the index of people:
+# those whose contact was deleted, and those of people who have several, after another attempt or a merge. They are taken off,
+# and their people are added.
+_PEOPLE: Any = text(f"""
 WITH several AS (
     SELECT DISTINCT contact_id FROM messages
-    WHERE :has_again AND broadcast_id = :broadcast AND attempt > 1 AND contact_id IS NOT NULL
+    WHERE :has_several AND broadcast_id = :broadcast AND attempt > 1 AND contact_id IS NOT NULL
 ), odd AS (
-    SELECT id, contact_id, state, reached, replied FROM messages WHERE broadcast_id = :broadcast AND contact_id IS NULL
+    SELECT contact_id, {_GOING} AS is_going, {_READ} AS is_read, replied FROM messages
+    WHERE broadcast_id = :broadcast AND contact_id IS NULL
     UNION ALL
-    SELECT m.id, m.contact_id, m.state, m.reached, m.replied
+    SELECT m.contact_id, {_GOING}, {_READ}, m.replied
     FROM several s JOIN messages m ON m.broadcast_id = :broadcast AND m.contact_id = s.contact_id
-), counted AS (
-    SELECT side, bool_or(state IN ('accepted', 'sent', 'delivered')) AS went, bool_or(reached >= {tallies.REACHED_READ}) AS is_read,
-           bool_or(replied) AS has_reply
-    FROM odd CROSS JOIN (VALUES (1), (-1)) AS sides (side) WHERE side = 1 OR contact_id IS NOT NULL
-    GROUP BY side, CASE side WHEN 1 THEN id ELSE contact_id END
+), counted (number, is_going, is_read, has_reply) AS (
+    SELECT delta, {_GOING}, {_READ}, replied FROM message_tallies WHERE broadcast_id = :broadcast AND broadcast_id <> 0
+    UNION ALL
+    SELECT -1, is_going, is_read, replied FROM odd
+    UNION ALL
+    SELECT 1, bool_or(is_going), bool_or(is_read), bool_or(replied) FROM odd WHERE contact_id IS NOT NULL GROUP BY contact_id
 )
-SELECT {_COUNTS} FROM counted
+SELECT {_SUMS} FROM counted
 """)  # noqa: S608 — conditions of ours

@@ -120,28 +120,6 @@ def template_counts(broadcast_id: int) -> dict[int, BroadcastCounts]:
     return {template_id: unfold(sums) for template_id, *sums in rows}
 
 
-_WENT = ("accepted", "sent", "delivered")
-_IS_SILENT = ~MessageTally.replied
-
-_FATES: dict[str, Any] = {
-    "read_not_replied": (MessageTally.reached >= REACHED_READ) & _IS_SILENT,
-    "replied": MessageTally.replied,
-    "not_read": MessageTally.state.in_(_WENT) & (MessageTally.reached < REACHED_READ) & _IS_SILENT,
-    "not_replied": MessageTally.state.in_((*_WENT, "read")) & _IS_SILENT,
-    "again": ~MessageTally.first_attempt,
-}
-
-
-def count_fates(broadcast_id: int) -> dict[str, int]:
-    """How many of a broadcast's messages were read, answered and so on, by the operator of segments that says it of people.
-
-    `again` is how many were not the first to their person. The caller checked the tenant.
-    """
-    sums = [_sum(condition).label(name) for name, condition in _FATES.items()]
-    row = db.session.execute(select(*sums).where(MessageTally.broadcast_id == broadcast_id)).one()
-    return dict(zip(_FATES, row, strict=True))
-
-
 def compact() -> dict[str, int]:
     """Fold the deltas appended since the last time into one row a key; answers how many rows went, by table.
 
