@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wotnot.blueprints import broadcast_wizard
 from wotnot.blueprints.broadcast_costs import cost_of_report
-from wotnot.blueprints.broadcast_facets import facets_of
+from wotnot.blueprints.broadcast_facets import countries_of, facets_of
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
@@ -137,6 +137,15 @@ def recipient_list(broadcast_id: int) -> Answer:
     return render(
         "broadcasts/recipients.html", "broadcasts/_recipients.html", **_recipients(broadcast, _counts_of(broadcast))
     )
+
+
+@blueprint.get("/<int:broadcast_id>/countries")
+def countries(broadcast_id: int) -> str:
+    """Every country that it went to; the report shows the largest."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    cost = cost_of_report(broadcast)
+    shown = countries_of(broadcast, cost["cost_currency"])
+    return render_template("broadcasts/countries.html", broadcast=broadcast, **cost | shown)
 
 
 @blueprint.get("/<int:broadcast_id>/report.csv")

@@ -214,6 +214,31 @@ def test_every_state_has_a_page(browser: Client, cast: Cast, channel: Channel) -
         assert browser.fragment(f"/app/broadcasts/{broadcast.id}/_progress").status_code == 200
 
 
+def test_the_report_leads_to_all_of_its_countries(browser: Client, cast: Cast, channel: Channel) -> None:
+    broadcast = make.make_broadcast(cast.workspace, channel, name="Far", state=S.FINISHED)
+    for number, code in enumerate((27, 27, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47)):
+        person = make.make_contact(cast.workspace, phone=f"{code}8255500{number:02}")
+        make.make_message(channel, person, broadcast, state="read", reached=5)
+    base = f"/app/broadcasts/{broadcast.id}"
+    report = text_of(browser.get(base))
+    assert f'<a href="{base}/countries">Show all 14 countries</a>' in report
+    page = text_of(browser.get(f"{base}/countries"))
+    assert page.index("South Africa") < page.index("Netherlands") < page.index("Norway")
+    assert f'href="{base}?state=got_read&amp;search=%2B47#recipients"' in page
+    assert page.count("<tr>") == 1 + 14
+
+
+def test_without_many_countries_there_is_no_second_list(browser: Client, cast: Cast, running: Broadcast) -> None:
+    assert "countries</a>" not in text_of(browser.get(f"/app/broadcasts/{running.id}"))
+    empty = make.make_broadcast(cast.workspace, state=S.DRAFT)
+    assert "Nothing was sent yet" in text_of(browser.get(f"/app/broadcasts/{empty.id}/countries"))
+
+
+def test_a_strangers_countries_are_no_page(client: Client, cast: Cast, running: Broadcast) -> None:
+    client.sign_in(cast.charlie)
+    assert client.get(f"/app/broadcasts/{running.id}/countries").status_code == 404
+
+
 # ---------------------------------------------------------------- the list
 
 
