@@ -229,6 +229,7 @@ def _fate(rows: list[Fact], op: str) -> bool:
         "not_read": bool(states & {"accepted", "sent", "delivered"}) and furthest < 5 and not has_reply,
         "replied": has_reply,
         "not_replied": bool(states & ARRIVED) and not has_reply,
+        "read_not_replied": furthest >= 5 and not has_reply,
         "failed": "failed" in states and is_lost,
         "failed_for_now": passing and is_lost,
         "not_in": not rows,

@@ -90,7 +90,7 @@ FIRST_OF = (
 # As above, and the pages behind that row's own.
 AFTER_A_ROW = (
     ("/app/contacts", "", ("edit",)),
-    ("/app/broadcasts", "How is your plant doing?", ("recipients",)),
+    ("/app/broadcasts", "How is your plant doing?", ("recipients", "countries")),
     ("/app/segments", "", ("edit",)),
     ("/app/channels", "", ("profile", "history")),
     ("/app/templates", "spring_offer", ("edit", "history", "translate")),

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.looking import look
 from tests.factories import png
 
 SOON = 20_000
@@ -25,9 +24,9 @@ def test_a_picture_goes_from_the_computer_to_metas_reviewers(member: Page, tmp_p
     _upload(member, tmp_path / "spring.png")
     member.wait_for_url(re.compile(r"/app/media/\d+$"))
     expect(member.get_by_role("img", name="spring.png")).to_have_js_property("naturalWidth", 1)
-    _look(member)
+    look(member)
     member.goto("/app/media")
-    _look(member)
+    look(member)
     _use_in_a_template(member)
 
 
@@ -44,20 +43,10 @@ def _use_in_a_template(page: Page) -> None:
     expect(page.get_by_role("button", name="Picture")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("button", name="Picture")).to_be_focused()
     expect(page.get_by_text("The picture of the header has no sample")).to_be_visible(timeout=SOON)
-    _look(page)
+    look(page)
     page.get_by_label("Picture for Meta’s reviewers").select_option(index=1)
     shown = page.locator(".wn-wa img.img")
     expect(shown).to_have_js_property("naturalWidth", 1, timeout=SOON)
     page.get_by_role("button", name="Submit to Meta").first.click()
     page.wait_for_url(re.compile(r"/app/templates/\d+$"), timeout=SOON)
     expect(page.get_by_text(re.compile("In review|Approved")).first).to_be_visible()
-
-
-def _look(page: Page) -> None:
-    """Nothing that axe holds against it, and nothing wider than a phone."""
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(fault["id"], fault["nodes"][0]["html"][:160]) for fault in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.conftest import Product, sign_in
+from tests.browser.looking import look
 from tests.pictures import png
 from tests.sandbox_control import SandboxControl
 
@@ -26,7 +26,7 @@ def test_a_profile_is_written_and_read_by_customers(
     member.get_by_role("button", name="Save the profile").click()
     expect(member.get_by_label("E-mail")).to_have_attribute("aria-invalid", "true")
     expect(member.get_by_label("About")).to_have_value("Open until six today")
-    _look(member)
+    look(member)
     member.get_by_label("E-mail").fill("hi@casaverde.example")
     member.get_by_label("E-mail").press("Enter")
     expect(member.get_by_text("Saved. Customers see it")).to_be_visible()
@@ -45,17 +45,17 @@ def test_the_history_of_a_number(member: Page, product: Product) -> None:
     expect(history).to_contain_text("Quality went from medium to high")
     member.goto(f"{here}/history")
     expect(member.get_by_text("told by Meta").first).to_be_visible()
-    _look(member)
+    look(member)
     member.goto("/app/channels")
     expect(member.get_by_role("region", name="What changed lately")).to_contain_text("Quality went from medium to high")
-    _look(member)
+    look(member)
 
 
 def _open_number(page: Page) -> str:
     page.goto("/app/channels")
     page.get_by_role("row", name=re.compile("555 0140")).get_by_role("link").first.click()
     page.wait_for_url(re.compile(r"/channels/\d+$"))
-    _look(page)
+    look(page)
     return page.url
 
 
@@ -67,7 +67,7 @@ def _choose_picture(page: Page, folder: Path) -> None:
     page.get_by_role("button", name="Show this picture").click()
     expect(page.get_by_text("Customers see the new picture from now on.")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Picture of"))).to_have_js_property("naturalWidth", 300)
-    _look(page)
+    look(page)
 
 
 def _read_on_the_phone(page: Page, product: Product) -> None:
@@ -77,7 +77,7 @@ def _read_on_the_phone(page: Page, product: Product) -> None:
     for words in ("Open until six today", "hi@casaverde.example", "Shopping and retail", "+27 21 555 0140"):
         expect(info).to_contain_text(words)
     expect(info.locator("img")).to_have_js_property("naturalWidth", 300)
-    _look(page)
+    look(page)
     page.get_by_role("link", name="Back to the chat", exact=True).click()
     expect(page.get_by_role("log", name="Messages")).to_be_visible()
 
@@ -85,13 +85,3 @@ def _read_on_the_phone(page: Page, product: Product) -> None:
 def _rate(product: Product, rating: str) -> None:
     sandbox = SandboxControl(product.phone_url.split("?")[0].rstrip("/"))
     sandbox.post(f"/sandbox/numbers/{SandboxControl.PHONE_NUMBER_ID}", {"quality_rating": rating})
-
-
-def _look(page: Page) -> None:
-    """Nothing that axe holds against it, and nothing wider than a phone."""
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert not [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found], page.url
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], page.url
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

@@ -2,10 +2,9 @@
 
 import re
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.looking import look
 
 SOON = 20_000
 NAME = "new_arrivals"
@@ -18,7 +17,7 @@ def test_words_change_and_what_was_sent_keeps_its_own(member: Page) -> None:
     member.get_by_role("link", name="Edit", exact=True).click()
     expect(member.get_by_text("10 edits left this month")).to_be_visible()
     expect(member.get_by_text("“Early summer favourites” uses this template.")).to_be_visible()
-    _look(member)
+    look(member)
     body = member.get_by_label("Body")
     body.fill("Good news, {{1}}: {{2}} is back, and we kept one for you. Ask for {{3}} at the till.")
     member.get_by_label("{{3}}").fill("Naledi")
@@ -27,7 +26,7 @@ def test_words_change_and_what_was_sent_keeps_its_own(member: Page) -> None:
     member.get_by_role("button", name="Change the variables").click()
     member.wait_for_url(template, timeout=SOON)
     _wait_for_review(member)
-    _look(member)
+    look(member)
     _see_what_was_sent(member)
 
 
@@ -36,7 +35,7 @@ def _ask_first(page: Page) -> None:
     expect(page.get_by_text("{{3}} is new")).to_be_visible()
     expect(page.get_by_role("heading", name="1 broadcast would lack a value")).to_be_visible()
     expect(page.get_by_role("link", name="Early summer favourites")).to_be_visible()
-    _look(page)
+    look(page)
     page.get_by_role("button", name="Go on editing").click()
     expect(page.get_by_label("Body")).to_have_value(re.compile(r"^Good news, .* at the till\.$"))
     page.get_by_role("button", name="Submit the change to Meta").first.click()
@@ -64,13 +63,3 @@ def _open(page: Page, address: str, row: str) -> None:
     page.goto(address)
     page.locator("main tbody a.wn-plain").filter(has_text=row).first.click()
     page.wait_for_url(re.compile(r"/\d+$"))
-
-
-def _look(page: Page) -> None:
-    """Nothing that axe holds against it, and nothing wider than a phone."""
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(fault["id"], fault["nodes"][0]["html"][:160]) for fault in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

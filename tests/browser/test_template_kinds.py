@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.looking import look
 from tests.factories import png
 
 SOON = 20_000
@@ -327,13 +327,3 @@ def tab_to(page: Page, element_id: str) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"Tab does not lead to {element_id}")
-
-
-def look(page: Page) -> None:
-    """Nothing that axe holds against it, and nothing wider than a phone."""
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(fault["id"], fault["nodes"][0]["html"][:160]) for fault in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.conftest import DESKTOP, Product, sign_in
+from tests.browser.looking import look
 from tests.factories import png
 
 SOON = 30_000
@@ -28,7 +28,7 @@ def test_three_files_of_which_two_are_wrong(browser: Browser, product: Product, 
     expect(results.get_by_role("listitem")).to_have_count(3)
     expect(results.get_by_role("link", name="good.png")).to_be_visible()
     expect(member.get_by_text("“empty.png” is empty")).to_have_count(1)
-    _look(member)
+    look(member)
     window.close()
 
 
@@ -48,7 +48,7 @@ def test_from_the_computer_to_the_customers_phone(
     expect(member.get_by_title("new.png").get_by_role("radio")).to_be_checked(timeout=SOON)
     file_id = member.get_by_title("new.png").get_by_role("radio").get_attribute("value")
     expect(preview).to_have_attribute("src", f"/app/media/{file_id}/file", timeout=SOON)
-    _look(member)
+    look(member)
     member.get_by_role("button", name="Continue to When").last.click()
     member.get_by_role("button", name="Continue to Check").click()
     expect(preview).to_have_js_property("naturalWidth", 1)
@@ -102,13 +102,3 @@ def _answer_with_a_picture(member: Page, phone: Page, product: Product, picture:
     member.get_by_role("link", name="Do you have it in blue?").click(timeout=LONG)
     expect(member.get_by_text("From a customer")).to_be_visible()
     expect(member.locator(".wn-look img")).to_have_js_property("naturalWidth", 1)
-
-
-def _look(page: Page) -> None:
-    """Nothing that axe holds against it, and nothing wider than a phone."""
-    for size in (DESKTOP, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(fault["id"], fault["nodes"][0]["html"][:160]) for fault in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]

@@ -161,6 +161,7 @@ def test_only_what_speaks_of_messages_is_fleeting() -> None:
         ({"field": "created", "op": "on", "value": "2026-11-05"}, "Day they were added is on 5 Nov 2026"),
         ({"field": "last_in", "op": "never"}, "Never wrote to you"),
         ({"field": "broadcast", "op": "not_read", "value": 4}, "Did not read “Spring”"),
+        ({"field": "broadcast", "op": "read_not_replied", "value": 4}, "Read “Spring” and did not reply"),
         ({"field": "broadcast", "op": "read", "value": 5}, "Read a broadcast that is gone"),
         (
             {"field": "attribute:points", "type": "number", "op": "between", "value": [1000, 2000]},

@@ -37,7 +37,7 @@ def facets_of(broadcast: Broadcast, currency: str) -> dict[str, Any]:
     read = sum(counts)
     return {
         "country_rows": [_row(broadcast, one) for one in countries[:SHOWN]],
-        "other_countries": len(countries[SHOWN:]),
+        "countries_total": len(countries),
         "read_rows": [
             {
                 "label": label,
@@ -54,6 +54,11 @@ def facets_of(broadcast: Broadcast, currency: str) -> dict[str, Any]:
         "read_words": _read_words(counts),
         "read_url": f"/app/broadcasts/{broadcast.id}?state=got_read#recipients",
     }
+
+
+def countries_of(broadcast: Broadcast, currency: str) -> dict[str, Any]:
+    """What the page of all countries shows. There are some two hundred at most, so it has no second page."""
+    return {"country_rows": [_row(broadcast, one) for one in report_facets.list_countries(broadcast.id, currency)]}
 
 
 def _row(broadcast: Broadcast, one: Country) -> CountryRow:

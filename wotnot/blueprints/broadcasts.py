@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wotnot.blueprints import broadcast_wizard
 from wotnot.blueprints.broadcast_costs import cost_of_report
-from wotnot.blueprints.broadcast_facets import facets_of
+from wotnot.blueprints.broadcast_facets import countries_of, facets_of
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
@@ -137,6 +137,15 @@ def recipient_list(broadcast_id: int) -> Answer:
     return render(
         "broadcasts/recipients.html", "broadcasts/_recipients.html", **_recipients(broadcast, _counts_of(broadcast))
     )
+
+
+@blueprint.get("/<int:broadcast_id>/countries")
+def countries(broadcast_id: int) -> str:
+    """Every country that it went to; the report shows the largest."""
+    broadcast = broadcasts.get_broadcast(workspace_id(), broadcast_id)
+    cost = cost_of_report(broadcast)
+    shown = countries_of(broadcast, cost["cost_currency"])
+    return render_template("broadcasts/countries.html", broadcast=broadcast, **cost | shown)
 
 
 @blueprint.get("/<int:broadcast_id>/report.csv")
@@ -291,7 +300,7 @@ def _summary(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]
         "languages": [] if broadcast.one_language else broadcast_reports.list_languages(broadcast),
         "audience_words": segment_audience.say_audience(broadcast),
         "has_segment": "segment_id" in broadcast.audience and not segment_audience.is_missing(broadcast)[0],
-        "follow_ups": follow_ups.list_follow_ups(broadcast),
+        "follow_ups": follow_ups.list_follow_ups(broadcast, counts),
         "is_live": broadcast.state in broadcast_reports.LIVE_STATES or counts.funnel["attempted"] > 0,
         **_money_and_facets(broadcast),
     }

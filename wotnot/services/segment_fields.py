@@ -126,6 +126,7 @@ _BROADCAST = (
     Operator("not_read", "did not read", Takes.BROADCAST, "did not read …"),
     Operator("replied", "replied to", Takes.BROADCAST, "replied to …"),
     Operator("not_replied", "did not reply to", Takes.BROADCAST, "did not reply to …"),
+    Operator("read_not_replied", "read and did not reply to", Takes.BROADCAST, "read … and did not reply"),
     Operator("failed", "not reached by", Takes.BROADCAST, "could not be reached by …"),
     Operator("failed_for_now", "not reached for now by", Takes.BROADCAST, "could not be reached for now by …"),
     Operator("not_in", "not on the list of", Takes.BROADCAST, "was not on the list of …"),

@@ -248,6 +248,7 @@ _FATES: dict[str, Callable[[Callable[..., Sql]], Sql]] = {
     "not_read": lambda has: and_(has(_in(*ARRIVING)), not_(has(or_(Message.reached >= REACHED_READ, Message.replied)))),
     "replied": lambda has: has(Message.replied),
     "not_replied": lambda has: and_(has(_in(*ARRIVED)), not_(has(Message.replied))),
+    "read_not_replied": lambda has: and_(has(Message.reached >= REACHED_READ), not_(has(Message.replied))),
     "failed": lambda has: and_(has(_in(_S.FAILED)), not_(has(_in(*ARRIVED, *OPEN)))),
     "failed_for_now": lambda has: and_(
         has(_in(_S.FAILED), Message.error_code.in_(PASSING_CODES)), not_(has(_in(*ARRIVED, *OPEN)))

@@ -120,19 +120,6 @@ def template_counts(broadcast_id: int) -> dict[int, BroadcastCounts]:
     return {template_id: unfold(sums) for template_id, *sums in rows}
 
 
-def count_silent(broadcast_id: int) -> tuple[int, int]:
-    """(how many of a broadcast's messages went out and were neither read nor answered, how many were not answered).
-
-    As the operators `not_read` and `not_replied` of segments have it. The caller checked the tenant.
-    """
-    went = ("accepted", "sent", "delivered")
-    is_silent = ~MessageTally.replied
-    unread = _sum(MessageTally.state.in_(went) & (MessageTally.reached < REACHED_READ) & is_silent)
-    unanswered = _sum(MessageTally.state.in_((*went, "read")) & is_silent)
-    row = db.session.execute(select(unread, unanswered).where(MessageTally.broadcast_id == broadcast_id)).one()
-    return row[0], row[1]
-
-
 def compact() -> dict[str, int]:
     """Fold the deltas appended since the last time into one row a key; answers how many rows went, by table.
 

@@ -260,6 +260,27 @@ def test_a_report_leads_to_a_draft_for_those_who_did_not_read(alice: Client, cas
     assert refused.location == address
 
 
+def test_a_report_leads_to_drafts_for_those_who_read_and_those_who_replied(alice: Client, cast: Cast) -> None:
+    channel = make.make_channel(cast.workspace)
+    broadcast = make.make_broadcast(cast.workspace, channel, name="Spring", state=BroadcastState.FINISHED)
+    fates: tuple[dict[str, Any], ...] = ({}, {}, {"replied": True}, {"replied": True}, {"replied": True})
+    for fate in fates:
+        make.make_message(channel, make.make_contact(cast.workspace), broadcast, state="read", reached=5, **fate)
+    address = f"/app/broadcasts/{broadcast.id}"
+    page = text_of(alice.get(address))
+    offered = {
+        "read_not_replied": ("Write to the 2 who read it and did not reply", "Read “Spring” and did not reply", 2),
+        "replied": ("Write to the 3 who replied", "Replied to “Spring”", 3),
+    }
+    for who, (button, audience, count) in offered.items():
+        assert button in page
+        draft = text_of(alice.get(alice.submit(f"{address}/follow-up", page=address, who=who).location))
+        assert audience in draft
+        assert f"{count} <small>of 8 contacts" in draft
+    assert "who did not read it" not in page
+    assert "could not be reached for now" not in page
+
+
 def test_the_page_of_a_broadcast_names_its_segment(alice: Client, cast: Cast) -> None:
     segment = make.make_segment(cast.workspace, name="Our VIPs")
     broadcast = make.make_broadcast(

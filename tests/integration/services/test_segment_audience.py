@@ -10,7 +10,7 @@ from tests.cast import Cast
 from wotnot.errors import Conflict, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Contact, Message, Segment
-from wotnot.services import audience, broadcasts, expansion, follow_ups, segment_audience, segments
+from wotnot.services import audience, broadcasts, contacts, expansion, follow_ups, segment_audience, segments, tallies
 from wotnot.services.audience_counts import count_audience, person_at
 from wotnot.services.broadcast_choices import describe_audience
 from wotnot.services.broadcast_readiness import list_blockers
@@ -176,14 +176,19 @@ def finished(cast: Cast, people: dict[str, Contact]) -> Broadcast:
     return broadcast
 
 
+def offered_on(broadcast: Broadcast) -> dict[str, int]:
+    counts = tallies.broadcast_counts([broadcast.id])[broadcast.id]
+    return {one.who: one.count for one in follow_ups.list_follow_ups(broadcast, counts)}
+
+
 def test_a_report_offers_whom_to_write_to_again(cast: Cast, finished: Broadcast) -> None:
-    offered = {one.who: one.count for one in follow_ups.list_follow_ups(finished)}
-    assert offered == {"not_read": 1, "not_replied": 2, "failed_for_now": 1}
+    offered = offered_on(finished)
+    assert offered == {"read_not_replied": 1, "replied": 1, "not_read": 1, "not_replied": 2, "failed_for_now": 1}
 
 
 @pytest.mark.parametrize("who", list(follow_ups.WHO))
 def test_a_follow_up_is_a_draft_to_as_many_as_were_offered(cast: Cast, finished: Broadcast, who: str) -> None:
-    offered = {one.who: one.count for one in follow_ups.list_follow_ups(finished)}
+    offered = offered_on(finished)
     draft = follow_ups.start_follow_up(cast.workspace.id, finished.id, who, user_id=cast.alice.id)
     assert (draft.state, draft.channel_id, draft.template_id) == (BroadcastState.DRAFT, finished.channel_id, None)
     assert draft.name == f"Spring: those who {follow_ups.WHO[who]}"
@@ -191,20 +196,47 @@ def test_a_follow_up_is_a_draft_to_as_many_as_were_offered(cast: Cast, finished:
     assert "“Spring”" in describe_audience(draft)
 
 
+def test_a_report_offers_people_and_not_messages(cast: Cast, people: dict[str, Contact], finished: Broadcast) -> None:
+    """Ann's first attempt arrived after all, Cid answered twice, Ben is gone, and Eve and a sixth turn out to be one."""
+    channel = finished.channel
+    assert channel is not None
+    make.make_message(channel, people["ann"], finished, attempt=2, state="delivered", reached=4)
+    make.make_message(channel, people["cid"], finished, attempt=2, state="read", reached=5, replied=True)
+    double = make.make_contact(cast.workspace, name="Eve too", phone=None, wa_user_id="ZA.77")
+    make.make_message(channel, double, finished, state="read", reached=5)
+    make.make_merge(people["eve"], double)
+    contacts.delete_contact(cast.workspace.id, people["ben"].id)
+    offered = offered_on(finished)
+    assert offered == {"read_not_replied": 2, "replied": 1, "not_replied": 2}
+    assert offered == {who: count for who in follow_ups.WHO if (count := _whom(cast, finished, who))}
+
+
+@pytest.mark.parametrize("gone", ["ann", "ben", "cid", "eve"])
+def test_who_was_deleted_is_not_offered(cast: Cast, people: dict[str, Contact], finished: Broadcast, gone: str) -> None:
+    contacts.delete_contact(cast.workspace.id, people[gone].id)
+    offered = offered_on(finished)
+    assert offered == {who: count for who in follow_ups.WHO if (count := _whom(cast, finished, who))}
+
+
+def _whom(cast: Cast, broadcast: Broadcast, who: str) -> int:
+    condition = {"field": "broadcast", "op": who, "value": broadcast.id}
+    return count_audience(cast.workspace.id, {"filter": {"match": "all", "conditions": [condition]}}).total
+
+
 def test_who_was_reached_by_a_second_try_is_not_asked_again(
     cast: Cast, people: dict[str, Contact], finished: Broadcast
 ) -> None:
     channel = finished.channel
     assert channel is not None
-    assert "failed_for_now" in {one.who for one in follow_ups.list_follow_ups(finished)}
+    assert "failed_for_now" in offered_on(finished)
     make.make_message(channel, people["eve"], finished, attempt=2, state="read", reached=5)
-    assert "failed_for_now" not in {one.who for one in follow_ups.list_follow_ups(finished)}
+    assert "failed_for_now" not in offered_on(finished)
 
 
 def test_a_follow_up_waits_until_the_numbers_stand_still(cast: Cast, finished: Broadcast) -> None:
     finished.state = BroadcastState.SENDING
     db.session.commit()
-    assert follow_ups.list_follow_ups(finished) == []
+    assert offered_on(finished) == {}
     with pytest.raises(Conflict):
         follow_ups.start_follow_up(cast.workspace.id, finished.id, "not_read")
 
