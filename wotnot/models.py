@@ -1828,6 +1828,7 @@ class Recount(Base):
 class Export(Base):
     """A file that a job writes for somebody to download, until `expires_at`.
 
+    Then the file is deleted, and the row stays for a while to say so, with `deleted_at` and without what it listed.
     It lies in the storage in `parts`, each `[key, bytes]`; what is not in there does not belong to it. `place` is where the
     writing goes on after a crash: the last row that is in a part, the state of the encoder, and the key of the part that is being
     written. `total_count` is how many rows are expected, where that is known.
@@ -1856,6 +1857,7 @@ class Export(Base):
     finished_at: Mapped[Moment | None]
     heartbeat_at: Mapped[Moment | None]
     expires_at: Mapped[Moment] = mapped_column(index=True)
+    deleted_at: Mapped[Moment | None]
 
     user: Mapped[User | None] = relationship()
 
