@@ -427,7 +427,11 @@ class User(UserMixin, Base):
 
 
 class UserSession(Base):
-    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing."""
+    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing.
+
+    Or a program that logged in over the API: then `key` is in its tokens, the last of which ends at `ends_at`. They are worth
+    nothing once the key is among the `revoked_tokens`.
+    """
 
     __tablename__ = "user_sessions"
 
@@ -438,6 +442,7 @@ class UserSession(Base):
     address: Mapped[str] = mapped_column(String(45), server_default="")
     created_at: Mapped[Created]
     last_seen_at: Mapped[Created] = mapped_column(index=True)
+    ends_at: Mapped[Moment | None]
 
 
 class TwoFactor(Base):
