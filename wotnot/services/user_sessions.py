@@ -37,7 +37,7 @@ def is_live(user_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     return exists().where(UserSession.key == bindparam("session_key"), UserSession.user_id == user_id)
 
 
-def last_seen(key: str) -> ScalarSelect[datetime]:
+def last_seen(key: str) -> ScalarSelect[datetime | None]:
     """SQL for when the session with this key was last noted; null without one."""
     return select(UserSession.last_seen_at).where(UserSession.key == key).scalar_subquery()
 
