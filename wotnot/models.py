@@ -1939,7 +1939,8 @@ class ShopInvite(Base):
 class ShopDelivery(Base):
     """What a shop told, by webhook or in its list of changed orders, stored before it is understood.
 
-    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied.
+    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied. For the order
+    that a note waits for its shop is asked once, at `asked_at`.
     """
 
     __tablename__ = "shop_deliveries"
@@ -1955,6 +1956,7 @@ class ShopDelivery(Base):
     error: Mapped[str] = mapped_column(Text, server_default="")
     due_at: Mapped[Created]
     received_at: Mapped[Created]
+    asked_at: Mapped[Moment | None]
     applied_at: Mapped[Moment | None]
 
     __table_args__ = (
