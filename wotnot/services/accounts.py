@@ -17,7 +17,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from wotnot import clock
 from wotnot.config import Config
 from wotnot.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
 from wotnot.extensions import db
@@ -141,7 +140,7 @@ def get_token_user(user_id: int, *, epoch: int, login_id: str, address: str) -> 
         raise Unauthorized(TOKEN_ENDED, code="token_invalid")
     user, seen_at = row
     db.session.expunge(user)
-    if seen_at is not None and (clock.now() - seen_at).total_seconds() > user_sessions.SEEN_EVERY_SECONDS:
+    if user_sessions.is_stale(seen_at):
         user_sessions.note_seen(login_id, address=address)
     return user
 

@@ -37,9 +37,14 @@ def is_live(user_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     return exists().where(UserSession.key == bindparam("session_key"), UserSession.user_id == user_id)
 
 
-def last_seen(key: str) -> ScalarSelect[datetime | None]:
+def last_seen(key: str) -> ScalarSelect[datetime]:
     """SQL for when the session with this key was last noted; null without one."""
     return select(UserSession.last_seen_at).where(UserSession.key == key).scalar_subquery()
+
+
+def is_stale(seen_at: datetime | None) -> bool:
+    """Whether a session, last noted then, should be noted again; one without a row never is."""
+    return seen_at is not None and (clock.now() - seen_at).total_seconds() > SEEN_EVERY_SECONDS
 
 
 def begin(user_id: int, *, user_agent: str, address: str, ends_at: datetime | None = None) -> str:
