@@ -59,6 +59,14 @@ class Conflict(DomainError):
     default_code = "conflict"
 
 
+class Gone(DomainError):
+    """It was here, belongs to whoever asks, and was deleted because its time was over."""
+
+    status = 410
+    title = "Not there any more"
+    default_code = "gone"
+
+
 class TooLarge(DomainError):
     """More than this endpoint takes."""
 

@@ -427,7 +427,11 @@ class User(UserMixin, Base):
 
 
 class UserSession(Base):
-    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing."""
+    """A browser that is signed in; `key` is in its cookie, and without the row the cookie is worth nothing.
+
+    Or a program that logged in over the API: then `key` is in its tokens, the last of which ends at `ends_at`. They are worth
+    nothing once the key is among the `revoked_tokens`.
+    """
 
     __tablename__ = "user_sessions"
 
@@ -438,6 +442,7 @@ class UserSession(Base):
     address: Mapped[str] = mapped_column(String(45), server_default="")
     created_at: Mapped[Created]
     last_seen_at: Mapped[Created] = mapped_column(index=True)
+    ends_at: Mapped[Moment | None]
 
 
 class TwoFactor(Base):
@@ -1841,6 +1846,7 @@ class Recount(Base):
 class Export(Base):
     """A file that a job writes for somebody to download, until `expires_at`.
 
+    Then the file is deleted, and the row stays for a while to say so, with `deleted_at` and without what it listed.
     It lies in the storage in `parts`, each `[key, bytes]`; what is not in there does not belong to it. `place` is where the
     writing goes on after a crash: the last row that is in a part, the state of the encoder, and the key of the part that is being
     written. `total_count` is how many rows are expected, where that is known.
@@ -1869,6 +1875,7 @@ class Export(Base):
     finished_at: Mapped[Moment | None]
     heartbeat_at: Mapped[Moment | None]
     expires_at: Mapped[Moment] = mapped_column(index=True)
+    deleted_at: Mapped[Moment | None]
 
     user: Mapped[User | None] = relationship()
 
@@ -1945,7 +1952,8 @@ class ShopInvite(Base):
 class ShopDelivery(Base):
     """What a shop told, by webhook or in its list of changed orders, stored before it is understood.
 
-    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied.
+    What `is_past` was before we listened: it waits until everything that is fresh, of whatever shop, is applied. For the order
+    that a note waits for its shop is asked once, at `asked_at`.
     """
 
     __tablename__ = "shop_deliveries"
@@ -1961,6 +1969,7 @@ class ShopDelivery(Base):
     error: Mapped[str] = mapped_column(Text, server_default="")
     due_at: Mapped[Created]
     received_at: Mapped[Created]
+    asked_at: Mapped[Moment | None]
     applied_at: Mapped[Moment | None]
 
     __table_args__ = (

@@ -1,4 +1,7 @@
-"""What schemathesis loads: how it signs its requests, and why the product may refuse what the schemas allow."""
+"""What schemathesis loads: how it signs its requests, and why the product may refuse what the schemas allow.
+
+The reasons of a 409 are in conflicts.py.
+"""
 
 import os
 import re
@@ -7,6 +10,8 @@ from itertools import cycle
 from typing import Any
 
 import schemathesis
+
+from tests.fuzz.conflicts import CONFLICTS
 
 Headers = dict[str, str]
 
@@ -80,3 +85,11 @@ def refusal_has_its_reason(_context: Any, response: schemathesis.Response, case:
         name for name in response.json()["errors"] if not any(re.fullmatch(one, name, re.DOTALL) for one in REASONS)
     ]
     assert not unexplained, f"no reason is given why these are refused: {unexplained}"
+
+
+@schemathesis.check
+def conflict_has_its_reason(_context: Any, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    """A 409, whatever was sent, has one of the codes that this call may answer."""
+    if response.status_code == 409:
+        call, code = f"{case.operation.method.upper()} {case.operation.path}", response.json()["code"]
+        assert code in CONFLICTS.get(call, ()), f"{call} has no reason to answer 409 with {code!r}"

@@ -10,12 +10,15 @@ import subprocess
 from pathlib import Path
 
 import requests
+from flask import Flask
 
 from launcher.paths import ROOT
 from tests import factories
 from tests.cast import PASSWORD, Cast
+from tests.fuzz.conflicts import CONFLICTS
 from tests.sandbox_control import SandboxControl
 from tests.servers import VENV_BIN
+from wotnot.extensions import api
 from wotnot.services import api_keys, contact_imports
 
 HERE = Path(__file__).parent
@@ -47,6 +50,18 @@ def test_every_answer_is_as_the_document_says(live_server: str, committed_cast: 
     # Had a credential ended on the way, everything behind it would have been a well-documented 401.
     for headers in ({"Authorization": f"Bearer {credentials['FUZZ_TOKEN']}"}, {"X-API-Key": credentials["FUZZ_KEY"]}):
         assert requests.get(f"{live_server}/api/v1/me", headers=headers, timeout=10).status_code == 200
+
+
+def test_the_document_has_409_where_the_table_has_it(app: Flask) -> None:
+    with app.app_context():
+        paths = api.spec.to_dict()["paths"]
+    documented = {
+        f"{verb.upper()} {path}"
+        for path, operations in paths.items()
+        for verb, operation in operations.items()
+        if verb != "parameters" and "409" in operation["responses"]
+    }
+    assert documented == set(CONFLICTS)
 
 
 def sign_in(url: str, cast: Cast) -> dict[str, str]:

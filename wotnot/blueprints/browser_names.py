@@ -1,4 +1,4 @@
-"""What a browser calls itself, as people call it. Pure."""
+"""What a browser or program calls itself, as people call it. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,12 +25,13 @@ _SYSTEMS = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
+_LONGEST_NAME = 40
 _IN_THE_HAND = {"iPhone", "iPad", "Android"}
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserView:
-    """A browser that is signed in, as its row on the page."""
+    """A browser or program that is signed in, as its row on the page."""
 
     id: int
     name: str
@@ -38,7 +39,8 @@ class BrowserView:
     address: str
     created_at: datetime
     last_seen_at: datetime
-    is_this: bool
+    is_this: bool = False
+    is_program: bool = False
 
 
 def browser_view(session: UserSession, *, is_this: bool) -> BrowserView:
@@ -46,6 +48,20 @@ def browser_view(session: UserSession, *, is_this: bool) -> BrowserView:
     name, system = browser_name(session.user_agent), _first(_SYSTEMS, session.user_agent)
     icon = "device-mobile" if system in _IN_THE_HAND else "device-laptop"
     return BrowserView(session.id, name, icon, session.address, session.created_at, session.last_seen_at, is_this)
+
+
+def program_view(session: UserSession) -> BrowserView:
+    """The row of a program that logged in over the API."""
+    name, times = program_name(session.user_agent), (session.created_at, session.last_seen_at)
+    return BrowserView(session.id, name, "terminal-2", session.address, *times, is_program=True)
+
+
+def program_name(user_agent: str) -> str:
+    """Such as "curl" or "python-requests"; a browser that calls the API is named as a browser."""
+    product = user_agent.partition(" ")[0].partition("/")[0].strip()
+    if not product or product == "Mozilla":
+        return browser_name(user_agent)
+    return product[:_LONGEST_NAME]
 
 
 def browser_name(user_agent: str) -> str:

@@ -226,9 +226,15 @@ def read_token(token: str, kind: Literal["access", "refresh"] | None = None) -> 
     return found
 
 
+def user_of(claims: Claims) -> User:
+    """Whose token it is. Raises Unauthorized when its log-in was ended."""
+    address = get_remote_address()
+    return accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id, address=address)
+
+
 def _actor_of_token(token: str) -> Actor:
     claims = read_token(token, "access")
-    user = accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id)
+    user = user_of(claims)
     wanted = _header_workspace()
     member = workspaces.find_membership(user.id, claims.workspace_id if wanted is None else wanted)
     if member is None:

@@ -214,14 +214,17 @@ def _message(shop_id: int, form: MultiDict[str, str], kept: Mapping[str, Any] | 
 @requires(Role.ADMIN)
 def preview(shop_id: int) -> str:
     """The phone, the number of people and the days, while the form is being filled."""
-    shop = shops.get_shop(workspace_id(), shop_id)
+    shops.get_shop(workspace_id(), shop_id)
     template = _template_of(request.form)
-    product, _ = _product_of(shop_id, request.form)
+    promotion_id = request.form.get("promotion", type=int)
+    promotion = promotions.get_promotion(workspace_id(), shop_id, promotion_id) if promotion_id else None
+    kept = promotion.audience if promotion else None
+    product, _ = _product_of(shop_id, request.form, promotion)
     if template is None or product is None:
         raise NotFound("Template")
+    # Asking the shop gives the session back, so these are read after it.
+    shop = shops.get_shop(workspace_id(), shop_id)
     channel = _channel_of(broadcast_choices.list_sending_channels(workspace_id()), request.form)
-    promotion_id = request.form.get("promotion", type=int)
-    kept = promotions.get_promotion(workspace_id(), shop_id, promotion_id).audience if promotion_id else None
     context = preview_of(shop, channel, template, product, request.form, kept=kept)
     return render_template("promotions/_preview.html", shop=shop, **context)
 
@@ -254,7 +257,7 @@ def _page(
 ) -> str:
     """The form for making one, or for editing `promotion`; with `is_new_look` what somebody else changed counts as seen."""
     shop = shops.get_shop(workspace_id(), shop_id)
-    product, problem = _product_of(shop_id, sent)
+    product, problem = _product_of(shop_id, sent, promotion)
     channels = broadcast_choices.list_sending_channels(workspace_id())
     channel = _channel_of(channels, sent)
     template = _template_of(sent)
@@ -303,14 +306,20 @@ def _seen(promotion: Promotion | None, sent: MultiDict[str, str], *, is_new_look
     return promotions.revision_of(promotion) if is_new_look or not sent.get("seen") else sent["seen"]
 
 
-def _product_of(shop_id: int, sent: MultiDict[str, str]) -> tuple[Product | None, str]:
-    """The chosen product, or why it cannot be shown."""
-    product_id = sent.get("product", default=0, type=int)
+def _product_of(
+    shop_id: int, sent: MultiDict[str, str], promotion: Promotion | None = None
+) -> tuple[Product | None, str]:
+    """The chosen product, and why the shop cannot show it; that of the `promotion` being edited is then as it was told last."""
+    shop, product_id = shops.get_shop(workspace_id(), shop_id), sent.get("product", default=0, type=int)
+    is_same = promotion is not None and promotion.product_id == product_id
+    told = promotions.told_product(promotion, shop.currency) if promotion is not None and is_same else None
+    if told is not None and shop.failed_count:
+        return told, shop.trouble_text  # a form that is being filled must not ask a shop in trouble again and again
     try:
         product = shop_products.recall_product(workspace_id(), shop_id, product_id)
     except ShopFault as fault:
-        return None, fault.text
-    return product, "" if product else "The shop does not sell this product. Choose one of its products."
+        return told, fault.text
+    return product or told, "" if product else "The shop does not sell this product. Choose one of its products."
 
 
 def _chosen_template(form: MultiDict[str, str]) -> Template:

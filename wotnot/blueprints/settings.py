@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.broadcast_views import time_words
-from wotnot.blueprints.browser_names import browser_view
+from wotnot.blueprints.browser_names import browser_view, program_view
 from wotnot.blueprints.forms import Form, FormSchema, read_form
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.workspaces import WorkspaceForm
@@ -126,9 +126,26 @@ def end_sessions() -> Response:
     return redirect("/app/login")
 
 
+@blueprint.post("/profile/end-programs")
+def end_programs() -> Response:
+    """Sign out every program that logged in over the API."""
+    accounts.end_programs(actor().user.id)
+    flash("Every program is signed out. API keys go on.", "success")
+    return redirect("/app/settings/profile")
+
+
 def _profile_page(form: Form, password_form: Form) -> str:
-    sessions = user_sessions.list_sessions(actor().user.id)
-    browsers = [browser_view(one, is_this=one.key == browser_sessions.key()) for one in sessions]
+    me = actor().user
+    browsers = [
+        browser_view(one, is_this=one.key == browser_sessions.key()) for one in user_sessions.list_sessions(me.id)
+    ]
+    programs = [program_view(one) for one in user_sessions.list_programs(me.id)]
     return render_template(
-        "settings/profile.html", form=form, password_form=password_form, me=actor().user, browsers=browsers
+        "settings/profile.html",
+        form=form,
+        password_form=password_form,
+        me=me,
+        signed_in=[*browsers, *programs],
+        program_count=user_sessions.count_programs(me.id) if programs else 0,
+        shown_programs=len(programs),
     )

@@ -1,4 +1,4 @@
-"""One's own second step: setting it up, new recovery codes, turning it off; and the browsers that are signed in."""
+"""One's own second step: setting it up, new recovery codes, turning it off; and what is signed in."""
 
 import io
 
@@ -11,7 +11,7 @@ from wotnot.blueprints import browser_sessions, login_limits
 from wotnot.blueprints.forms import Form
 from wotnot.blueprints.guards import actor, guard_pages
 from wotnot.errors import Conflict, Invalid, TooMany
-from wotnot.services import accounts, two_factor, user_sessions
+from wotnot.services import accounts, two_factor
 
 HERE = "/app/settings/two-factor"
 blueprint = Blueprint("two_factor", __name__, url_prefix=HERE)
@@ -85,12 +85,12 @@ def turn_off() -> Answer:
 
 @blueprint.post("/sessions/<int:session_id>/end")
 def end_session(session_id: int) -> Response:
-    """Sign one browser out."""
-    key = user_sessions.end(actor().user.id, session_id)
-    if key == browser_sessions.key():
+    """Sign one browser or program out."""
+    ended = accounts.end_session(actor().user.id, session_id)
+    if ended.key == browser_sessions.key():
         browser_sessions.leave()
         return redirect("/app/login")
-    flash("That browser is signed out.", "success")
+    flash(f"That {'program' if ended.ends_at else 'browser'} is signed out.", "success")
     return redirect("/app/settings/profile")
 
 

@@ -1,7 +1,7 @@
 """Accounts: people who can log in. Owns the `users` and `revoked_tokens` tables.
 
-`session_epoch` is in every session and token; raising it ends them all. The tokens of one log-in share an id and end
-together when it is revoked.
+`session_epoch` is in every session and token; raising it ends them all. The tokens of one log-in share the key of its row in
+`user_sessions` and end together when that is revoked.
 Links in mails are signed and carry a mark of what they change, so each works once.
 """
 
@@ -23,6 +23,7 @@ from wotnot.extensions import db
 from wotnot.models import Member, RevokedToken, Role, User, Workspace
 from wotnot.services import passwords, queue, user_sessions
 from wotnot.services.transaction import release_connection, transaction
+from wotnot.services.user_sessions import Ended
 
 RESET_SECONDS = 3600
 NAME_LENGTH = 200
@@ -127,20 +128,42 @@ def get_user(user_id: int) -> User:
 # ---------------------------------------------------------------- tokens
 
 
-def get_token_user(user_id: int, *, epoch: int, login_id: str) -> User:
-    """The user of a token. Raises Unauthorized when its log-in was ended, alone or with all others. Detached."""
+def get_token_user(user_id: int, *, epoch: int, login_id: str, address: str) -> User:
+    """The user of a token that came from `address`, which is noted now and then. Detached.
+
+    Raises Unauthorized when its log-in was ended, alone or with all others.
+    """
     ended = exists().where(RevokedToken.jti == login_id)
-    user: User | None = db.session.scalar(select(User).where(User.id == user_id, User.session_epoch == epoch, ~ended))
-    if user is None:
+    asked = select(User, user_sessions.last_seen(login_id).label("seen_at"))
+    row = db.session.execute(asked.where(User.id == user_id, User.session_epoch == epoch, ~ended)).one_or_none()
+    if row is None:
         raise Unauthorized(TOKEN_ENDED, code="token_invalid")
+    user, seen_at = row
     db.session.expunge(user)
+    if user_sessions.is_stale(seen_at):
+        user_sessions.note_seen(login_id, address=address)
     return user
 
 
 def revoke_login(login_id: str, expires_at: datetime) -> None:
     """End every token of one log-in; `expires_at` is when the last of them ends anyway. Twice is as good as once."""
-    with transaction() as session:
-        session.execute(insert(RevokedToken).values(jti=login_id, expires_at=expires_at).on_conflict_do_nothing())
+    with transaction():
+        user_sessions.end_this(login_id)
+        _revoke([Ended(login_id, expires_at)])
+
+
+def end_session(user_id: int, session_id: int) -> Ended:
+    """Sign one browser or program of the user's out. Raises NotFound."""
+    with transaction():
+        ended = user_sessions.end(user_id, session_id)
+        _revoke([ended])
+    return ended
+
+
+def end_programs(user_id: int) -> None:
+    """Sign out every program that logged in over the API; browsers and API keys go on."""
+    with transaction():
+        _revoke(user_sessions.end_programs(user_id))
 
 
 def end_all_sessions(user_id: int) -> None:
@@ -209,6 +232,13 @@ def reset_password(token: str, password: str) -> User:
     user_id = check_reset_token(token)
     password_hash = get_user(user_id).password_hash
     return _set_password(user_id, password, "password", expected_hash=password_hash)
+
+
+def _revoke(ended: list[Ended]) -> None:
+    """End the tokens of the programs among them; a browser's cookie ended with its row. Joins the caller's transaction."""
+    tokens = [{"jti": one.key, "expires_at": one.ends_at} for one in ended if one.ends_at is not None]
+    if tokens:
+        db.session.execute(insert(RevokedToken).values(tokens).on_conflict_do_nothing())
 
 
 def _set_password(user_id: int, password: str, field: str, *, expected_hash: str, keep_session: str = "") -> User:

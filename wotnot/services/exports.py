@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import IO, Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import joinedload
 
 from wotnot import clock
-from wotnot.errors import Conflict, Invalid, NotFound
+from wotnot.errors import Conflict, Gone, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Consent, Export, ExportFormat, ExportKind, ExportState, Role, Workspace
 from wotnot.services import broadcasts, events, export_runs, queue, reports, storage
@@ -24,8 +24,12 @@ from wotnot.services.recipient_search import VIEWS
 from wotnot.services.spreadsheets import ENCODERS
 from wotnot.services.storage.parts import PartsFile
 from wotnot.services.transaction import on_commit, release_connection, transaction
+from wotnot.services.zones import in_zone
 
 KEEP = timedelta(days=7)
+REMEMBER = timedelta(days=90)
+"""So long whoever comes for a file that was deleted after KEEP is told so."""
+
 MOST_AT_ONCE = 5
 LARGE = 20_000
 """From so many rows on, a list is written by a job instead of while somebody waits."""
@@ -87,35 +91,45 @@ def list_exports(
 ) -> Page[Export]:
     """Exports, newest first; with `user_id` only those that this person asked for. Raises Invalid for a foreign cursor."""
     keyset = Keyset.decode(cursor, clamp_limit(limit))
-    query = _mine(workspace_id, user_id).where(keyset.condition(Export.id)).options(joinedload(Export.user))
-    rows = db.session.scalars(query.order_by(keyset.order(Export.id)).limit(keyset.limit + 1))
+    query = _mine(workspace_id, user_id).where(keyset.condition(Export.id), Export.deleted_at.is_(None))
+    newest = query.options(joinedload(Export.user)).order_by(keyset.order(Export.id))
+    rows = db.session.scalars(newest.limit(keyset.limit + 1))
     return keyset.page(list(rows), lambda export: export.id)
 
 
 def get_export(workspace_id: int, export_id: int, *, user_id: int | None = None) -> Export:
-    """One export; with `user_id` only if this person asked for it. Raises NotFound."""
+    """One export; with `user_id` only if this person asked for it. Raises NotFound, Gone once its time is over."""
     found = db.session.scalar(
         _mine(workspace_id, user_id).where(Export.id == export_id).options(joinedload(Export.user))
     )
     if found is None:
         raise NotFound("Export")
+    if found.deleted_at is not None:
+        day = in_zone(found.deleted_at, found.timezone)
+        words = f"This file was deleted on {day:%-d %B %Y}; files are kept for seven days. Make it anew."
+        raise Gone(words, deleted_at=day.isoformat())
     return found
 
 
 def delete_export(workspace_id: int, export_id: int, *, user_id: int | None = None) -> None:
-    """Forget it and its file; one that is being written stops. Raises NotFound."""
-    with transaction():
-        _delete(get_export(workspace_id, export_id, user_id=user_id))
+    """Forget it and its file; one that is being written stops. Raises NotFound, Gone."""
+    with transaction() as session:
+        export = get_export(workspace_id, export_id, user_id=user_id)
+        _delete_file(export)
+        session.delete(export)
         events.publish(workspace_id, "exports", f"export:{export_id}")
 
 
 def purge_exports() -> int:
-    """Delete those that are past their time; answers how many."""
+    """Delete the files that are past their time; answers how many. Their rows stay for REMEMBER, to say so."""
     with transaction() as session:
-        gone = list(session.scalars(select(Export).where(Export.expires_at < func.now()).limit(1000)))
-        for export in gone:
-            _delete(export)
-        return len(gone)
+        session.execute(delete(Export).where(Export.deleted_at < clock.now() - REMEMBER))
+        due = select(Export).where(Export.expires_at < func.now(), Export.deleted_at.is_(None)).limit(1000)
+        over = list(session.scalars(due.with_for_update(skip_locked=True)))
+        for export in over:
+            _delete_file(export)
+            _mark_deleted(export)
+        return len(over)
 
 
 def sweep_exports() -> dict[str, int]:
@@ -194,9 +208,16 @@ def _mine(workspace_id: int, user_id: int | None = None) -> Select[Export]:
     return select(Export).where(Export.workspace_id == workspace_id, *own)
 
 
-def _delete(export: Export) -> None:
+def _mark_deleted(export: Export) -> None:
+    """Keep that it was there, and none of the people that it was about. A run that still writes it loses its claim."""
+    if export.state in export_runs.ACTIVE:
+        export.state, export.reason = ExportState.FAILED, "It was not ready in time."
+    export.deleted_at = clock.now()
+    export.parts, export.place, export.filters = [], {}, {}
+
+
+def _delete_file(export: Export) -> None:
     keys = [str(part[0]) for part in export.parts] + [str(export.place.get("next_key", ""))]
-    db.session.delete(export)
     for key in filter(None, keys):
         on_commit(lambda key=key: _storage().delete(key))  # type: ignore[misc]  # a default binds the key
 

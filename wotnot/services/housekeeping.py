@@ -14,8 +14,8 @@ DAY_SECONDS = 86_400
 _EXPIRED = {
     "revoked_tokens": "DELETE FROM revoked_tokens WHERE expires_at < now()",
     "idempotency_keys": "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'",
-    # A browser's cookie lasts a month after it was last here.
-    "user_sessions": "DELETE FROM user_sessions WHERE last_seen_at < now() - interval '32 days'",
+    # A browser's cookie lasts a month after it was last here, a program's tokens as long as they say.
+    "user_sessions": "DELETE FROM user_sessions WHERE last_seen_at < now() - interval '32 days' OR ends_at < now()",
     "sign_ups": "DELETE FROM sign_ups WHERE created_at < now() - interval '7 days'",
     "simulated_messages": "DELETE FROM simulated_messages WHERE created_at < now() - interval '30 days'",
     "webhook_events": """

@@ -47,6 +47,11 @@ def clean_sources(variables: Variables) -> dict[str, dict[str, Any]]:
     return clean
 
 
+def needed_fields(variables: Variables) -> set[str]:
+    """The product's fields without which the message cannot go: those that have no fallback."""
+    return {one["product"] for one in variables.values() if is_product(one) and not one.get("fallback")}
+
+
 def texts_of(variables: Variables, product: Product) -> dict[str, Mapping[str, Any]]:
     """The variables with the product's texts filled in, for a look at them; what it does not say is left out."""
     shown: dict[str, Mapping[str, Any]] = {}

@@ -44,6 +44,7 @@ from wotnot.services.woocommerce.products import Product
 
 EDITED = ("name", "product_id", "channel_id", "template_id", "variables", "audience", "leave_out",
           "weekdays", "at_time", "first_day", "last_day")  # fmt: skip
+_KEPT_TEXTS = ("name", "price", "regular_price", "sku", "url")
 MOST = 50
 """So many promotions of a shop may be under way or paused at a time."""
 
@@ -102,7 +103,8 @@ def create_promotion(
         shops.get_shop(workspace_id, shop_id)
         _refuse_too_many(session, shop_id)
         promotion = Promotion(workspace_id=workspace_id, shop_id=shop_id, user_id=user_id)
-        write_content(promotion, draft, product, plan)
+        write_product(promotion, product)
+        write_content(promotion, draft, plan)
         session.add(promotion)
         session.flush()
         plan_next(promotion, next_day, timezone)
@@ -165,14 +167,25 @@ def ask_product(workspace_id: int, shop_id: int, product_id: int) -> Product:
 
 def facts_of(product: Product) -> dict[str, Any]:
     """What is kept of a product to show it by."""
-    return {"name": product.name, "price": product.price, "url": product.url, "has_picture": bool(product.picture_url)}
+    texts = {name: getattr(product, name) for name in _KEPT_TEXTS}
+    return texts | {"has_picture": bool(product.picture_url)}
 
 
-def write_content(promotion: Promotion, draft: Draft, product: Product, plan: Plan) -> None:
+def told_product(promotion: Promotion, currency: str) -> Product:
+    """The product as its shop told it last, for showing it while the shop is away; the picture lies only there."""
+    texts = {name: str(promotion.product.get(name) or "") for name in _KEPT_TEXTS}
+    return Product(id=promotion.product_id, picture_url="", is_in_stock=True, currency=currency, **texts)
+
+
+def write_product(promotion: Promotion, product: Product) -> None:
+    """Let a promotion be about a product. Joins the caller's transaction."""
+    promotion.product_id, promotion.product = product.id, facts_of(product)
+
+
+def write_content(promotion: Promotion, draft: Draft, plan: Plan) -> None:
     """Let a promotion say and do what was checked. Joins the caller's transaction."""
     for name, value in draft.fields.items():
         setattr(promotion, name, value)
-    promotion.product_id, promotion.product = product.id, facts_of(product)
     promotion.variables = draft.variables
     promotion.weekdays, promotion.at_time = list(plan.weekdays), plan.at_time
     promotion.first_day, promotion.last_day = plan.first_day, plan.last_day

@@ -38,6 +38,8 @@ BATCH = 40
 MOST_ATTEMPTS = 5
 NOTE_WAITS = timedelta(hours=24)
 """So long a note waits for its order, which may come later: webhooks keep no order, and some never come."""
+NOTED_AFTER = timedelta(minutes=2)
+"""So long its order may come by itself, before the shop is asked for it."""
 
 AGAIN_SECONDS, LONGEST_AGAIN_SECONDS = 20, 900
 LISTED = "order.listed"
@@ -119,6 +121,19 @@ def sweep() -> dict[str, int]:
     for shop_id in to_ask:
         queue.enqueue_once("ask_ailing_unpaid" if shop_id in ailing else "ask_unpaid", shop_id, every_seconds=30)
     return {"shops": len(due), "asked": len(to_ask)}
+
+
+def list_noted(shop_id: int, limit: int) -> dict[int, int]:
+    """The orders that waiting notes of a shop speak of, as {the note's delivery: the shop's id}; each until `mark_asked`."""
+    given = {"shop": shop_id, "topic": NOTE_TOPIC, "before": clock.now() - NOTED_AFTER, "limit": limit}
+    rows = db.session.execute(text(_NOTED), given)
+    noted = {row.id: _number(_note_of(_read(bytes(row.body))).get("order_id")) for row in rows}
+    return {delivery_id: order_id for delivery_id, order_id in noted.items() if order_id}
+
+
+def mark_asked(delivery_ids: Sequence[int]) -> None:
+    """Keep that the shop was asked for what these notes speak of. Joins the caller's transaction."""
+    db.session.execute(text(_ASKED), {"ids": list(delivery_ids)})
 
 
 def _apply_batch(totals: dict[str, int]) -> bool:
@@ -295,6 +310,16 @@ SELECT id, shop_id, body FROM shop_deliveries
 WHERE state = 'pending' AND due_at > now() AND topic = :topic AND shop_id = ANY(CAST(:shops AS bigint[]))
 ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED
 """
+
+# What was tried once can be read; its order was not known then.
+_NOTED = """
+SELECT id, body FROM shop_deliveries
+WHERE state = 'pending' AND shop_id = :shop AND topic = :topic AND attempt_count > 0 AND asked_at IS NULL
+    AND received_at < :before
+ORDER BY id LIMIT :limit
+"""
+
+_ASKED = "UPDATE shop_deliveries SET asked_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
 
 _WAKE = "UPDATE shop_deliveries SET due_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"
 

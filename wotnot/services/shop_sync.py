@@ -1,7 +1,8 @@
 """What webhooks missed: a shop's own list of changed orders, read every minute, by the shop's clock.
 
 WooCommerce sends a webhook once, and never again. So the list is the truth and a webhook only makes it quick. Everything found
-goes into the same inbox, and is applied once like everything else.
+goes into the same inbox, and is applied once like everything else. What the list never shows, because it is older than what was
+read at the start, is asked for when a note speaks of it.
 """
 
 import json
@@ -15,9 +16,9 @@ from sqlalchemy import text
 from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Shop
-from wotnot.services import queue, shop_access, shop_hooks, shop_notes
+from wotnot.services import queue, shop_access, shop_hooks, shop_inbox, shop_messages, shop_notes
 from wotnot.services.transaction import on_commit, release_connection, transaction
-from wotnot.services.woocommerce.client import Answer, WooClient
+from wotnot.services.woocommerce.client import PER_PAGE, Answer, WooClient
 from wotnot.services.woocommerce.faults import ShopFault
 from wotnot.services.woocommerce.orders import moment_of
 
@@ -53,6 +54,7 @@ def tend_shop(shop_id: int) -> dict[str, int]:
         with client:
             found = _read_changes(client, shop_id, since)
             shop_notes.read_notes(client, shop_id)
+            _ask_for_noted(client, shop_id)
     except ShopFault as fault:
         shop_access.note_fault(shop_id, fault)
         return {"found": 0}
@@ -126,6 +128,23 @@ def _store(shop_id: int, orders: list[dict[str, Any]], until: datetime) -> int:
             return 0
         found = _put(shop, _news(shop, orders))
         shop.synced_until = max(shop.synced_until, until)
+    return found
+
+
+def _ask_for_noted(client: WooClient, shop_id: int) -> int:
+    """Ask for the orders that notes wait for, once for each note, if a rule is about notes; answers how many were news.
+
+    Goes out on the network. Raises ShopFault; then they are asked for when the shop is well again, until the notes are too old.
+    """
+    noted = shop_inbox.list_noted(shop_id, PER_PAGE) if shop_messages.has_note_rule(shop_id) else {}
+    release_connection()
+    if not noted:
+        return 0
+    answer = client.list_orders(include=",".join(str(one) for one in sorted(set(noted.values()))))
+    orders = answer.data if isinstance(answer.data, list) else []
+    with transaction():
+        found = keep_past(shop_id, [one for one in orders if isinstance(one, dict)])
+        shop_inbox.mark_asked(list(noted))
     return found
 
 

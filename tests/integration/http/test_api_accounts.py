@@ -8,7 +8,6 @@ from flask_jwt_extended import create_access_token, create_refresh_token
 from tests import factories
 from tests.cast import PASSWORD, Cast
 from tests.client import ApiClient, Client
-from wotnot.blueprints.api.auth import issue_tokens
 from wotnot.models import Role
 from wotnot.services import accounts, api_keys, workspaces
 
@@ -270,8 +269,8 @@ def test_calls_are_counted_against_a_limit_of_each_credential(cast: Cast, client
     assert left[2] == left[0]
 
 
-def test_an_api_call_costs_two_queries(cast: Cast, client: Client, count_queries, app):
-    token = issue_tokens(cast.alice, cast.workspace.id)["access_token"]
+def test_an_api_call_costs_two_queries(cast: Cast, client: Client, count_queries):
+    token = client.api(cast.alice).token
     with count_queries() as statements:
         assert program(client, token).get("/me").status_code == 200
     assert len(statements) == 2

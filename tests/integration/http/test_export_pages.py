@@ -1,13 +1,16 @@
 """The pages and the API of exports: asking, following, downloading in parts, and who may have what."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests import factories
 from tests.cast import Cast
 from tests.client import Client
+from wotnot import clock
 from wotnot.models import Export
 from wotnot.services import exports
 
@@ -101,6 +104,37 @@ def test_deleting_one(cast: Cast, member: Client, session: Any) -> None:
     answer = member.submit(f"/app/exports/{export_id}/delete", page="/app/exports")
     assert answer.status_code == 303
     assert session.get(Export, export_id, populate_existing=True) is None
+
+
+def test_one_whose_time_is_over_is_gone_and_says_so(app: Flask, cast: Cast, member: Client) -> None:
+    """For whom it was made; a stranger learns no more than of an id that never was."""
+    over = factories.make_export(cast.workspace, cast.alice, expires_at=clock.now() - timedelta(hours=1))
+    exports.purge_exports()
+    for path in (f"/app/exports/{over.id}", f"/app/exports/{over.id}/file"):
+        page = text_of(member, path, 410)
+        assert f"This file was deleted on {clock.now():%-d %B %Y}" in page
+        assert 'href="/app/exports"' in page
+    assert member.submit(f"/app/exports/{over.id}/delete", page="/app/exports").status_code == 410
+    assert "No files yet" in text_of(member, "/app/exports")
+    text_of(member, f"/app/exports/{over.id + 1000}", 404)
+    stranger = app.test_client()
+    stranger.sign_in(cast.charlie)
+    text_of(stranger, f"/app/exports/{over.id}", 404)
+
+
+def test_the_api_says_what_is_gone(cast: Cast, client: Client) -> None:
+    over = factories.make_export(cast.workspace, cast.alice, expires_at=clock.now() - timedelta(hours=1))
+    exports.purge_exports()
+    alice, charlie = client.api(cast.alice), client.api(cast.charlie)
+    for method, path in (("GET", ""), ("GET", "/file"), ("DELETE", "")):
+        answer = alice.call(method, f"/exports/{over.id}{path}")
+        assert (answer.status_code, answer.mimetype) == (410, "application/problem+json")
+        problem = answer.get_json()
+        assert (problem["status"], problem["code"], problem["type"]) == (410, "gone", "about:blank")
+        assert "Make it anew." in problem["detail"]
+        assert problem["deleted_at"][:4] == f"{clock.now():%Y}"
+        assert charlie.call(method, f"/exports/{over.id}{path}").status_code == 404
+        assert alice.call(method, f"/exports/{over.id + 1000}{path}").status_code == 404
 
 
 def test_lists_offer_themselves_as_files(cast: Cast, member: Client) -> None:

@@ -15,7 +15,7 @@ from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop
 from wotnot import clock
 from wotnot.extensions import db
-from wotnot.models import Broadcast, Promotion
+from wotnot.models import Broadcast, Promotion, Shop
 from wotnot.services import promotion_runs
 
 DAY = timedelta(days=1)
@@ -273,6 +273,30 @@ def test_an_audience_that_the_form_cannot_say_is_kept(client: Client, ids: dict[
     client.submit(here, page=here, **form_of(ids, kind="kept", name="Renamed", seen=seen_in(text)))
     db.session.expire_all()
     assert (planned.name, planned.audience) == ("Renamed", kept)
+
+
+def test_a_shop_that_is_away_is_said_and_the_rest_is_edited(
+    client: Client, ids: dict[str, int], planned: Promotion, sandbox: SandboxControl, redis: Any
+) -> None:
+    """The page shows the product as it was told last, and does not ask the shop again while somebody types."""
+    here, shop_id = edit_address(planned), planned.shop_id
+    redis.flushall()
+    SandboxShop(sandbox).trouble(down=True)
+    text = client.get(here).get_data(as_text=True)
+    assert "The shop does not answer" in text
+    assert re.search(r"our .*Snake plant.* is .*260.00 ZAR", text)
+    failed = db.session.get_one(Shop, shop_id, populate_existing=True).failed_count
+    sent = form_of(ids, name="Renamed", kind="all", promotion=planned.id, seen=seen_in(text))
+    shown = client.submit(f"/app/shops/{shop_id}/promotions/preview", page=here, **sent)
+    assert "Snake plant" in shown.get_data(as_text=True)
+    assert db.session.get_one(Shop, shop_id, populate_existing=True).failed_count == failed == 1
+    saved = client.submit(here, page=here, **sent)
+    assert saved.headers["Location"].endswith(here.removesuffix("/edit"))
+    db.session.expire_all()
+    assert (planned.name, planned.audience) == ("Renamed", {"all": True})
+    other = client.submit(here, page=here, **sent | {"product": "101", "seen": ""})
+    assert other.status_code == 422
+    assert "Until it answers" in other.get_data(as_text=True)
 
 
 def test_a_wrong_edit_is_said_beside_its_field(client: Client, ids: dict[str, int], planned: Promotion) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from tests import factories
 from tests.cast import Cast
 from wotnot import clock
-from wotnot.errors import Conflict, Invalid, NotFound
+from wotnot.errors import Conflict, Gone, Invalid, NotFound
 from wotnot.models import Broadcast, Channel, Export, ExportFormat, ExportKind, ExportState
 from wotnot.services import export_runs, exports, housekeeping, reports, storage
 from wotnot.services.exports import Wish
@@ -208,10 +208,43 @@ def test_what_is_past_its_time_goes_with_its_file(app: Flask, cast: Cast, run_jo
     assert housekeeping.purge_expired()["exports"] == 0
     session.execute(text("UPDATE exports SET expires_at = now() - interval '1 second'"))
     assert housekeeping.purge_expired()["exports"] == 1
-    with pytest.raises(NotFound):
+    assert housekeeping.purge_expired()["exports"] == 0
+    with pytest.raises(Gone, match="Make it anew"):
         exports.get_export(cast.workspace.id, export_id)
+    with pytest.raises(NotFound):
+        exports.get_export(cast.other_workspace.id, export_id)
+    with pytest.raises(NotFound):
+        exports.get_export(cast.workspace.id, export_id, user_id=cast.bob.id)
     with pytest.raises(storage.MissingFileError):
         kept.open(key)
+    assert exports.list_exports(cast.workspace.id).items == []
+
+
+def test_that_it_was_there_is_remembered_for_a_while_and_whom_it_was_about_is_not(
+    cast: Cast, run_jobs: RunJobs, session: Any
+) -> None:
+    export_id = write(cast, run_jobs, wish("contacts", search="+27 82 555 0140")).id
+    session.execute(text("UPDATE exports SET expires_at = now() - interval '1 second'"))
+    exports.purge_exports()
+    row = session.get(Export, export_id, populate_existing=True)
+    assert (row.filters, row.parts, row.place) == ({}, [], {})
+    session.execute(text("UPDATE exports SET deleted_at = now() - interval '91 days'"))
+    exports.purge_exports()
+    with pytest.raises(NotFound):
+        exports.get_export(cast.workspace.id, export_id)
+
+
+def test_what_is_still_being_written_when_its_time_is_over_stops(
+    cast: Cast, broadcast: Broadcast, session: Any
+) -> None:
+    export = exports.start_export(cast.workspace, wish("broadcast", broadcast_id=broadcast.id), user_id=cast.alice.id)
+    claimed = export_runs._claim(export.id)
+    assert claimed is not None
+    session.execute(text("UPDATE exports SET expires_at = now() - interval '1 second'"))
+    assert exports.purge_exports() == 1
+    with pytest.raises(export_runs._LostClaimError):
+        export_runs._work(claimed)
+    assert exports.sweep_exports() == {"started": 0}
 
 
 def test_deleting_it_stops_the_writing(

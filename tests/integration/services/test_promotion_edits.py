@@ -118,13 +118,48 @@ def test_a_day_that_waits_for_its_shop_is_not_lost_by_another_edit(scene: Scene,
     scene.there.trouble(down=True)
     at(timedelta(minutes=6))
     assert promotion_runs.make_promotion(promotion.id)["waits"] == 1
-    with pytest.raises(Unavailable):
-        edit(promotion.id, name="Renamed")
-    scene.there.trouble(down=False)
     changed = edit(promotion.id, name="Renamed")
+    scene.there.trouble(down=False)
     assert (changed.next_day, changed.try_at, changed.reason) == (first, None, "")
     assert promotion_runs.make_promotion(promotion.id)["made"] == 1
     assert made()[0].name.startswith("Renamed")
+
+
+def test_what_does_not_concern_the_product_is_edited_while_the_shop_is_away(scene: Scene, edit: Edit) -> None:
+    promotion = scene.create()
+    told = dict(promotion.product)
+    template = factories.make_template(
+        db.session.get_one(Workspace, scene.workspace_id), name="other", components=COMPONENTS
+    )
+    scene.there.trouble(down=True)
+    words = VARIABLES | {"1": {"text": "you"}, "3": VARIABLES["3"] | {"fallback": "a good price"}}
+    first = promotion.first_day + 2 * DAY
+    edit(promotion.id, name="Renamed", template_id=template.id, audience={"all": True}, variables=words)
+    changed = edit(promotion.id, first_day=first, at_time=later(promotion, 30))
+    assert (changed.name, changed.template_id, changed.variables) == ("Renamed", template.id, words)
+    assert (changed.audience, changed.next_day) == ({"all": True}, first)
+    assert (changed.product_id, changed.product) == (102, told)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"product_id": 101}, {"variables": VARIABLES | {"1": {"product": "regular_price"}}, "name": "Not alone"}],
+)
+def test_what_only_the_shop_knows_says_that_the_shop_is_away(
+    changes: dict[str, Any], *, scene: Scene, edit: Edit
+) -> None:
+    promotion = scene.create()
+    seen = promotions.revision_of(promotion)
+    scene.there.trouble(down=True)
+    with pytest.raises(Unavailable, match="Until it answers, leave the product and what the message says of it"):
+        edit(promotion.id, **changes)
+    assert promotions.revision_of(scene.now(promotion.id)) == seen
+
+
+def test_a_product_that_is_no_longer_sold_keeps_nothing_else_from_being_edited(scene: Scene, edit: Edit) -> None:
+    promotion = scene.create()
+    scene.there.product(102, status="draft")
+    assert edit(promotion.id, name="Renamed").name == "Renamed"
 
 
 @pytest.mark.parametrize(

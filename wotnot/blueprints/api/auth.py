@@ -1,12 +1,13 @@
 """Registering, logging in and out, and the tokens of the API."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from flask import current_app
+from flask import current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token
+from flask_limiter.util import get_remote_address
 
+from wotnot import clock
 from wotnot.blueprints import login_limits
 from wotnot.blueprints.api.resource import Resource
 from wotnot.blueprints.api.schemas.accounts import (
@@ -16,10 +17,10 @@ from wotnot.blueprints.api.schemas.accounts import (
     TokenSchema,
     TokensSchema,
 )
-from wotnot.blueprints.guards import bearer, read_token
+from wotnot.blueprints.guards import bearer, read_token, user_of
 from wotnot.errors import Forbidden, Unauthorized
 from wotnot.models import User
-from wotnot.services import accounts, workspaces
+from wotnot.services import accounts, user_sessions, workspaces
 
 blueprint = Resource(
     "auth-api", __name__, url_prefix="/api/v1/auth", description="Accounts and tokens. No credential is needed here."
@@ -50,7 +51,8 @@ def register_account(body: dict[str, Any]) -> dict[str, Any]:
 def log_in(body: dict[str, Any]) -> dict[str, Any]:
     """Log in with e-mail and password. The tokens are for the user's first workspace.
 
-    Who logs in with two steps sends `code` too, from their phone or one of their recovery codes.
+    Who logs in with two steps sends `code` too, from their phone or one of their recovery codes. The user's profile in the
+    dashboard lists the log-in and can end it.
     """
     user = login_limits.log_in(body["email"], body["password"])
     login_limits.check_second_step(user, body["code"])
@@ -63,7 +65,7 @@ def log_in(body: dict[str, Any]) -> dict[str, Any]:
 def refresh() -> dict[str, Any]:
     """Get a new access token; send the refresh token as bearer."""
     claims = read_token(bearer(), "refresh")
-    user = accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id)
+    user = user_of(claims)
     if workspaces.find_membership(user.id, claims.workspace_id) is None:
         raise Unauthorized("You are not a member of that workspace any more. Log in again.", code="token_invalid")
     return {
@@ -78,9 +80,9 @@ def refresh() -> dict[str, Any]:
 def log_out() -> None:
     """Log out: every token of this log-in stops working, the refresh token too. Send either as bearer."""
     claims = read_token(bearer())
-    accounts.get_token_user(claims.user_id, epoch=claims.epoch, login_id=claims.login_id)
+    user_of(claims)
     # The access token may be nearly over, but its refresh token is good for weeks.
-    accounts.revoke_login(claims.login_id, datetime.now(UTC) + timedelta(seconds=_lifetime("REFRESH")))
+    accounts.revoke_login(claims.login_id, _in(_lifetime("REFRESH")))
 
 
 def first_workspace(user: User) -> int:
@@ -93,13 +95,25 @@ def first_workspace(user: User) -> int:
 
 def issue_tokens(user: User, workspace_id: int) -> dict[str, Any]:
     """A pair of tokens for the user in that workspace; they end together when either is logged out."""
-    login_id = uuid4().hex
+    # The last minute of the refresh token still gets an access token.
+    login_id = _begin(user, _lifetime("REFRESH") + _lifetime("ACCESS"))
     claims = _claims(user, workspace_id, login_id)
     return {
         "access_token": _access_token(user, workspace_id, login_id),
         "refresh_token": create_refresh_token(identity=str(user.id), additional_claims=claims),
         "expires_in": _lifetime("ACCESS"),
     }
+
+
+def issue_access_token(user: User, workspace_id: int) -> str:
+    """An access token alone: its log-in is over when it is."""
+    return _access_token(user, workspace_id, _begin(user, _lifetime("ACCESS")))
+
+
+def _begin(user: User, seconds: int) -> str:
+    """Note the log-in of the program that asks; answers the id that its tokens share."""
+    program = {"user_agent": request.user_agent.string, "address": get_remote_address()}
+    return user_sessions.begin(user.id, **program, ends_at=_in(seconds))
 
 
 def _access_token(user: User, workspace_id: int, login_id: str) -> str:
@@ -109,6 +123,10 @@ def _access_token(user: User, workspace_id: int, login_id: str) -> str:
 
 def _claims(user: User, workspace_id: int, login_id: str) -> dict[str, Any]:
     return {"wid": workspace_id, "epoch": user.session_epoch, "sid": login_id}
+
+
+def _in(seconds: int) -> datetime:
+    return clock.now() + timedelta(seconds=seconds)
 
 
 def _lifetime(kind: str) -> int:

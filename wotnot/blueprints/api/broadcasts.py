@@ -53,6 +53,7 @@ _LOW_QUALITY = f"{_WRONG_STATE} Or it is marketing from a number that Meta rates
 @idempotent("broadcasts")
 @blueprint.arguments(CreateBroadcastSchema)
 @blueprint.response(201, BroadcastDetailSchema)
+@blueprint.alt_response(409, description="The Idempotency-Key was used with another body.")
 def create(body: dict[str, Any]) -> BroadcastSummary:
     """Make a draft, or with `scheduled_at` plan it. With an Idempotency-Key the request may be repeated safely."""
     return _summary(broadcasts.plan_broadcast(workspace_id(), user_id=actor().user.id, **body))

@@ -18,6 +18,8 @@ blueprint = Resource(
     "exports-api", __name__, url_prefix="/api/v1/exports", description="Reports and lists as CSV or Excel files."
 )
 
+_GONE = "The file was deleted when its seven days were over; `deleted_at` says when. Make it anew."
+
 
 @blueprint.post("")
 @blueprint.arguments(CreateExportSchema)
@@ -39,6 +41,7 @@ def index(query: dict[str, Any]) -> Page[Export]:
 
 @blueprint.get("/<int:export_id>")
 @blueprint.response(200, ExportSchema)
+@blueprint.alt_response(410, description=_GONE)
 def show(export_id: int) -> Export:
     """Get an export with its progress."""
     return exports.get_export(workspace_id(), export_id, user_id=only_own())
@@ -47,6 +50,7 @@ def show(export_id: int) -> Export:
 @blueprint.get("/<int:export_id>/file")
 @blueprint.response(200, content_type="application/octet-stream")
 @blueprint.alt_response(404, description="Also before the export is done.")
+@blueprint.alt_response(410, description=_GONE)
 def content(export_id: int) -> Response:
     """Download the file; `Range` is understood."""
     return file_answer(exports.get_export(workspace_id(), export_id, user_id=only_own()))
@@ -54,6 +58,7 @@ def content(export_id: int) -> Response:
 
 @blueprint.delete("/<int:export_id>")
 @blueprint.response(204)
+@blueprint.alt_response(410, description=_GONE)
 def delete(export_id: int) -> None:
     """Delete an export and its file, also while it is being written."""
     exports.delete_export(workspace_id(), export_id, user_id=only_own())

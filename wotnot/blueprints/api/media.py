@@ -23,6 +23,7 @@ blueprint = Resource(
 @blueprint.post("")
 @blueprint.arguments(UploadMediaSchema, location="multipart")
 @blueprint.response(201, MediaSchema)
+@blueprint.alt_response(409, description="The same content was deleted at this very moment; send it again.")
 @blueprint.alt_response(413, description="Larger than WhatsApp takes a file of this type.")
 @blueprint.alt_response(422, description="WhatsApp does not take this file; `errors.file` says why.")
 def create(form: dict[str, Any]) -> MediaFile:

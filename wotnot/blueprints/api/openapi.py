@@ -27,6 +27,7 @@ ERRORS = (
     (403, "forbidden, scope", "The role of the member, or the scope of the key, does not allow it."),
     (404, "not_found", "It does not exist, or it belongs to another workspace."),
     (409, "conflict", "Its state does not allow this now, or it exists already."),
+    (410, "gone", "It was deleted because its time was over; make it anew."),
     (413, "too_large", "More than the call takes."),
     (415, "unsupported_media_type", "The body is of another type than the call takes."),
     (422, "invalid", "Fields that cannot be taken; `errors` says which and why."),

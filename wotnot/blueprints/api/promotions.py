@@ -42,6 +42,7 @@ def index(query: dict[str, Any], shop_id: int) -> Page[dict[str, Any]]:
 @requires(Role.ADMIN)
 @blueprint.arguments(PromotionSchema)
 @blueprint.response(201, PromotionSchema)
+@blueprint.alt_response(409, description="The shop has as many promotions under way as it may have; end one first.")
 @blueprint.alt_response(503, description=_SHOP_AWAY)
 def create(body: dict[str, Any], shop_id: int) -> dict[str, Any]:
     """Plan a promotion. The product is asked for at once, so that what it lacks is said now."""

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from wotnot.blueprints import errors
 from wotnot.blueprints.api import guard_once, seed_broadcasts, seed_contacts, seed_shops, seed_templates
-from wotnot.blueprints.api.auth import first_workspace, issue_tokens
+from wotnot.blueprints.api.auth import first_workspace, issue_access_token
 from wotnot.blueprints.api.schemas.seed import SeedLoginSchema, SeedRegisterSchema, check
 from wotnot.blueprints.api.seed_input import read_body, read_sign_up
 from wotnot.blueprints.guards import requires, workspace_id
@@ -62,8 +62,8 @@ def login() -> ResponseReturnValue:
         check_second_step(user, body["code"])
     except Unauthorized as refusal:
         raise DomainError(refusal.detail, code=refusal.code) from None
-    tokens = issue_tokens(user, first_workspace(user))
-    return jsonify(access_token=tokens["access_token"], token_type="bearer")  # noqa: S106 — a kind, not a secret
+    token = issue_access_token(user, first_workspace(user))
+    return jsonify(access_token=token, token_type="bearer")  # noqa: S106 — a kind, not a secret
 
 
 def register_user() -> ResponseReturnValue:

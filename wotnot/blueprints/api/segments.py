@@ -24,13 +24,14 @@ blueprint = Resource(
 )
 
 _TAKEN = "The name is taken."
+_TAKEN_OR_MANY = "The name is taken, or there are as many segments as there may be."
 
 
 @blueprint.post("")
 @requires(Role.ADMIN)
 @blueprint.arguments(CreateSegmentSchema)
 @blueprint.response(201, SegmentSchema)
-@blueprint.alt_response(409, description=_TAKEN)
+@blueprint.alt_response(409, description=_TAKEN_OR_MANY)
 @blueprint.alt_response(422, description="`errors` names each place by its path: `definition.conditions.0.value`.")
 def create(body: dict[str, Any]) -> Segment:
     """Save a filter."""

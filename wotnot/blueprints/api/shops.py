@@ -130,6 +130,7 @@ def rules(shop_id: int) -> Page[ShopRule]:
 @requires(Role.ADMIN)
 @blueprint.arguments(RuleSchema)
 @blueprint.response(201, RuleSchema)
+@blueprint.alt_response(409, description="The shop has as many rules as it may have; delete one first.")
 def create_rule(body: dict[str, Any], shop_id: int) -> ShopRule:
     """Add a rule; it is about what happens from now on."""
     return shop_rules.create_rule(workspace_id(), shop_id, **body)
