@@ -2,10 +2,11 @@
 
     python -m bench.pages [--scale 1] [--rounds 8] [--only WORDS] [--each]
 
-Fills two databases, a tiny one and one at `--scale`, and counts each page's queries in both: more rows must not mean more of them. A
-kind of row that the tiny one's page does not show may cost one query of its own, but none may be asked once a row. Then 8 clients walk every page of the real web process, each in an order of its own; a page's p95 must stay below 200 ms. `--each`
-has the 8 clients all ask for the same page instead, one page after the other. CSV exports are streams: for them what is
-printed is the time to the first byte and the memory of the process that writes them.
+Fills two databases, a tiny one and one at `--scale`, and counts each page's queries in both: more rows must not mean more of
+them. A kind of row that the tiny one's page does not show may cost one query of its own, but none may be asked once a row.
+Then 8 clients walk every page of the real web process, each in an order of its own; a page's p95 must stay below 200 ms.
+`--each` has the 8 clients all ask for the same page instead, one page after the other. CSV exports are streams: for them what
+is printed is the time to the first byte and the memory of the process that writes them.
 """
 
 import argparse
