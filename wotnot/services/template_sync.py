@@ -23,6 +23,7 @@ from wotnot.services.template_versions import begin_history, change_template
 from wotnot.services.template_words import ToldWords, with_told_words
 from wotnot.services.transaction import release_connection, transaction
 from wotnot.services.whatsapp.errors import GraphError
+from wotnot.services.whatsapp.parse import TemplateChange
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,19 @@ def sync_channel(channel_id: int) -> SyncResult | None:
         select(Channel.workspace_id).where(Channel.id == channel_id, Channel.state != ChannelState.REMOVED)
     )
     return sync_templates(workspace_id, channel_id) if workspace_id else None
+
+
+def hold_templates(told: Sequence[TemplateChange]) -> None:
+    """Lock all templates that changes of Meta's name, in the order of their ids, as a sync does: of the two one waits.
+
+    Joins the caller's transaction.
+    """
+    if not told:
+        return
+    named = or_(Template.meta_id.in_({one.meta_id for one in told}), Template.name.in_({one.name for one in told}))
+    rows = select(Template.id).where(Template.waba_id.in_({one.waba_id for one in told}), named)
+    with transaction() as session:
+        session.execute(rows.order_by(Template.id).with_for_update(key_share=True))
 
 
 def apply_status(
@@ -210,16 +224,14 @@ def normalise_language(code: str) -> str:
 
 
 def _merge(workspace_id: int, waba_id: str, remote: Sequence[dict[str, Any]], started_at: datetime) -> SyncResult:
-    known: dict[tuple[str, str], Template] = {}
     rows = db.session.scalars(
         select(Template)
         .where(Template.workspace_id == workspace_id, Template.waba_id == waba_id)
-        # Live rows last, so that one of them wins over a binned one of the same name.
-        .order_by(Template.deleted_at.is_(None), Template.id)
-        .with_for_update()
+        .order_by(Template.id)
+        .with_for_update(key_share=True)
     )
-    for row in rows:
-        known[row.name, row.language] = row
+    # Live rows last, so that one of them wins over a binned one of the same name.
+    known = {(row.name, row.language): row for row in sorted(rows, key=lambda row: row.deleted_at is None)}
     new: list[Template] = []
     updated = 0
     seen: set[tuple[str, str]] = set()
@@ -275,7 +287,7 @@ def _known(waba_id: str, meta_id: str | None, name: str | None, language: str | 
         select(Template)
         .where(Template.waba_id == waba_id, or_(*which), Template.status != TemplateStatus.DELETED)
         .order_by(Template.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     for workspace_id in {template.workspace_id for template in found}:

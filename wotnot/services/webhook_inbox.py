@@ -188,6 +188,7 @@ def _apply(facts: Facts) -> frozenset[str]:
         _stop_if_many(broadcast_id, code)
     for preference in facts.preferences:
         _apply_preference(preference)
+    template_sync.hold_templates(facts.template_changes)
     for change in facts.template_changes:
         _apply_template_change(change)
     channel_changes.apply_news(facts.number_news)

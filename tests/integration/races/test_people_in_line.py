@@ -1,27 +1,23 @@
 """Processes that apply deliveries about the same people take them in the order of their ids, so none waits for another that
-waits for it. The test holds on to one person as another process would, and looks what a drain holds while it waits.
+waits for it.
 """
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from tests.cast import Cast
 from tests.deliveries import delivery, drain, message
 from tests.factories import make_channel, make_contact, make_message
-from tests.servers import wait_until
+from tests.integration.races.holding import while_held
 from wotnot.extensions import db
 from wotnot.models import Channel, Consent, Contact
 from wotnot.services import consent, webhook_inbox
 from wotnot.services.messages import callback_of
 
 FIRST, LAST = "27825550101", "27825550199"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-HOLD = "SELECT id FROM contacts WHERE id = %s FOR NO KEY UPDATE"
-TAKE_AT_ONCE = "SELECT id FROM contacts WHERE id = ANY(%s) FOR UPDATE NOWAIT"
 
 
 @pytest.fixture
@@ -33,13 +29,6 @@ def people(committed_cast: Cast) -> tuple[Contact, Contact]:
     db.session.execute(text("ANALYZE contacts"))
     db.session.commit()
     return first, last
-
-
-@pytest.fixture
-def other(app: Flask) -> Iterator[Connection]:
-    """The connection of another process."""
-    with app.app_context(), db.engine.connect() as connection:
-        yield connection
 
 
 def choices() -> list[bytes]:
@@ -78,49 +67,20 @@ def changes_of_what_was_said() -> list[bytes]:
 
 @pytest.mark.parametrize("told", [choices, a_word_and_a_choice, a_word_and_a_refusal, changes_of_what_was_said])
 def test_a_drain_that_waits_holds_nobody_further_on(
-    app: Flask,
-    people: tuple[Contact, Contact],
-    committed_cast: Cast,
-    other: Connection,
-    told: Callable[[], list[bytes]],
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast, told: Callable[[], list[bytes]]
 ) -> None:
     make_channel(committed_cast.workspace, phone_number_id="800000000000001")
     ids = [one.id for one in people]
     for body in told():
         webhook_inbox.store_delivery(body)
-    while_held(app, other, ids, drain)
+    while_held(app, "contacts", ids, drain)
     assert webhook_inbox.count_backlog() == 0
 
 
 def test_who_is_marked_by_us_is_marked_in_the_same_order(
-    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast, other: Connection
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast
 ) -> None:
     workspace_id, ids = committed_cast.workspace.id, [one.id for one in people]
     act = lambda: consent.record_consent(workspace_id, ids[::-1], Consent.OPTED_OUT, source="whatsapp")  # noqa: E731
-    while_held(app, other, ids, act)
+    while_held(app, "contacts", ids, act)
     assert {one.consent for one in db.session.query(Contact)} == {Consent.OPTED_OUT}
-
-
-def while_held(app: Flask, other: Connection, ids: list[int], act: Callable[[], object]) -> None:
-    """Run `act` while `other` holds the first of `ids`; once it waits for that one, all of them must be free for `other`."""
-    db.session.remove()
-    other.exec_driver_sql(HOLD, (ids[0],))
-
-    def run() -> None:
-        with app.app_context():
-            act()
-
-    process = threading.Thread(target=run)
-    process.start()
-    try:
-        wait_until(is_somebody_waiting, what="the drain to wait")
-        other.exec_driver_sql(TAKE_AT_ONCE, (ids,))
-    finally:
-        other.rollback()
-        process.join(30)
-    assert not process.is_alive()
-
-
-def is_somebody_waiting() -> bool:
-    with db.engine.connect() as connection:
-        return bool(connection.exec_driver_sql(WAITING).scalar())

@@ -1,0 +1,39 @@
+"""What a process holds while it waits: the one question that tells whether two of them could wait for one another."""
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from flask import Flask
+
+from tests.servers import wait_until
+from wotnot.extensions import db
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def while_held(app: Flask, table: Literal["contacts", "templates"], ids: list[int], act: Callable[[], object]) -> None:
+    """Run `act` while somebody else holds the first row of `ids`. Once it waits for that one, it must hold none of them."""
+    db.session.remove()
+
+    def run() -> None:
+        with app.app_context():
+            act()
+
+    process = threading.Thread(target=run)
+    with db.engine.connect() as other:
+        other.exec_driver_sql(f"SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE", (ids[0],))  # noqa: S608 — a name of ours
+        process.start()
+        try:
+            wait_until(is_somebody_waiting, what="somebody to wait")
+            other.exec_driver_sql(f"SELECT id FROM {table} WHERE id = ANY(%s) FOR UPDATE NOWAIT", (ids,))  # noqa: S608
+        finally:
+            other.rollback()
+            process.join(30)
+    assert not process.is_alive()
+
+
+def is_somebody_waiting() -> bool:
+    """Whether any process waits for a lock of the database."""
+    with db.engine.connect() as connection:
+        return bool(connection.exec_driver_sql(WAITING).scalar())
