@@ -1,4 +1,4 @@
-"""A new person sets up two steps, and connects a number in the window that the sandbox plays."""
+"""A new person sets up two steps, signs a program out, and connects a number in the window that the sandbox plays."""
 
 import re
 import time
@@ -23,6 +23,7 @@ def test_two_steps_and_a_number_of_ones_own(open_context: Callable[..., BrowserC
     page.wait_for_url("**/app/")
     codes = _set_up_two_steps(page)
     _log_in_with(open_context().new_page(), codes[0])
+    _sign_a_program_out(page, codes[1])
     _connect_a_number(page)
 
 
@@ -49,6 +50,22 @@ def _log_in_with(page: Page, code: str) -> None:
     page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/app/")
+
+
+def _sign_a_program_out(page: Page, code: str) -> None:
+    body = {"email": EMAIL, "password": PASSWORD, "code": code}
+    token = page.request.post("/api/v1/auth/login", data=body).json()["refresh_token"]
+    page.goto("/app/settings/profile")
+    expect(page.get_by_text("Over the API")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Sign out all programs").click()
+    dialog = page.get_by_role("dialog", name="Sign out all programs?")
+    look(page)
+    dialog.get_by_role("button", name="Sign out all programs").click()
+    expect(page.get_by_text("Every program is signed out.")).to_be_visible()
+    expect(page.get_by_text("Over the API")).to_have_count(0)
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert page.request.post("/api/v1/auth/refresh", headers=bearer).status == 401
 
 
 def _connect_a_number(page: Page) -> None:

@@ -55,6 +55,7 @@ OPEN_TO_AGENTS = {
     "profile_pictures.save": _OWN,
     "settings.change_password": _OWN,
     "settings.end_sessions": _OWN,
+    "settings.end_programs": _OWN,
     "settings.save_profile": _OWN,
     "two_factor.begin": _OWN,
     "two_factor.confirm": _OWN,

@@ -124,11 +124,10 @@ def sweep() -> dict[str, int]:
 
 
 def list_noted(shop_id: int, limit: int) -> dict[int, int]:
-    """The orders that waiting notes of a shop speak of, as {the note's delivery: the shop's id}; each until `mark_asked`."""
+    """The orders that waiting notes of a shop speak of, as {the note's delivery: the shop's id, or 0}; each until `mark_asked`."""
     given = {"shop": shop_id, "topic": NOTE_TOPIC, "before": clock.now() - NOTED_AFTER, "limit": limit}
     rows = db.session.execute(text(_NOTED), given)
-    noted = {row.id: _number(_note_of(_read(bytes(row.body))).get("order_id")) for row in rows}
-    return {delivery_id: order_id for delivery_id, order_id in noted.items() if order_id}
+    return {row.id: _number(_note_of(_read(bytes(row.body))).get("order_id")) for row in rows}
 
 
 def mark_asked(delivery_ids: Sequence[int]) -> None:

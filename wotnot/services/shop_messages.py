@@ -61,12 +61,13 @@ def plan(shop: Shop, row: ShopOrder, order: Order, news: Sequence[Happening]) ->
             _plan_one(rule, row, happened[rule.event])
 
 
-def plan_note(row: ShopOrder, note: str, occurrence: str, at: datetime) -> None:
-    """Plan a message for every rule about notes. Joins the caller's transaction."""
+def plan_note(row: ShopOrder, note: str, occurrence: str, at: datetime) -> bool:
+    """Plan a message for every rule about notes; answers whether there is one for this order. Joins the caller's transaction."""
     order = Order.from_json(row.facts)
-    for rule in _rules(row.shop_id, ["note"]):
-        if fits(rule.conditions, order):
-            _plan_one(rule, row, at, occurrence=occurrence, beside={"note": note})
+    rules = [rule for rule in _rules(row.shop_id, ["note"]) if fits(rule.conditions, order)]
+    for rule in rules:
+        _plan_one(rule, row, at, occurrence=occurrence, beside={"note": note})
+    return bool(rules)
 
 
 def has_note_rule(shop_id: int) -> bool:

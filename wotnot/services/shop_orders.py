@@ -165,10 +165,9 @@ def _take_note(shop: Shop, row: ShopOrder, said: str, at: datetime) -> None:
     """Plan a message about a note, once for the same words about the same order. A note is news, of a past order too."""
     note = note_words(said)
     if note and shop.state is ShopState.CONNECTED:
-        if row.contact_id is None and shop_messages.has_note_rule(shop.id):
-            _find_person(shop, row, Order.from_json(row.facts), may_add=True)
         occurrence = hashlib.sha256(note.encode()).hexdigest()[:32]
-        shop_messages.plan_note(row, note, occurrence, at)
+        if shop_messages.plan_note(row, note, occurrence, at) and row.contact_id is None:
+            _find_person(shop, row, Order.from_json(row.facts), may_add=True)
 
 
 def _next_look(changed_at: datetime) -> datetime | None:

@@ -140,8 +140,9 @@ def _ask_for_noted(client: WooClient, shop_id: int) -> int:
     release_connection()
     if not noted:
         return 0
-    answer = client.list_orders(include=",".join(str(one) for one in sorted(set(noted.values()))))
-    orders = answer.data if isinstance(answer.data, list) else []
+    ids = sorted(set(noted.values()) - {0})
+    answer = client.list_orders(include=",".join(map(str, ids))).data if ids else []
+    orders = answer if isinstance(answer, list) else []
     with transaction():
         found = keep_past(shop_id, [one for one in orders if isinstance(one, dict)])
         shop_inbox.mark_asked(list(noted))

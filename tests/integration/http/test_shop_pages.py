@@ -12,9 +12,9 @@ from sqlalchemy import select
 from tests import factories
 from tests.cast import Cast
 from tests.client import Client
-from tests.integration.services.test_shop_orders import BODY, VARIABLES
 from tests.sandbox_control import SandboxControl
 from tests.sandbox_shop import SandboxShop
+from tests.shop_scene import BODY, VARIABLES
 from wotnot.extensions import db
 from wotnot.models import Message, Shop, ShopInvite, ShopRule
 from wotnot.services import shop_sync

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tests import factories as make
 from tests.cast import Cast
 from tests.integration.races.test_broadcast_races import at_once
-from tests.integration.services.test_shop_orders import BODY, VARIABLES
+from tests.shop_scene import BODY, VARIABLES
 from wotnot.errors import Conflict
 from wotnot.extensions import db
 from wotnot.models import ShopRule

@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, select, update
 from tests.shop_scene import VARIABLES, Drain, Scene, texts, written
 from wotnot import clock
 from wotnot.extensions import db
-from wotnot.models import Shop, ShopDelivery, ShopOrder, WebhookState
-from wotnot.services import shop_notes, shop_orders, shop_sync, shops
+from wotnot.models import Contact, Shop, ShopDelivery, ShopOrder, WebhookState
+from wotnot.services import shop_inbox, shop_notes, shop_orders, shop_sync, shops
 from wotnot.services.shop_hooks import NOTE_TOPIC
 from wotnot.services.woocommerce.client import WooClient
 
@@ -229,11 +229,13 @@ def test_an_order_that_the_shop_does_not_have_is_asked_for_once(
     scene.rule("note", variables=WITH_NOTE)
     asked = asked_for(monkeypatch)
     tell_note(scene, 99_999)
+    tell_note(scene, -1)
     drain()
     for minutes in (3, 6, 9):
         at(timedelta(minutes=minutes))
         look(scene, drain)
     assert asked == ["99999"]
+    assert shop_inbox.list_noted(scene.shop_id, 10) == {}
     assert said() == []
     assert scene.shop.trouble == ""
 
@@ -277,3 +279,10 @@ def test_a_note_about_a_past_order_reaches_a_buyer_who_was_no_contact(scene: Sce
     tell_note(scene, 1001)
     drain()
     assert [message.phone for message in written()] == [past.phone]
+
+
+def test_a_note_that_no_rule_is_about_adds_nobody(scene: Scene, drain: Drain) -> None:
+    scene.rule("note", variables=WITH_NOTE, conditions={"countries": ["JP"]})
+    tell_note(scene, 1001)
+    drain()
+    assert (written(), db.session.scalar(select(Contact.id))) == ([], None)
