@@ -29,9 +29,11 @@ class Client(FlaskClient):
             # A file: read to the end and closed, as a browser does.
             response.make_sequence()
             response.close()
-        if response.mimetype == "text/html" and not response.is_streamed:
-            is_fragment = "HX-Request" in response.request.headers
-            problems = inspect_page(response.get_data(as_text=True), is_fragment=is_fragment)
+        html = response.get_data(as_text=True) if response.mimetype == "text/html" else ""
+        if html:
+            # Parts of pages are also asked for by their address alone.
+            is_fragment = "HX-Request" in response.request.headers or "<!doctype" not in html.lower()
+            problems = inspect_page(html, is_fragment=is_fragment)
             assert not problems, f"{response.request.method} {response.request.path}: " + "; ".join(problems)
         return response
 

@@ -131,18 +131,26 @@ def _row(key: int, condition: Mapping[str, Any]) -> Row:
 def read_form(form: MultiDict[str, str]) -> SegmentValues:
     """The form as it was sent."""
     items: list[Row | Group] = []
+    taken: set[int] = set()
     for item in form.getlist("item"):
         outer, _, inner = item.partition(".")
-        row = _read_row(form, inner or outer)
+        part = _read_row(form, inner or outer) or _read_group(form, outer)
+        if part is None or part.key in taken:
+            # A number names one part only: two would have the same controls.
+            continue
+        taken.add(part.key)
         last = items[-1] if items else None
-        if row is not None and inner and isinstance(last, Group):
-            items[-1] = replace(last, rows=(*last.rows, row))
-        elif row is not None:
-            items.append(row)
-        elif (key := _key(outer, "g")) is not None:
-            items.append(Group(key, "all" if form.get(f"match-{key}") == "all" else "any"))
+        if inner and isinstance(part, Row) and isinstance(last, Group):
+            items[-1] = replace(last, rows=(*last.rows, part))
+        else:
+            items.append(part)
     match = "any" if form.get("match") == "any" else "all"
     return SegmentValues(form.get("name", ""), match, tuple(items))
+
+
+def _read_group(form: MultiDict[str, str], item: str) -> Group | None:
+    key = _key(item, "g")
+    return None if key is None else Group(key, "all" if form.get(f"match-{key}") == "all" else "any")
 
 
 def _read_row(form: MultiDict[str, str], item: str) -> Row | None:

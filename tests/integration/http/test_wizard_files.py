@@ -13,7 +13,7 @@ from tests import factories as make
 from tests.cast import Cast
 from tests.client import Client
 from tests.factories import png
-from tests.integration.http.test_broadcast_pages import golden_parts, text_of
+from tests.integration.http.test_wizard_pages import golden_parts, text_of
 from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Channel, Contact, MediaFile, Template
 from wotnot.services import media
