@@ -11,7 +11,7 @@ from wotnot.services.channel_words import show_number
 from wotnot.services.messaging_limits import LimitUse
 from wotnot.services.preflight import Preflight
 from wotnot.services.repeat_guard import Repeat
-from wotnot.services.zones import say_duration, say_moment
+from wotnot.services.zones import begin_sentence, say_duration, say_moment
 
 Line = dict[str, Any]
 
@@ -171,7 +171,7 @@ def earlier(broadcast: Broadcast, count: AudienceCount, found: Preflight, timezo
     if repeat := found.repeat:
         title = f"{repeat.people:,} of these people got this template before"
         if repeat.scheduled_at:
-            title = f"{repeat.people:,} of these {count.to_send:,} people are to get this template anyway"
+            title = begin_sentence(f"{_who_also(repeat, count.to_send)} to get this template anyway")
         return [
             {
                 "family": "warn",
@@ -207,6 +207,13 @@ def _say_other(repeat: Repeat, timezone: str) -> str:
     return f"“{repeat.name}” was planned for {moment} with the same template and has not begun"
 
 
+def _who_also(repeat: Repeat, to_send: int) -> str:
+    """Who is to get a planned broadcast too, with the verb: "4,300 of these 4,812 people are"."""
+    if to_send == 1:
+        return "this person is"
+    return f"{'all' if repeat.people == to_send else f'{repeat.people:,}'} of these {to_send:,} people are"
+
+
 def _say_start(repeat: Repeat, timezone: str) -> str:
     return f" {say_moment(repeat.started_at, timezone, now())}" if repeat.started_at else ""
 
@@ -215,8 +222,8 @@ def ask_about(repeat: Repeat, to_send: int, timezone: str) -> Line:
     """The question of the check page before the same message goes to the same people; `id` is what it asks about."""
     share = f"Nothing was sent yet: {repeat.percent}% of these people"
     if repeat.scheduled_at:
-        title, also = f"{share} are to get this message anyway.", f"{repeat.people:,} of these {to_send:,} people"
-        text = f"{_say_other(repeat, timezone)}; {also} are to get it. If both should go, press the button again."
+        title, also = f"{share} are to get this message anyway.", _who_also(repeat, to_send)
+        text = f"{_say_other(repeat, timezone)}; {also} to get it. If both should go, press the button again."
     else:
         title, when = f"{share} got this message before.", _say_start(repeat, timezone)
         text = f"“{repeat.name}” went to {repeat.people:,} of them with the same template{when}. To send it once more, press the button again."

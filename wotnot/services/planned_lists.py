@@ -1,4 +1,5 @@
-"""How many of a draft's people are to get broadcasts that are planned: their lists are not written yet, so the ledger is silent.
+"""How many of a draft's people are to get broadcasts whose lists are not written yet, as of those that are planned: the ledger
+is silent about them.
 
 What each of them would ask at its start is asked now, by the conditions that the check page counts with, and of the draft's
 people alone. A list that asks what the draft asks, as that of a copy does, has the same people without a look.
@@ -11,9 +12,9 @@ from typing import Any
 from sqlalchemy import CTE, Select, func, literal, select, union_all
 
 from wotnot.extensions import db
-from wotnot.models import Broadcast, Contact, TemplateCategory
+from wotnot.models import Broadcast, BroadcastState, Contact, TemplateCategory
 from wotnot.services import audience, audience_counts, audience_facts, audience_risks, contact_answers
-from wotnot.services.segment_audience import Settled, settle
+from wotnot.services.segment_audience import Settled, settle, settle_frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ def count_shared(draft: Broadcast, planned: Sequence[Broadcast], to_send: int) -
 
 def _list_of(broadcast: Broadcast) -> _List:
     template = broadcast.template
+    settled = settle(broadcast.workspace_id, broadcast.audience, broadcast.exclude)
     return _List(
         broadcast.workspace_id,
-        settle(broadcast.workspace_id, broadcast.audience, broadcast.exclude),
+        settle_frozen(broadcast) if broadcast.state is BroadcastState.EXPANDING else settled,
         audience_risks.left_out_of(broadcast),
         audience_facts.fields_of(broadcast.variables),
         template is not None and template.category is TemplateCategory.AUTHENTICATION,

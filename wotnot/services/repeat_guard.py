@@ -23,6 +23,7 @@ DAYS = 7
 PERCENT = 80
 _MOST = 5
 _MOST_PLANNED = 3
+_WITHOUT_LIST = (BroadcastState.SCHEDULED, BroadcastState.EXPANDING)
 _NOT_SENT = (MessageState.SKIPPED, MessageState.CANCELLED)
 
 
@@ -92,19 +93,16 @@ def _list_earlier(broadcast: Broadcast, template: Template) -> Sequence[Broadcas
 
 
 def _list_planned(broadcast: Broadcast, template: Template) -> Sequence[Broadcast]:
-    """Those within DAYS of the draft's own moment, before or after it, the nearest first.
+    """Those within DAYS of the draft's own moment, before or after it, the nearest first; also one whose list is being written.
 
     One whose moment has passed begins when somebody lets it, which may be now.
     """
     moment = literal(max(broadcast.scheduled_at or now(), now()), DateTime(timezone=True))
     begins = func.greatest(Broadcast.scheduled_at, literal(now(), DateTime(timezone=True)))
     apart = func.greatest(begins - moment, moment - begins)
-    is_held_now = and_(Broadcast.state == BroadcastState.PAUSED, Broadcast.started_at.is_(None))
-    statement = _others(broadcast, template).where(
-        or_(Broadcast.state == BroadcastState.SCHEDULED, is_held_now),
-        Broadcast.scheduled_at.is_not(None),
-        apart <= timedelta(days=DAYS),
-    )
+    never_began = and_(Broadcast.started_at.is_(None), Broadcast.scheduled_at.is_not(None))
+    has_no_list = or_(Broadcast.state.in_(_WITHOUT_LIST), and_(Broadcast.state == BroadcastState.PAUSED, never_began))
+    statement = _others(broadcast, template).where(has_no_list, apart <= timedelta(days=DAYS))
     nearest = statement.options(joinedload(Broadcast.template)).order_by(apart, Broadcast.id)
     return db.session.scalars(nearest.limit(_MOST_PLANNED)).all()
 

@@ -141,15 +141,25 @@ def test_what_is_planned_for_the_same_people_is_asked_about_once(
     draft = make.make_broadcast(cast.workspace, template=template)
     base = f"/app/broadcasts/{draft.id}"
     page = text_of(browser.get(f"{base}/check"))
-    assert "3 of these 3 people are to get this template anyway" in page
+    assert "All of these 3 people are to get this template anyway" in page
     assert words in page
     asked = browser.submit(f"{base}/check")
     assert (asked.status_code, state_of(draft.id)) == (422, S.DRAFT)
     assert "Nothing was sent yet: 100% of these people are to get this message anyway." in text_of(asked)
-    assert "3 of these 3 people are to get it. If both should go, press the button again." in text_of(asked)
+    assert "; all of these 3 people are to get it. If both should go, press the button again." in text_of(asked)
     assert f'href="/app/broadcasts/{planned.id}"' in text_of(asked)
     assert browser.submit(f"{base}/check", repeat=str(planned.id)).location == base
     assert state_of(draft.id) is S.EXPANDING
+
+
+def test_the_question_says_how_many_of_how_many(browser: Client, cast: Cast, template: Template) -> None:
+    moment, people = clock.now() + timedelta(days=1), make.make_contacts(cast.workspace, 5)
+    audience = {"contact_ids": [one.id for one in people[:4]]}
+    make.make_broadcast(cast.workspace, template=template, state=S.SCHEDULED, scheduled_at=moment, audience=audience)
+    base = f"/app/broadcasts/{make.make_broadcast(cast.workspace, template=template).id}"
+    asked = text_of(browser.submit(f"{base}/check"))
+    assert "Nothing was sent yet: 80% of these people are to get this message anyway." in asked
+    assert "; 4 of these 5 people are to get it. If both should go" in asked
 
 
 def test_two_plans_of_the_same_are_asked_about_too(

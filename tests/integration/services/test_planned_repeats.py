@@ -8,6 +8,7 @@ import pytest
 from tests import factories as make
 from tests.cast import Cast
 from wotnot import clock
+from wotnot.extensions import db
 from wotnot.models import Broadcast, BroadcastState, Contact, Template
 from wotnot.services import broadcasts, contact_bulk, preflight
 from wotnot.services.repeat_guard import Repeat
@@ -100,6 +101,20 @@ def test_a_plan_that_waits_for_somebody_counts_and_one_that_is_paused_on_its_way
     found = repeat_of(draft)
     assert found is not None
     assert (found.id, found.scheduled_at) == (held.id, long_ago)
+
+
+def test_one_whose_list_is_being_written_counts_by_whom_it_goes_to(cast: Cast, template: Template) -> None:
+    people = make.make_contacts(cast.workspace, 4)
+    segment = make.make_segment(cast.workspace, {"field": "name", "op": "contains", "value": "Contact"})
+    begun = broadcasts.start_broadcast(
+        cast.workspace.id, draft_of(cast, template, audience={"segment_id": segment.id}).id
+    )
+    segment.definition = {"match": "all", "conditions": [{"field": "name", "op": "contains", "value": "nobody"}]}
+    db.session.commit()
+    make.make_message(make.make_channel(cast.workspace), people[0], begun)
+    found = repeat_of(draft_of(cast, template))
+    assert found is not None
+    assert (found.id, found.people, found.scheduled_at) == (begun.id, 4, None)
 
 
 @pytest.mark.parametrize("state", [S.DRAFT, S.CANCELLED, S.FAILED])
