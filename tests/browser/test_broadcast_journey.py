@@ -6,11 +6,10 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import PHONE, Product, sign_in
+from tests.browser.sending import ASKS_FIRST, send
 
 SOON = 15_000
 LONG = 90_000
-ASKS_FIRST = "422"
-"""What the console says of a send button that asks before it repeats a broadcast."""
 
 
 def make_draft(page: Page, name: str) -> None:
@@ -30,16 +29,6 @@ def make_draft(page: Page, name: str) -> None:
     page.get_by_role("button", name="Continue to When").click()
     page.get_by_role("button", name="Continue to Check").click()
     expect(page.get_by_role("heading", level=2).first).to_contain_text("will get this message")
-
-
-def send(page: Page) -> None:
-    """Press the button; once more if these people got the template in another journey."""
-    page.get_by_role("button", name=re.compile("^Send to [0-9,]+ (people|person) for about ")).click()
-    again = page.get_by_role("button", name=re.compile("^Send once more to "))
-    expect(again.or_(page.locator("#progress"))).to_be_visible()
-    if again.is_visible():
-        again.click()
-    page.wait_for_url(re.compile(r"/app/broadcasts/\d+$"))
 
 
 def test_from_the_first_page_to_the_last_receipt(open_context: Callable[..., BrowserContext], product: Product) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Product, sign_in
+from tests.browser.sending import ASKS_FIRST, send
 from tests.browser.test_broadcast_journey import make_draft
 
 LONG = 90_000
@@ -17,14 +18,15 @@ def amount(words: str) -> float:
     return float(words.rsplit(maxsplit=1)[-1].replace(",", ""))
 
 
-def test_from_the_estimate_to_the_receipts(member: Page) -> None:
+def test_from_the_estimate_to_the_receipts(open_context: Callable[..., BrowserContext], product: Product) -> None:
+    member = sign_in(open_context(forgive=ASKS_FIRST).new_page(), product)
     make_draft(member, "What does it cost?")
     button = member.get_by_role("button", name=re.compile("^Send to "))
     told = re.search(f"for about ({MONEY})", button.inner_text())
     assert told
     expect(member.get_by_role("heading", name="Cost by market")).to_be_visible()
     expect(member.get_by_role("row", name=re.compile("^South Africa"))).to_contain_text("US$")
-    button.click()
+    send(member)
     expect(member.locator("#progress .wn-title")).to_contain_text("Finished", timeout=LONG)
     estimate = re.escape(told[1].split()[-1])
     heading = member.get_by_role("heading", name=re.compile(rf"^{MONEY} of about US\$\s{estimate} charged$"))

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.sending import ASKS_FIRST, send
 
 SOON = 30_000
 HOME = ZoneInfo("Africa/Johannesburg")
@@ -51,16 +52,6 @@ def to_the_when_page(page: Page, name: str) -> None:
     page.get_by_text("Slower, gentler, or over several days").click()
 
 
-def send(page: Page) -> None:
-    """Press the button; once more if these people got the template in another journey."""
-    page.get_by_role("button", name=re.compile("^Send to [0-9]")).click()
-    again = page.get_by_role("button", name=re.compile("^Send once more to "))
-    expect(again.or_(page.locator("#progress"))).to_be_visible()
-    if again.is_visible():
-        again.click()
-    page.wait_for_url(re.compile(r"/app/broadcasts/\d+$"))
-
-
 def cancel(page: Page) -> None:
     page.get_by_role("link", name=re.compile("^Cancel")).click()
     page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel")).click()
@@ -71,7 +62,7 @@ def cancel(page: Page) -> None:
 def test_whom_it_is_quiet_for_is_held_and_the_page_says_until_when(
     size: dict[str, int], considerate: None, open_context: Callable[..., BrowserContext], product: Product
 ) -> None:
-    page = sign_in(open_context(viewport=size, forgive="422").new_page(), product)
+    page = sign_in(open_context(viewport=size, forgive=ASKS_FIRST).new_page(), product)
     to_the_when_page(page, "At night")
     expect(page.get_by_label("Send in quiet hours too")).not_to_be_checked()
     page.get_by_role("button", name="Continue to Check").click()
@@ -88,7 +79,7 @@ def test_whom_it_is_quiet_for_is_held_and_the_page_says_until_when(
 def test_every_option_of_the_pace_is_kept_said_and_done(
     considerate: None, open_context: Callable[..., BrowserContext], product: Product
 ) -> None:
-    page = sign_in(open_context(forgive="422").new_page(), product)
+    page = sign_in(open_context(forgive=ASKS_FIRST).new_page(), product)
     to_the_when_page(page, "Gently")
     page.get_by_label("Spread evenly over").fill("soon")
     page.get_by_label("At most so many people a day").fill("some")
