@@ -103,7 +103,7 @@ def record_choices(chosen: Sequence[Chosen]) -> set[int]:
     """
     if not chosen:
         return set()
-    given = {
+    given: dict[str, list[Any]] = {
         "workspaces": [one.workspace_id for one in chosen],
         "contacts": [one.contact_id for one in chosen],
         "consents": [one.consent for one in chosen],
