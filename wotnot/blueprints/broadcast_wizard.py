@@ -11,6 +11,7 @@ from wotnot.blueprints import wizard_files, wizard_pace
 from wotnot.blueprints import wizard_forms as forms
 from wotnot.blueprints.broadcast_costs import cost_of_draft
 from wotnot.blueprints.broadcast_views import is_editable, recipient_words, time_words
+from wotnot.blueprints.forms import id_asked
 from wotnot.blueprints.guards import actor, guard_pages, page_timezone, requires, workspace_id
 from wotnot.blueprints.htmx import go_to, is_htmx
 from wotnot.blueprints.wizard_checks import NO_LANGUAGES, Languages, check_groups, steps_of
@@ -77,8 +78,9 @@ def _words() -> dict[str, object]:
 @requires(Role.ADMIN)
 def new() -> str:
     """The first page, before there is a draft. `?segment=` chooses one, which is how its page leads here."""
-    chosen = request.args.get("segment", type=int)
-    values = {"name": forms.proposed_name(_today()), "kind": "segment" if chosen else "all", "segment": chosen or ""}
+    asked = id_asked("segment", "Segment", "Choose a segment, or everybody.")
+    chosen = "" if asked is None else segments.get_segment(workspace_id(), asked).id
+    values = {"name": forms.proposed_name(_today()), "kind": "segment" if chosen else "all", "segment": chosen}
     return _audience_page(None, values, {})
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from wotnot.blueprints.forms import id_asked
 from wotnot.blueprints.guards import actor
 from wotnot.errors import Invalid
 from wotnot.services import reports
@@ -22,7 +23,6 @@ PERIODS = {
     "365": "Last 365 days",
 }
 _FIRST = "this-month"
-_LONGEST_ID = 18
 _FILTERS = ("period", "from", "to", "category", "country", "channel_id", "template", "currency")
 
 
@@ -51,13 +51,12 @@ def _day(name: str) -> date | None:
 
 
 def narrowing_asked() -> Narrowing:
-    """What the address narrows the page to; a country of "none" is people whose country is not known."""
-    channel = request.args.get("channel_id", "")
+    """What the address narrows the page to; a country of "none" is people whose country is not known. Raises Invalid, NotFound."""
     country = request.args.get("country", "").upper()
     return Narrowing(
         category=request.args.get("category") or None,
         country=None if not country else "" if country == "NONE" else country[:2],
-        channel_id=int(channel) if channel.isdecimal() and len(channel) <= _LONGEST_ID else None,
+        channel_id=id_asked("channel_id", "Channel", "Choose a number of this workspace."),
         template=request.args.get("template", "").replace("\x00", "") or None,
         currency=currency if (currency := request.args.get("currency", "")) in CURRENCIES else None,
     )

@@ -7,7 +7,9 @@ from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from wotnot.blueprints.errors import flatten_errors
-from wotnot.errors import DomainError, Invalid
+from wotnot.errors import DomainError, Invalid, NotFound
+
+_LONGEST_ID = 18
 
 
 class FormSchema(Schema):
@@ -43,3 +45,17 @@ def read_form(schema: type[FormSchema]) -> Form:
     except ValidationError as error:
         form.errors = flatten_errors(error.messages)
     return form
+
+
+def id_asked(name: str, kind: str, words: str) -> int | None:
+    """The id that the address gives as `name`, if it does. Raises Invalid with `words` for what is no number, NotFound for a
+    number that no `kind` can have.
+    """
+    typed = request.args.get(name, "").strip()
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdecimal()):
+        raise Invalid({name: words})
+    if len(typed) > _LONGEST_ID:
+        raise NotFound(kind)
+    return int(typed)

@@ -6,6 +6,7 @@ The sender's claim checks the same column, so an opt-out stops what is queued al
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, text, update
 
@@ -79,27 +80,45 @@ def record_said(said: Sequence[Said]) -> set[int]:
                 "doubt": CLOCK_DOUBT_SECONDS,
             },
         ).all()
-        for workspace_id in {row.workspace_id for row in rows}:
-            people = sorted(f"contact:{row.contact_id}" for row in rows if row.workspace_id == workspace_id)
-            events.publish(workspace_id, "contacts", *people)
+        _tell(rows)
         return {row.message_id for row in rows if row.is_change}
 
 
-def record_choice(workspace_id: int, contact_id: int, consent: Consent, *, at: datetime, note: str) -> bool:
-    """Keep what a person chose inside WhatsApp `at` Meta's time; answers whether it changed their consent.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person chose inside WhatsApp `at` Meta's time, and how to name it in the history."""
 
-    It comes twice, late and in any order like what they write, and a choice that a later one overtook changes nothing.
-    Joins the caller's transaction.
+    workspace_id: int
+    contact_id: int
+    consent: Consent
+    at: datetime
+    note: str
+
+
+def record_choices(chosen: Sequence[Chosen]) -> set[int]:
+    """Keep what people chose inside WhatsApp, in the order of its times, and set their consent; answers whose changed.
+
+    It comes twice, late and in any order like what they write, and a choice that a later one overtook changes nothing. Of two
+    within a second the stop counts. Joins the caller's transaction.
     """
+    if not chosen:
+        return set()
+    given: dict[str, list[Any]] = {
+        "workspaces": [one.workspace_id for one in chosen],
+        "contacts": [one.contact_id for one in chosen],
+        "consents": [one.consent for one in chosen],
+        "times": [one.at for one in chosen],
+        "notes": [one.note for one in chosen],
+    }
     with transaction() as session:
-        # In a statement of its own: the next one must see what whoever held on to the contact has kept meanwhile.
-        mine = select(Contact.id).where(Contact.id == contact_id, Contact.workspace_id == workspace_id)
-        session.execute(mine.with_for_update(key_share=True))
-        chosen = {"contact": contact_id, "workspace": workspace_id, "consent": consent, "at": at, "note": note}
-        is_change: bool | None = session.scalar(text(_CHOSEN), chosen | {"doubt": CLOCK_DOUBT_SECONDS})
-        if is_change:
-            events.publish(workspace_id, "contacts", f"contact:{contact_id}")
-    return bool(is_change)
+        # In a statement of its own: the next one must see what whoever held on to the contacts has kept meanwhile.
+        theirs = select(Contact.id).where(
+            Contact.id.in_(given["contacts"]), Contact.workspace_id.in_(given["workspaces"])
+        )
+        session.execute(theirs.order_by(Contact.id).with_for_update(key_share=True))
+        rows = session.execute(text(_CHOSEN), given | {"doubt": CLOCK_DOUBT_SECONDS}).all()
+        _tell(rows)
+        return {row.contact_id for row in rows}
 
 
 def list_consent_events(workspace_id: int, contact_id: int, limit: int = 50) -> list[ConsentEvent]:
@@ -111,6 +130,13 @@ def list_consent_events(workspace_id: int, contact_id: int, limit: int = 50) -> 
 def may_message(contact: Contact) -> bool:
     """Whether a marketing message may go to this contact."""
     return contact.consent is not Consent.OPTED_OUT
+
+
+def _tell(rows: Sequence[Any]) -> None:
+    """Pages that show these people look again."""
+    for workspace_id in {row.workspace_id for row in rows}:
+        people = sorted(f"contact:{row.contact_id}" for row in rows if row.workspace_id == workspace_id)
+        events.publish(workspace_id, "contacts", *people)
 
 
 # Whether a later word about consent is known than `g`. What was written or chosen has Meta's time, what was entered has ours.
@@ -140,23 +166,29 @@ WITH given AS (
 SELECT workspace_id, contact_id, message_id, is_change FROM valid
 """  # noqa: S608 — no value in it
 
-# The same choice told twice is kept once.
+# The same choice told twice is kept once. All are kept, and the last of a person is what counts.
 _CHOSEN = f"""
-WITH valid AS (
-    SELECT g.*, g.had <> g.consent AS is_change FROM (
-        SELECT id AS contact_id, consent AS had, CAST(:consent AS text) AS consent, CAST(:at AS timestamptz) AS at
-        FROM contacts WHERE id = :contact AND workspace_id = :workspace
-    ) g
+WITH given AS (
+    SELECT DISTINCT ON (contact_id, at, consent) * FROM unnest(
+        CAST(:workspaces AS bigint[]), CAST(:contacts AS bigint[]), CAST(:consents AS text[]),
+        CAST(:times AS timestamptz[]), CAST(:notes AS text[])
+    ) AS g (workspace_id, contact_id, consent, at, note) ORDER BY contact_id, at, consent
+), valid AS (
+    SELECT g.*, c.consent AS had FROM given g JOIN contacts c ON c.id = g.contact_id AND c.workspace_id = g.workspace_id
     WHERE NOT EXISTS (
         {_OVERTAKEN}
     ) AND NOT EXISTS (
         SELECT 1 FROM consent_events e
         WHERE e.contact_id = g.contact_id AND e.source = 'choice' AND e.created_at = g.at AND e.consent = g.consent)
+), latest AS (
+    SELECT DISTINCT ON (contact_id) workspace_id, contact_id, consent, had FROM valid
+    ORDER BY contact_id, at DESC, consent = 'opted_out' DESC
 ), changed AS (
-    UPDATE contacts c SET consent = v.consent, updated_at = now() FROM valid v WHERE c.id = v.contact_id AND v.is_change
+    UPDATE contacts c SET consent = l.consent, updated_at = now()
+    FROM latest l WHERE c.id = l.contact_id AND l.consent <> l.had
 ), kept AS (
     INSERT INTO consent_events (workspace_id, contact_id, consent, source, note, created_at)
-    SELECT :workspace, contact_id, consent, 'choice', :note, at FROM valid
+    SELECT workspace_id, contact_id, consent, 'choice', note, at FROM valid ORDER BY at, consent = 'opted_out'
 )
-SELECT is_change FROM valid
+SELECT workspace_id, contact_id FROM latest WHERE consent <> had
 """  # noqa: S608 — no value in it

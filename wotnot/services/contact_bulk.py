@@ -58,6 +58,7 @@ def name_contacts(workspace_id: int, names: Mapping[str, str]) -> int:
     if errors:
         raise Invalid(errors)
     with transaction() as session:
+        contacts.hold_contacts(workspace_id, list(digits))
         ids = contacts.ensure_contacts(workspace_id, list(digits))
         rows = [(ids[phone], name) for phone, name in digits.items() if name]
         if not rows:

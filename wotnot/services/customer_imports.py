@@ -235,11 +235,7 @@ def _take_over(session: Session, one: CustomerImport, buyers: Sequence[Buyer]) -
     """Contacts, what is blank in them, consent, and whose orders these are. Joins the caller's transaction."""
     by_phone, refused = _by_phone(one, buyers)
     phones = sorted(by_phone)
-    known = set(
-        session.scalars(
-            select(Contact.phone).where(Contact.workspace_id == one.workspace_id, Contact.phone.in_(phones))
-        )
-    )
+    known = contacts.hold_contacts(one.workspace_id, phones)
     ids = contacts.ensure_contacts(one.workspace_id, phones)
     one.added_count += len(by_phone) - len(known)
     one.known_count += len(known)
@@ -292,7 +288,7 @@ def _take_consent(session: Session, one: CustomerImport, ids: dict[str, int], by
             ~exists().where(ConsentEvent.contact_id == Contact.id),
         )
         .order_by(Contact.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     wanted: list[Any] = list(session.scalars(silent))
     if not wanted:

@@ -99,6 +99,8 @@ def load_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> None:
 def write_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> Counts:
     """Add the loaded chunk's new people, change the known ones as the import says, tag them all."""
     needs_ids = bool(options.tags or chunk.tags)
+    if options.on_duplicate is not OnDuplicate.SKIP:
+        _hold_known(session, chunk, options)
     created = _insert_new(session, options, needs_ids=needs_ids)
     known = chunk.people_count - len(created)
     if options.on_duplicate is OnDuplicate.SKIP:
@@ -114,9 +116,7 @@ def write_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> Counts
 
 def count_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> Counts:
     """What `write_chunk` would do, without doing it."""
-    changes = "false"
-    if options.on_duplicate is not OnDuplicate.SKIP:
-        changes = _differs(options) + (f" OR {_LACKS_TAG}" if options.tags or chunk.tags else "")
+    changes = "false" if options.on_duplicate is OnDuplicate.SKIP else _changes(chunk, options)
     query = f"""
         SELECT count(*), count(*) FILTER (WHERE c.consent = 'opted_out'),
                count(*) FILTER (WHERE c.consent <> 'opted_out' AND ({changes}))
@@ -132,6 +132,18 @@ def count_chunk(session: Session, chunk: Chunk, options: WriteOptions) -> Counts
 def settle_search(session: Session) -> None:
     """Sort what still waits in front of the search index into it, so that searches need not read it row by row."""
     session.execute(text("SELECT gin_clean_pending_list('ix_contacts_search_text')"))
+
+
+def _hold_known(session: Session, chunk: Chunk, options: WriteOptions) -> None:
+    """Lock whom the chunk changes or tags in the order of ids, and before anybody is added, as a drain of webhooks does it: of
+    the two one waits, and never each for the other.
+    """
+    statement = f"""
+        SELECT id FROM contacts WHERE id = ANY(ARRAY(
+            SELECT c.id FROM {_KNOWN} WHERE c.consent <> 'opted_out' AND ({_changes(chunk, options)})))
+        ORDER BY id FOR NO KEY UPDATE
+    """  # noqa: S608 — the parts are constants of this module
+    session.execute(text(statement), _values(options))
 
 
 def _insert_new(session: Session, options: WriteOptions, *, needs_ids: bool) -> Sequence[int]:
@@ -168,6 +180,7 @@ def _tag(session: Session, chunk: Chunk, options: WriteOptions, *, only: Sequenc
         CROSS JOIN LATERAL jsonb_array_elements_text(r.tags || CAST(:tags AS jsonb)) AS wanted(name)
         JOIN tags g ON g.workspace_id = :workspace_id AND lower(g.name) = lower(wanted.name)
         WHERE c.consent <> 'opted_out' {narrowed}
+        ORDER BY c.id, g.id
         ON CONFLICT DO NOTHING RETURNING contact_id
     """  # noqa: S608 — the parts are constants of this module
     values = _values(options) | ({} if only is None else {"only": list(only)})
@@ -177,6 +190,10 @@ def _tag(session: Session, chunk: Chunk, options: WriteOptions, *, only: Sequenc
 def _count_opted_out(session: Session, options: WriteOptions) -> int:
     query = f"SELECT count(*) FROM {_KNOWN} WHERE c.consent = 'opted_out'"  # noqa: S608 — constants
     return session.scalar(text(query), _values(options)) or 0
+
+
+def _changes(chunk: Chunk, options: WriteOptions) -> str:
+    return _differs(options) + (f" OR {_LACKS_TAG}" if options.tags or chunk.tags else "")
 
 
 def _differs(options: WriteOptions) -> str:

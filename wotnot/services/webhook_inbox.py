@@ -30,6 +30,7 @@ from wotnot.services import (
     tallies,
     template_sync,
 )
+from wotnot.services.consent import Chosen
 from wotnot.services.group_commit import GroupCommit
 from wotnot.services.messages import id_from_callback
 from wotnot.services.template_words import ToldWords
@@ -186,8 +187,7 @@ def _apply(facts: Facts) -> frozenset[str]:
         consent.record_consent(workspace_id, contact_ids, Consent.OPTED_OUT, source="whatsapp", note=note)
     for broadcast_id, code in applied.hopeless:
         _stop_if_many(broadcast_id, code)
-    for preference in facts.preferences:
-        _apply_preference(preference)
+    _apply_preferences(facts.preferences)
     template_sync.hold_templates(facts.template_changes)
     for change in facts.template_changes:
         _apply_template_change(change)
@@ -225,14 +225,23 @@ def _stop_if_many(broadcast_id: int, code: int) -> None:
         broadcasts.stop_broadcast(broadcast_id, f"{words.title}. {words.advice}")
 
 
-def _apply_preference(preference: Preference) -> None:
-    """A choice made inside WhatsApp, for the contact it is about; somebody we never met has no row to change."""
-    given = {"phone_number_id": preference.phone_number_id, "phone": preference.phone, "user_id": preference.user_id}
-    people = db.session.execute(text(_PERSON), given).all()
+def _apply_preferences(preferences: Sequence[Preference]) -> None:
+    """Choices made inside WhatsApp, for the contacts they are about; somebody we never met has no row to change."""
+    if not preferences:
+        return
+    given = {
+        "numbers": [one.phone_number_id for one in preferences],
+        "phones": [one.phone for one in preferences],
+        "user_ids": [one.user_id for one in preferences],
+    }
+    people = db.session.execute(text(_PEOPLE), given).all()
+    consent.record_choices([_choice(preferences[one.place - 1], one) for one in people if one.contact_id is not None])
+
+
+def _choice(preference: Preference, person: Any) -> Chosen:
     wish = Consent.OPTED_OUT if preference.is_stop else Consent.OPTED_IN
     at = preference.at or clock.now()  # a choice counts, whatever is missing
-    for person in people:
-        consent.record_choice(person.workspace_id, person.id, wish, at=at, note=preference.detail)
+    return Chosen(person.workspace_id, person.contact_id, wish, at, preference.detail)
 
 
 def _apply_template_change(change: TemplateChange) -> None:
@@ -298,11 +307,14 @@ SELECT id FROM contacts WHERE id = ANY(ARRAY(
 ORDER BY id FOR NO KEY UPDATE
 """
 
-_PERSON = """
-SELECT c.id, c.workspace_id FROM contacts c JOIN channels ch ON ch.workspace_id = c.workspace_id
-WHERE ch.phone_number_id = :phone_number_id AND ch.state <> 'removed'
-  AND (c.phone = :phone OR c.wa_user_id = :user_id)
-ORDER BY c.phone = :phone DESC NULLS LAST LIMIT 1
+_PEOPLE = """
+SELECT g.place, ch.workspace_id, coalesce(
+    (SELECT c.id FROM contacts c WHERE c.workspace_id = ch.workspace_id AND c.phone = g.phone),
+    (SELECT c.id FROM contacts c WHERE c.workspace_id = ch.workspace_id AND c.wa_user_id = g.user_id)) AS contact_id
+FROM unnest(CAST(:numbers AS text[]), CAST(:phones AS text[]), CAST(:user_ids AS text[]))
+    WITH ORDINALITY AS g (phone_number_id, phone, user_id, place)
+JOIN channels ch ON ch.phone_number_id = g.phone_number_id AND ch.state <> 'removed'
+ORDER BY g.place
 """
 
 _IS_DUE = "SELECT EXISTS (SELECT 1 FROM webhook_events WHERE state = 'pending' AND due_at <= now())"

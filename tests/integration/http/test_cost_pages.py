@@ -74,12 +74,25 @@ def test_the_page_tells_what_it_went_to(cast: Cast, member: Client, channel: Cha
         ("from=2026-11-05&to=2026-11-01", 422),
         ("from=2020-01-01&to=2026-11-01", 422),
         ("channel_id=999999999", 404),
+        ("channel_id=99999999999999999999", 404),
+        ("channel_id=0", 404),
+        ("channel_id=abc", 422),
+        ("channel_id=-5", 422),
+        ("channel_id=", 200),
         ("country=none&category=utility", 200),
     ],
 )
 def test_what_the_address_may_ask_for(member: Client, channel: Channel, query: str, status: int) -> None:
     make_cost(channel)
     text_of(member, f"/app/cost?{query}", status)
+
+
+@pytest.mark.parametrize("path", ["", "/broadcasts", "/messages", "/countries"])
+def test_what_is_no_number_is_asked_about_and_never_the_cost_of_all(
+    member: Client, channel: Channel, path: str
+) -> None:
+    make_cost(channel)
+    assert "Choose a number of this workspace." in text_of(member, f"/app/cost{path}?channel_id=abc", 422)
 
 
 def test_the_page_takes_no_more_queries_for_more_costs(

@@ -202,6 +202,21 @@ def test_the_wizard_goes_to_a_segment_and_leaves_one_out(alice: Client, cast: Ca
     assert f'name="exclude_segments" value="{paarl.id}" checked' in again
 
 
+@pytest.mark.parametrize(
+    ("segment", "status"), [("", 200), ("x", 422), ("-5", 422), ("0", 404), ("99999999999999999999", 404)]
+)
+def test_an_address_that_names_no_segment_is_not_everybody(alice: Client, segment: str, status: int) -> None:
+    page = alice.get(f"/app/broadcasts/new?segment={segment}")
+    assert page.status_code == status
+    assert ("Choose a segment, or everybody." in text_of(page)) == (status == 422)
+
+
+def test_a_segment_that_is_gone_or_elsewhere_is_not_everybody(alice: Client, cast: Cast) -> None:
+    theirs = make.make_segment(cast.other_workspace)
+    assert alice.get(f"/app/broadcasts/new?segment={theirs.id}").status_code == 404
+    assert alice.get(f"/app/broadcasts/new?segment={theirs.id + 1}").status_code == 404
+
+
 @pytest.mark.parametrize("segment", ["", "0", "x", "-5", "99999999999999999999"])
 def test_no_segment_chosen_is_asked_about_and_never_everybody(alice: Client, segment: str) -> None:
     page = alice.submit("/app/broadcasts/new", name="News", kind="segment", segment=segment)

@@ -12,8 +12,18 @@ from wotnot.extensions import db
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
-def while_held(app: Flask, table: Literal["contacts", "templates"], ids: list[int], act: Callable[[], object]) -> None:
-    """Run `act` while somebody else holds the first row of `ids`. Once it waits for that one, it must hold none of them."""
+def while_held(
+    app: Flask,
+    table: Literal["contacts", "templates"],
+    ids: list[int],
+    act: Callable[[], object],
+    *,
+    lock: Literal["NO KEY UPDATE", "UPDATE"] = "NO KEY UPDATE",
+    then: str = "",
+) -> None:
+    """Run `act` while somebody else has a `lock` on the first row of `ids`. Once it waits for that one, it must hold none of
+    them, and nothing that the statement `then` would wait for.
+    """
     db.session.remove()
 
     def run() -> None:
@@ -22,11 +32,14 @@ def while_held(app: Flask, table: Literal["contacts", "templates"], ids: list[in
 
     process = threading.Thread(target=run)
     with db.engine.connect() as other:
-        other.exec_driver_sql(f"SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE", (ids[0],))  # noqa: S608 — a name of ours
+        other.exec_driver_sql(f"SELECT id FROM {table} WHERE id = %s FOR {lock}", (ids[0],))  # noqa: S608 — a name of ours
         process.start()
         try:
             wait_until(is_somebody_waiting, what="somebody to wait")
             other.exec_driver_sql(f"SELECT id FROM {table} WHERE id = ANY(%s) FOR UPDATE NOWAIT", (ids,))  # noqa: S608
+            if then:
+                other.exec_driver_sql("SET LOCAL lock_timeout = 1")  # whatever has to wait fails
+                other.exec_driver_sql(then)
         finally:
             other.rollback()
             process.join(30)

@@ -2,6 +2,7 @@
 waits for it.
 """
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -10,14 +11,24 @@ from sqlalchemy import text
 
 from tests.cast import Cast
 from tests.deliveries import delivery, drain, message
-from tests.factories import make_channel, make_contact, make_message
+from tests.factories import make_channel, make_contact, make_customer_import, make_message, make_sandbox_shop
 from tests.integration.races.holding import while_held
+from tests.sandbox_control import SandboxControl
 from wotnot.extensions import db
-from wotnot.models import Channel, Consent, Contact
-from wotnot.services import consent, webhook_inbox
+from wotnot.models import Channel, Consent, Contact, OnDuplicate
+from wotnot.services import (
+    consent,
+    contact_bulk,
+    contact_imports,
+    contacts,
+    customer_imports,
+    import_runs,
+    webhook_inbox,
+)
 from wotnot.services.messages import callback_of
 
-FIRST, LAST = "27825550101", "27825550199"
+FIRST, LAST, NEW = "27825550101", "27825550199", "27825550150"
+NALEDI, ANNELISE, MARCO = "27825550142", "4915123456789", "393471234567"
 
 
 @pytest.fixture
@@ -29,6 +40,11 @@ def people(committed_cast: Cast) -> tuple[Contact, Contact]:
     db.session.execute(text("ANALYZE contacts"))
     db.session.commit()
     return first, last
+
+
+def adding(workspace_id: int, phone: str = NEW) -> str:
+    """The statement that adds a person."""
+    return f"INSERT INTO contacts (workspace_id, phone) VALUES ({workspace_id}, '{phone}')"  # noqa: S608 — values of ours
 
 
 def choices() -> list[bytes]:
@@ -84,3 +100,73 @@ def test_who_is_marked_by_us_is_marked_in_the_same_order(
     act = lambda: consent.record_consent(workspace_id, ids[::-1], Consent.OPTED_OUT, source="whatsapp")  # noqa: E731
     while_held(app, "contacts", ids, act)
     assert {one.consent for one in db.session.query(Contact)} == {Consent.OPTED_OUT}
+
+
+@pytest.mark.parametrize("on_duplicate", [OnDuplicate.FILL, OnDuplicate.OVERWRITE])
+def test_an_import_takes_them_in_the_same_order(
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast, on_duplicate: OnDuplicate
+) -> None:
+    """The file has her first."""
+    file = f"phone,name,email\n+{LAST},,last@example.com\n+{FIRST},,first@example.com\n".encode()
+    wanted = contact_imports.create_import(
+        committed_cast.workspace.id, io.BytesIO(file), "people.csv", on_duplicate=on_duplicate
+    )
+    import_id, ids = wanted.id, [one.id for one in people]
+    while_held(app, "contacts", ids, lambda: import_runs.run(import_id))
+    assert {one.email for one in db.session.query(Contact)} == {"first@example.com", "last@example.com"}
+
+
+def test_an_import_tags_them_in_the_same_order(
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast
+) -> None:
+    """Nothing but a tag: to tag somebody is to wait for whoever may delete them."""
+    file = f"phone,tags\n+{LAST},VIP\n+{FIRST},VIP\n".encode()
+    wanted = contact_imports.create_import(committed_cast.workspace.id, io.BytesIO(file), "people.csv")
+    import_id, ids = wanted.id, [one.id for one in people]
+    while_held(app, "contacts", ids, lambda: import_runs.run(import_id), lock="UPDATE")
+    assert {contact_id: len(tags) for contact_id, tags in contacts.tags_of(ids).items()} == dict.fromkeys(ids, 1)
+
+
+def test_who_is_tagged_at_once_is_tagged_in_the_same_order(
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast
+) -> None:
+    workspace_id, ids = committed_cast.workspace.id, [one.id for one in people]
+    while_held(app, "contacts", ids, lambda: contact_bulk.tag_contacts(workspace_id, ids[::-1], "VIP"), lock="UPDATE")
+    assert sorted(contacts.tags_of(ids)) == ids
+
+
+def test_an_import_that_waits_for_somebody_known_has_added_nobody_yet(
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast
+) -> None:
+    """A drain locks who is known and then adds the others; whoever does it the other way round would wait for it, and it for them."""
+    file = f"phone,email\n+{NEW},new@example.com\n+{FIRST},first@example.com\n".encode()
+    wanted = contact_imports.create_import(committed_cast.workspace.id, io.BytesIO(file), "people.csv")
+    import_id, workspace_id, ids = wanted.id, committed_cast.workspace.id, [one.id for one in people]
+    while_held(app, "contacts", ids, lambda: import_runs.run(import_id), then=adding(workspace_id))
+    assert db.session.query(Contact).count() == 3
+
+
+def test_who_gets_a_name_gets_it_in_the_same_order(
+    app: Flask, people: tuple[Contact, Contact], committed_cast: Cast
+) -> None:
+    db.session.execute(text("UPDATE contacts SET name = ''"))
+    db.session.commit()
+    workspace_id, ids = committed_cast.workspace.id, [one.id for one in people]
+    names = {f"+{NEW}": "Naledi", f"+{LAST}": "Lerato", f"+{FIRST}": "Sipho"}
+    act = lambda: contact_bulk.name_contacts(workspace_id, names)  # noqa: E731
+    while_held(app, "contacts", ids, act, then=adding(workspace_id))
+    assert {one.name for one in db.session.query(Contact)} == {"Naledi", "Lerato", "Sipho"}
+
+
+@pytest.mark.parametrize("phones", [(ANNELISE, NALEDI), (NALEDI, ANNELISE)])
+def test_the_customers_of_a_shop_are_taken_in_the_same_order(
+    app: Flask, committed_cast: Cast, sandbox: SandboxControl, phones: tuple[str, str]
+) -> None:
+    """Whichever of the two the shop names first. The others of the page are new."""
+    workspace = committed_cast.workspace
+    workspace_id = workspace.id
+    ids = [make_contact(workspace, phone=phone, name="", email="").id for phone in phones]
+    import_id = make_customer_import(make_sandbox_shop(workspace)).id
+    db.session.commit()
+    while_held(app, "contacts", ids, lambda: customer_imports.run_import(import_id), then=adding(workspace_id, MARCO))
+    assert db.session.query(Contact).filter_by(name="").count() == 0

@@ -151,14 +151,18 @@ def test_within_a_second_the_stop_counts(
 
 def chosen(value: str, at: int) -> None:
     """The person chose it in WhatsApp's own menu."""
-    wish = {
-        "wa_id": PERSON,
+    deliver(field="user_preferences", user_preferences=[wish(PERSON, value, at)])
+
+
+def wish(phone: str | None, value: str, at: int) -> dict[str, Any]:
+    """A choice as Meta tells it."""
+    return {
+        "wa_id": phone,
         "category": "marketing_messages",
         "value": value,
         "timestamp": at,
         "detail": f"User: {value}",
     }
-    deliver(field="user_preferences", user_preferences=[wish])
 
 
 def test_a_choice_inside_whatsapp_has_its_own_time_and_is_kept_once(contact: Contact, session: Any) -> None:
@@ -182,6 +186,53 @@ def test_choices_and_words_count_by_when_they_were_made(contact: Contact, sessio
         acts[place]()
     session.refresh(contact)
     assert contact.consent is Consent.OPTED_IN
+
+
+def test_the_choices_of_a_batch_count_by_when_they_were_made(
+    cast: Cast, channel: Channel, session: Any, count_queries: Any
+) -> None:
+    """However they are ordered in it, all are kept, and the last of a person counts; of two within a second the stop."""
+    now = int(time.time())
+    orders = list(
+        itertools.permutations([("stop", now - 30), ("resume", now - 20), ("stop", now - 10), ("resume", now - 10)])
+    )
+    people = [make_contact(cast.workspace) for _ in orders]
+    told = [
+        wish(person.phone, *one) for person, order in zip(people, orders, strict=True) for one in (*order, order[0])
+    ]
+    session.commit()
+    with count_queries() as for_one:
+        deliver(field="user_preferences", user_preferences=told[:1])
+    with count_queries() as for_all:
+        deliver(field="user_preferences", user_preferences=told)
+    assert len(for_all) == len(for_one)
+    session.expire_all()
+    assert {person.consent for person in people} == {Consent.OPTED_OUT}
+    for person in people:
+        history = consent.list_consent_events(cast.workspace.id, person.id)
+        assert [one.created_at.timestamp() - now for one in history] == [-10, -10, -20, -30]
+        assert [one.note for one in history] == ["User: stop", "User: resume", "User: resume", "User: stop"]
+
+
+def test_a_choice_finds_its_person_by_the_number_before_the_user_id_and_nobody_elses(
+    cast: Cast, channel: Channel, session: Any
+) -> None:
+    by_phone = make_contact(cast.workspace, phone=PERSON)
+    by_user_id = make_contact(cast.workspace, wa_user_id="ZA.1")
+    stranger = make_contact(cast.other_workspace, phone="27825550177")
+    at = int(time.time()) - 60
+    told = [
+        wish(PERSON, "stop", at) | {"user_id": "ZA.1"},
+        wish(None, "resume", at) | {"user_id": "ZA.1"},
+        wish(stranger.phone, "stop", at),
+    ]
+    deliver(field="user_preferences", user_preferences=told)
+    session.expire_all()
+    assert [one.consent for one in (by_phone, by_user_id, stranger)] == [
+        Consent.OPTED_OUT,
+        Consent.OPTED_IN,
+        Consent.UNKNOWN,
+    ]
 
 
 def test_what_the_team_entered_later_is_not_undone_by_an_old_word(contact: Contact, cast: Cast, session: Any) -> None:
