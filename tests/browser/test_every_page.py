@@ -76,6 +76,7 @@ PAGES = (
     "/app/settings/two-factor",
     "/app/workspaces/new",
     "/api/v1/docs",
+    "/api/v1/docs/broadcasts",
 )
 # A list, and the row whose page stands for all of its kind.
 FIRST_OF = (

@@ -1,5 +1,6 @@
 """The overview in its two shapes, the parts that refresh themselves, and the same numbers over the API."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -164,10 +165,22 @@ def test_the_documentation_shows_every_call(session, client: Client, app):
     assert page.status_code == 200
     document = client.get("/api/v1/openapi.json").json
     for path, operations in document["paths"].items():
-        assert path in page.text
+        assert f"<code>{path}</code>" in page.text
         assert all(operation.get("summary") for verb, operation in operations.items() if verb != "parameters"), path
     rules = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/v1/")}
-    assert len(document["paths"]) == len(rules - {"/api/v1/docs", "/api/v1/openapi.json"})
+    assert len(document["paths"]) == len(rules - {"/api/v1/docs", "/api/v1/docs/<name>", "/api/v1/openapi.json"})
+
+
+def test_every_call_of_the_documentation_leads_to_its_fields(session, client: Client):
+    leads = re.findall(r'href="(/api/v1/docs/[a-z-]+)#([^"]+)"><code>', client.get("/api/v1/docs").text)
+    pages = {page: client.get(page).text for page in {page for page, _ in leads}}
+    assert len(leads) > 100
+    for page, anchor in leads:
+        assert f'id="{anchor}"' in pages[page], (page, anchor)
+
+
+def test_a_page_of_the_documentation_that_is_none_is_404(session, client: Client):
+    assert client.get("/api/v1/docs/nothing").status_code == 404
 
 
 def test_the_document_names_every_status_and_every_call(session, client: Client):

@@ -1,4 +1,4 @@
-"""The API's documentation: what flask-smorest generates from the views, finished, and a page to read it on."""
+"""The API's documentation: what flask-smorest generates from the views, finished, and pages to read it on."""
 
 import re
 
@@ -6,14 +6,16 @@ from flask import Blueprint, Flask, current_app, render_template
 from markupsafe import Markup, escape
 
 from wotnot.blueprints.api import openapi, reference
+from wotnot.blueprints.api.reference import Section
 from wotnot.blueprints.api.seed import SHORT_PATHS
+from wotnot.errors import NotFound
 from wotnot.extensions import api, limiter
 
 blueprint = Blueprint("api_docs", __name__, url_prefix="/api/v1")
 
 
 def register(app: Flask) -> None:
-    """Finish the document and put the page at /api/v1/docs. Every resource must be registered before."""
+    """Finish the document and put the pages at /api/v1/docs. Every resource must be registered before."""
     openapi.finish(app)
     app.register_blueprint(blueprint)
 
@@ -22,16 +24,31 @@ def register(app: Flask) -> None:
 @blueprint.get("/docs")
 @limiter.limit("120 per minute")
 def show() -> str:
-    """Every call with its fields, an example and its answers."""
-    document = api.spec.to_dict()
-    base_url = current_app.extensions["wotnot.config"].public_url
-    return render_template(
-        "api_docs/index.html",
-        sections=reference.sections(document, base_url),
-        errors=openapi.ERRORS,
-        short_paths=SHORT_PATHS,
-        base_url=base_url,
-    )
+    """How to begin, what errors look like, and every call there is."""
+    return _render("index", _sections(), None, errors=openapi.ERRORS, short_paths=SHORT_PATHS)
+
+
+@blueprint.get("/docs/<name>")
+@limiter.limit("120 per minute")
+def section(name: str) -> str:
+    """The calls of one resource with their fields, examples and answers. Raises NotFound."""
+    sections = _sections()
+    here = next((one for one in sections if one.name == name), None)
+    if here is None:
+        raise NotFound("Page")
+    return _render("section", sections, here)
+
+
+def _render(page: str, sections: list[Section], here: Section | None, **also: object) -> str:
+    return render_template(f"api_docs/{page}.html", sections=sections, here=here, base_url=_base_url(), **also)
+
+
+def _sections() -> list[Section]:
+    return reference.sections(api.spec.to_dict(), _base_url())
+
+
+def _base_url() -> str:
+    return str(current_app.extensions["wotnot.config"].public_url)
 
 
 @blueprint.app_template_filter("code_words")

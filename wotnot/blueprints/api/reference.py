@@ -54,9 +54,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The calls of one resource."""
+    """The calls of one resource; its `name` is in the address of its page."""
 
-    anchor: str
+    name: str
     title: str
     text: str
     calls: list[Call]
@@ -73,7 +73,11 @@ def sections(document: dict[str, Any], base_url: str) -> list[Section]:
                 shared = operations.get("parameters", [])
                 by_tag.setdefault(operation["tags"][0], []).append(reader.call(path, method, operation, shared))
     texts = {tag["name"]: tag.get("description", "") for tag in document.get("tags", [])}
-    return [Section(name, _title(name), texts.get(name, ""), calls) for name, calls in by_tag.items() if calls]
+    return [
+        Section(name.removesuffix("-api"), _title(name), texts.get(name, ""), calls)
+        for name, calls in by_tag.items()
+        if calls
+    ]
 
 
 def _title(tag: str) -> str:
