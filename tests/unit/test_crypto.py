@@ -16,7 +16,9 @@ def test_a_secret_survives_a_new_key_and_can_be_moved_to_it() -> None:
     assert crypto.decrypt(moved, [NEW]) == "EAAG-token"
 
 
-@pytest.mark.parametrize("stored", ["", "x", "gAAAAAB", crypto.encrypt("secret", [OLD])[:-2]])
+@pytest.mark.parametrize(
+    "stored", ["", "x", "gAAAAAB", crypto.encrypt("secret", [OLD])[:-2]], ids=["none", "letter", "begun", "cut off"]
+)
 def test_what_no_key_fits_is_said_and_not_guessed(stored: str) -> None:
     with pytest.raises(crypto.UnreadableSecret):
         crypto.decrypt(stored, [NEW])
