@@ -203,12 +203,10 @@ def ensure_tags(workspace_id: int, names: Sequence[str]) -> dict[str, int]:
     """The ids of these tags by lower-case name, made where they were missing."""
     if not names:
         return {}
+    # In one order whoever makes them: two that make the same ones never wait for one another.
+    rows = [{"workspace_id": workspace_id, "name": name} for name in sorted(names, key=str.lower)]
     with transaction() as session:
-        session.execute(
-            insert(Tag)
-            .values([{"workspace_id": workspace_id, "name": name} for name in names])
-            .on_conflict_do_nothing()
-        )
+        session.execute(insert(Tag).values(rows).on_conflict_do_nothing())
         wanted = select(func.lower(func.unnest(cast(list(names), ARRAY(Text)))))
         query = select(func.lower(Tag.name), Tag.id).where(
             Tag.workspace_id == workspace_id, func.lower(Tag.name).in_(wanted)
