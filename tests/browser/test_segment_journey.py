@@ -57,7 +57,7 @@ def test_a_segment_is_built_with_a_live_count_and_sent_to(member: Page) -> None:
     expect(member.get_by_role("radio", name=re.compile("^A segment"))).to_be_checked(timeout=SOON)
     expect(member.locator("#count .wn-big")).to_contain_text(f"{readers:,} of", timeout=SOON)
     member.get_by_role("button", name="Continue to Message").click()
-    expect(member.locator(".wn-steps")).to_contain_text(f"Readers in Cape Town, {readers:,} contacts", timeout=SOON)
+    expect(member.locator(".wn-steps")).to_contain_text(f"Readers in Cape Town, {readers:,} contact", timeout=SOON)
 
 
 def test_what_is_typed_while_the_rows_are_drawn_anew_stays(member: Page) -> None:

@@ -65,7 +65,8 @@ def test_a_killed_process_comes_back(supervisor: Supervisor, paths: Paths) -> No
 
     def is_back() -> bool:
         supervisor.tick()
-        return bool(marked(paths)) and marked(paths) != [first]
+        found = marked(paths)
+        return bool(found) and first not in found  # one that was just forked may stand beside the one that was killed
 
     wait_until(is_back, 5, "the process to come back")
     assert "was ended by SIGKILL" in (paths.logs / "sleeper.log").read_text()
