@@ -1,11 +1,11 @@
-"""A workspace about to write to its people, as the pages of broadcasts show it."""
+"""A workspace about to write to its people, and one of its conversations, as pages show them."""
 
 import pytest
 
 from tests import factories as make
 from tests.cast import Cast
 from tests.client import Client
-from wotnot.models import Channel, Contact, Template
+from wotnot.models import Channel, Contact, Conversation, Template
 
 
 @pytest.fixture
@@ -36,3 +36,21 @@ def people(cast: Cast) -> list[Contact]:
         make.make_contact(cast.workspace, name="", attributes={"city": "Ceres"}),
         make.make_contact(cast.workspace, name="Dan", consent="opted_out"),
     ]
+
+
+@pytest.fixture
+def contact(cast: Cast) -> Contact:
+    return make.make_contact(cast.workspace, name="Naledi Mokoena", attributes={"city": "Cape Town"})
+
+
+@pytest.fixture
+def thread(channel: Channel, contact: Contact) -> Conversation:
+    message = make.make_inbound(channel, contact, "Do you ship to Namibia?")
+    return make.make_conversation(channel, contact, unread_count=1, last_message_id=message.id)
+
+
+@pytest.fixture
+def bob(client: Client, cast: Cast) -> Client:
+    """Bob the agent, signed in."""
+    client.sign_in(cast.bob)
+    return client

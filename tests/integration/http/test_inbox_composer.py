@@ -17,29 +17,6 @@ from wotnot.models import Channel, Contact, Conversation, Message, MessageState
 from wotnot.services import media
 
 
-@pytest.fixture
-def channel(cast: Cast) -> Channel:
-    return factories.make_channel(cast.workspace)
-
-
-@pytest.fixture
-def contact(cast: Cast) -> Contact:
-    return factories.make_contact(cast.workspace, name="Naledi Mokoena", attributes={"city": "Cape Town"})
-
-
-@pytest.fixture
-def thread(channel: Channel, contact: Contact) -> Conversation:
-    message = factories.make_inbound(channel, contact, "Do you ship to Namibia?")
-    return factories.make_conversation(channel, contact, unread_count=1, last_message_id=message.id)
-
-
-@pytest.fixture
-def bob(client: Client, cast: Cast) -> Client:
-    """Bob the agent, signed in."""
-    client.sign_in(cast.bob)
-    return client
-
-
 def test_a_text_is_sent_once_and_comes_back_as_its_bubble(bob: Client, thread: Conversation, session: Any) -> None:
     sent = {"body": "Yes, we do", "client_id": "tab-1"}
     headers = {"HX-Request": "true"}

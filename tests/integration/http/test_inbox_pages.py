@@ -15,30 +15,6 @@ from wotnot import clock
 from wotnot.models import Channel, ConsentEvent, Contact, Conversation, ConversationState, InboundMediaState
 from wotnot.services import canned_replies, conversations, presence, replies, threads
 
-
-@pytest.fixture
-def channel(cast: Cast) -> Channel:
-    return factories.make_channel(cast.workspace)
-
-
-@pytest.fixture
-def contact(cast: Cast) -> Contact:
-    return factories.make_contact(cast.workspace, name="Naledi Mokoena", attributes={"city": "Cape Town"})
-
-
-@pytest.fixture
-def thread(channel: Channel, contact: Contact) -> Conversation:
-    message = factories.make_inbound(channel, contact, "Do you ship to Namibia?")
-    return factories.make_conversation(channel, contact, unread_count=1, last_message_id=message.id)
-
-
-@pytest.fixture
-def bob(client: Client, cast: Cast) -> Client:
-    """Bob the agent, signed in."""
-    client.sign_in(cast.bob)
-    return client
-
-
 # ---------------------------------------------------------------- pages
 
 
