@@ -6,7 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import PHONE, Product, sign_in
-from tests.browser.sending import ASKS_FIRST, send
+from tests.browser.wizard import ASKS_FIRST, send, write_message
 
 SOON = 15_000
 LONG = 90_000
@@ -21,12 +21,7 @@ def make_draft(page: Page, name: str) -> None:
     expect(page.locator("#count")).to_contain_text("Get the message")
     expect(page.locator("#count")).not_to_contain_text("Choose one or more tags")
     page.get_by_role("button", name="Continue to Message").click()
-    page.get_by_role("link", name=re.compile("^Use ")).first.click()
-    for select in page.locator("select[name^=source-]").all():
-        select.select_option(label="Contact’s first name")
-    for field in page.locator("input[name^=text-]").all():
-        field.fill("there")
-    page.get_by_role("button", name="Continue to When").click()
+    write_message(page)
     page.get_by_role("button", name="Continue to Check").click()
     expect(page.get_by_role("heading", level=2).first).to_contain_text("will get this message")
 

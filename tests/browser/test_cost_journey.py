@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Product, sign_in
-from tests.browser.sending import ASKS_FIRST, send
 from tests.browser.test_broadcast_journey import make_draft
+from tests.browser.wizard import ASKS_FIRST, send
 
 LONG = 90_000
 MONEY = r"US\$\s[\d,]+\.\d\d"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
-from tests.browser.sending import ASKS_FIRST, send
+from tests.browser.wizard import ASKS_FIRST, send, write_message
 
 SOON = 30_000
 HOME = ZoneInfo("Africa/Johannesburg")
@@ -41,14 +41,7 @@ def to_the_when_page(page: Page, name: str) -> None:
     page.get_by_label(re.compile("People with a tag")).check()
     page.locator("input[name=tags]").first.check()
     page.get_by_role("button", name="Continue to Message").click()
-    page.get_by_role("listitem").filter(has_text="Marketing").get_by_role(
-        "link", name=re.compile("^Use ")
-    ).first.click()
-    for select in page.locator("select[name^=source-]").all():
-        select.select_option(label="Contact’s first name")
-    for field in page.locator("input[name^=text-]").all():
-        field.fill("there")
-    page.get_by_role("button", name="Continue to When").click()
+    write_message(page)
     page.get_by_text("Slower, gentler, or over several days").click()
 
 

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.wizard import ASKS_FIRST, send, write_message
 
 SOON = 15_000
 LONG = 90_000
@@ -18,12 +19,7 @@ def to_the_check_page(page: Page, name: str) -> None:
     page.goto("/app/broadcasts/new")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Continue to Message").click()
-    page.get_by_role("link", name=re.compile("^Use ")).first.click()
-    for select in page.locator("select[name^=source-]").all():
-        select.select_option(label="Contact’s first name")
-    for field in page.locator("input[name^=text-]").all():
-        field.fill("there")
-    page.get_by_role("button", name="Continue to When").click()
+    write_message(page)
     page.get_by_label("If WotNot was not running at that time").select_option(label="At most 3 h late")
     page.get_by_role("button", name="Continue to Check").click()
 
@@ -69,8 +65,7 @@ def test_who_could_not_be_reached_is_left_out_by_the_keyboard(
 def test_a_test_then_all_then_the_same_again_asks_first(
     open_context: Callable[..., BrowserContext], product: Product
 ) -> None:
-    # The browser itself writes down the answer 422 that a question comes with.
-    page = sign_in(open_context(forgive="422").new_page(), product)
+    page = sign_in(open_context(forgive=ASKS_FIRST).new_page(), product)
     to_the_check_page(page, "Once")
     page.locator("#walk-row").fill("2")
     page.locator("#walk-row").press("Enter")
@@ -82,8 +77,7 @@ def test_a_test_then_all_then_the_same_again_asks_first(
     page.get_by_label("Your number").fill("+27 82 555 0188")
     page.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("The test is on its way to +27 82 555 0188.")).to_be_visible()
-    page.get_by_role("button", name=re.compile("^Send to [0-9]")).click()
-    page.wait_for_url(re.compile(r"/app/broadcasts/\d+$"))
+    send(page)
     page.get_by_role("button", name="Pause").click(timeout=SOON)
     page.get_by_role("button", name="Copy").click(timeout=SOON)
     expect(page.get_by_role("heading", level=1)).to_have_text("Copy of Once")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PHONE
 from tests.browser.inbox_page import SOON, entries, open_thread, write
 from tests.browser.looking import look
+from tests.browser.wizard import write_message
 from tests.factories import phone as number
 from tests.sandbox_control import SandboxControl
 
@@ -82,12 +83,7 @@ def to_the_check_page(page: Page) -> None:
     page.get_by_role("region", name="Who gets it").get_by_label(re.compile(TAG)).check()
     expect(page.locator("#count")).to_contain_text(re.compile(r"Opted out\s*1\s*Get the message\s*1"))
     page.get_by_role("button", name="Continue to Message").click()
-    page.get_by_role("link", name=re.compile("^Use ")).first.click()
-    for select in page.locator("select[name^=source-]").all():
-        select.select_option(label="Contact’s first name")
-    for field in page.locator("input[name^=text-]").all():
-        field.fill("there")
-    page.get_by_role("button", name="Continue to When").click()
+    write_message(page)
     page.get_by_role("button", name="Continue to Check").click()
 
 
