@@ -13,7 +13,7 @@ from wotnot.models import Broadcast, Template, Workspace
 from wotnot.services import broadcast_choices, pace_settings
 from wotnot.services.audience_counts import AudienceCount
 from wotnot.services.broadcast_choices import describe_audience
-from wotnot.services.broadcast_readiness import list_blockers
+from wotnot.services.broadcast_readiness import Blocker, list_blockers
 from wotnot.services.channel_pace import pace_of
 from wotnot.services.channel_words import show_number
 from wotnot.services.languages import language_name
@@ -76,19 +76,21 @@ def check_groups(
     languages: Languages = NO_LANGUAGES,
 ) -> Groups:
     """The pre-flight list of wizard.checks; the first group is empty when nothing keeps it from being sent."""
+    blockers = list_blockers(broadcast)
+    fine = [] if blockers else _fine(broadcast, count, workspace, found, languages)
     return [
-        (BLOCKS, _blocking(broadcast, count)),
+        (BLOCKS, _blocking(broadcast, count, blockers)),
         (LOOK, _worth_a_look(broadcast, count, workspace, found) + _left_out_languages(languages)),
         (LEFT_OUT, _left_out(broadcast, count) + lines_of.kinds(broadcast, found, left_out=True)),
-        (FINE, _fine(broadcast, count, workspace, found, languages) + lines_of.limit_left(broadcast, count, found)),
+        (FINE, fine + lines_of.limit_left(broadcast, count, found)),
     ]
 
 
-def _blocking(broadcast: Broadcast, count: AudienceCount) -> list[Line]:
+def _blocking(broadcast: Broadcast, count: AudienceCount, blockers: Sequence[Blocker]) -> list[Line]:
     base = f"/app/broadcasts/{broadcast.id}"
     lines = [
         {"family": "bad", "title": blocker.words, "url": _place_of(base, blocker.step), "link": "Change it"}
-        for blocker in list_blockers(broadcast)
+        for blocker in blockers
     ]
     if broadcast.audience and not count.to_send:
         text = (
@@ -181,7 +183,7 @@ def _fine(
     broadcast: Broadcast, count: AudienceCount, workspace: Workspace, found: Preflight, languages: Languages
 ) -> list[Line]:
     lines: list[Line] = []
-    if list_blockers(broadcast) or broadcast.template is None or broadcast.channel is None:
+    if broadcast.template is None or broadcast.channel is None:
         return lines
     template, channel = broadcast.template, broadcast.channel
     quality = _QUALITY_WORDS.get(template.quality.upper(), "")

@@ -64,7 +64,7 @@ def kinds_for(broadcast: Broadcast) -> tuple[str, ...]:
 
 def left_out_of(broadcast: Broadcast) -> tuple[str, ...]:
     """The kinds that a broadcast leaves out: those that are switched on and concern it."""
-    chosen = {*broadcast.leave_out} | ({CAPPED} if frequency_caps.is_capped(broadcast) else set())
+    chosen = {*broadcast.leave_out} | ({CAPPED} if not broadcast.ignores_cap else set())
     return tuple(kind for kind in kinds_for(broadcast) if kind in chosen)
 
 
