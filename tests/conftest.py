@@ -191,6 +191,9 @@ def run_jobs(app: Flask, redis: "Redis[bytes]") -> Callable[..., list[str]]:
     """
 
     class Worker(SimpleWorker):
+        def subscribe(self) -> None:
+            """Nobody commands it; a worker that listens ends a second late."""
+
         def perform_job(self, job: Any, queue: Any, execution: Any) -> bool:
             with app.app_context():
                 return bool(super().perform_job(job, queue, execution))
