@@ -176,7 +176,7 @@ def _check_broadcast(workspace: Workspace, asked: Mapping[str, Any]) -> tuple[di
     filters = {"broadcast_id": broadcast.id, "view": view, "cause": asked.get("cause") or None}
     filters["search"] = (asked.get("search") or "").strip() or None
     filters["country"] = asked.get("country") or None
-    recipient_countries.read_country(filters["country"])
+    recipient_countries.read_country(asked.get("country"))
     some = "some " if view != "all" or filters["cause"] or filters["country"] or filters["search"] else ""
     return filters, f"{broadcast.name}, {some}recipients"
 
