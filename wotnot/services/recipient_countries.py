@@ -21,7 +21,7 @@ from wotnot.services.tallies import country_key
 NOT_KNOWN = "none"
 """What a filter calls people whose country is not known."""
 
-FEW_PEOPLE = 20_000
+FEW_PEOPLE = 10_000
 """Of up to this many people in a country the messages are looked up; of more, a walk comes upon some soon enough."""
 
 

@@ -34,6 +34,8 @@ from wotnot.services.recipient_countries import find_few, in_country
 from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT, country_key
 
 NEAR = 2_000
+NEAR_COUNTRY = 50_000
+"""So many rows are looked at for a country, which takes no look at a contact. The words are looked for in NEAR of those in it."""
 FEW_HITS = 50_000
 """Up to this many people that match a search are looked up one by one; beyond it the ledger is walked to its end."""
 
@@ -98,38 +100,40 @@ class RecipientSearch:
         return self._find_far(keyset)
 
     def _find_near(self, view: View, keyset: Keyset, near: int | None) -> Sequence[int]:
-        """Those with the words and in the country among the next `near` rows. LATERAL, since a join may be made from its far
-        end.
-        """
-        walk = self._walk(view, keyset, near)
-        statement = select(walk.c.id)
+        """Those with the words among the next `near` rows. LATERAL, since a join may be made from its far end."""
+        rows = self._next_rows(view, keyset, near)
+        statement = select(rows.c.id)
         if self.words:
             person = (
-                select(Contact.phone, Contact.search_text).where(Contact.id == walk.c.contact_id).limit(1).lateral()
+                select(Contact.phone, Contact.search_text).where(Contact.id == rows.c.contact_id).limit(1).lateral()
             )
             statement = statement.join(person, true()).where(search_condition(self.words, person.c))
-        if self.country is not None:
-            statement = statement.where(in_country(self.country, walk.c.place))
-        return db.session.scalars(statement.order_by(_order(keyset)(walk.c.id)).limit(keyset.limit + 1)).all()
+        return db.session.scalars(statement.order_by(_order(keyset)(rows.c.id)).limit(keyset.limit + 1)).all()
 
     def _find_far(self, keyset: Keyset) -> Sequence[int]:
-        """By the people who can be meant, when they are few; else by the walk to its end. Answers are few of all rows."""
-        if self.country is not None and not self.view.replied:
-            people = find_few(self.workspace_id, self.broadcast_id, self.country)
-            if people is not None:
-                return self._find_among(people, keyset)
-        hits = self._hits() if self.words else None
-        if hits is None or len(hits) > FEW_HITS:
-            return self._find_near(self.view, keyset, None)
-        return self._look_up(hits, keyset)
+        """By the people who can be meant, when they are few; else by the walk to its end."""
+        ways = [self._find_by_country, self._find_by_words]
+        for find in reversed(ways) if is_rare(self.words or "") else ways:
+            found = find(keyset)
+            if found is not None:
+                return found
+        return self._find_near(self.view, keyset, None)
 
-    def _find_among(self, people: Sequence[int], keyset: Keyset) -> Sequence[int]:
-        """The rows of `people`, who have every row that is counted for the country; for the others the rest is walked."""
-        hits = self._hits(Contact.id == _any_of(people)) if self.words else people
-        found = {*self._look_up(hits, keyset)}
-        rest = replace(self.view, states=tuple(one for one in self.view.states if one not in _COUNTED))
-        if rest.states:
-            found.update(self._find_near(rest, keyset, None))
+    def _find_by_words(self, keyset: Keyset) -> Sequence[int] | None:
+        hits = self._hits() if self.words else None
+        return None if hits is None or len(hits) > FEW_HITS else self._look_up(hits, keyset)
+
+    def _find_by_country(self, keyset: Keyset) -> Sequence[int] | None:
+        """The rows that are counted for the country by who has them, the others by walking. Few of all rows are answers."""
+        if self.country is None or self.view.replied:
+            return None
+        people = find_few(self.workspace_id, self.broadcast_id, self.country)
+        if people is None:
+            return None
+        found = {*self._look_up(self._hits(Contact.id == _any_of(people)) if self.words else people, keyset)}
+        others = replace(self.view, states=tuple(one for one in self.view.states if one not in _COUNTED))
+        if others.states:
+            found.update(self._find_near(others, keyset, None))
         return sorted(found, reverse=not keyset.is_older)[: keyset.limit + 1]
 
     def _hits(self, *conditions: ColumnElement[bool]) -> Sequence[int]:
@@ -153,6 +157,14 @@ class RecipientSearch:
         if self.view.failed_from:
             statement = statement.where((Message.state != _S.FAILED) | (Message.reached >= self.view.failed_from))
         return db.session.scalars(statement.order_by(_order(keyset)(Message.id)).limit(keyset.limit + 1)).all()
+
+    def _next_rows(self, view: View, keyset: Keyset, limit: int | None) -> Any:
+        """The next `limit` rows of the view; in a country those that are among so many more."""
+        if self.country is None:
+            return self._walk(view, keyset, limit)
+        walk = self._walk(view, keyset, limit and NEAR_COUNTRY)
+        theirs = select(walk.c.id, walk.c.contact_id).where(in_country(self.country, walk.c.place))
+        return theirs.order_by(_order(keyset)(walk.c.id)).limit(limit).subquery()
 
     def _walk(self, view: View, keyset: Keyset, limit: int | None) -> Any:
         """The next `limit` rows of the view, each kind in the order of its own index, merged as they are needed."""

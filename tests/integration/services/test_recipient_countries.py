@@ -15,12 +15,13 @@ from wotnot.models import Broadcast, Channel, Contact, Message, MessageState
 from wotnot.services import contacts, recipient_countries, report_facets
 from wotnot.services.country_names import NAMES
 from wotnot.services.pricing.markets import country_of
-from wotnot.services.recipient_search import NEAR, VIEWS
+from wotnot.services.recipient_search import VIEWS
 from wotnot.services.recipients import list_recipients
 from wotnot.services.tallies import country_key
 
 S = MessageState
-WAYS = {"by walking": (NEAR, 20_000), "by their numbers": (0, 20_000), "by walking to the end": (0, 0)}
+WAYS = {"by walking": (50_000, 10_000), "by their numbers": (5, 10_000), "by walking to the end": (5, 0)}
+"""How far a country is looked for at once, and up to how many people by their numbers."""
 STEPS = {
     S.QUEUED: 0, S.UNKNOWN: 1, S.SKIPPED: 0, S.CANCELLED: 0, S.FAILED: 1, S.ACCEPTED: 2, S.SENT: 3, S.DELIVERED: 4, S.READ: 5,
 }  # fmt: skip
@@ -33,7 +34,7 @@ PLACES = ("1212555", "1416555", "1876555", "7701555", "7912555", "2782555", "491
 @pytest.fixture(params=WAYS.values(), ids=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     near, few = request.param
-    monkeypatch.setattr("wotnot.services.recipient_search.NEAR", near)
+    monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", near)
     monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", few)
 
 
@@ -152,6 +153,7 @@ def test_a_country_with_a_view_a_cause_and_words(broadcast: Broadcast) -> None:
     assert find(broadcast, "DE", search=f"+{theirs[0].phone}") == []
 
 
+@pytest.mark.usefixtures("way")
 def test_somebody_far_down_the_ledger_is_found(broadcast: Broadcast) -> None:
     db.session.execute(
         text("""
@@ -163,7 +165,7 @@ def test_somebody_far_down_the_ledger_is_found(broadcast: Broadcast) -> None:
             INSERT INTO messages (workspace_id, channel_id, broadcast_id, contact_id, phone, state, reached)
             SELECT b.workspace_id, b.channel_id, b.id, p.id, p.phone, 'read', 5 FROM people p, broadcasts b WHERE b.id = :id
         """),
-        {"id": broadcast.id, "crowd": NEAR + 500},
+        {"id": broadcast.id, "crowd": 300},
     )
     cam, moved = send(broadcast, phone="14165550001"), send(broadcast, phone="79125550001")
     assert find(broadcast, "CA") == [cam.id]
