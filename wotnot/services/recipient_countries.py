@@ -21,6 +21,7 @@ from wotnot.services.tallies import country_key
 NOT_KNOWN = "none"
 """What a filter calls people whose country is not known."""
 
+RARE = 1_000
 FEW_PEOPLE = 10_000
 """Of up to this many people in a country the messages are looked up; of more, a walk comes upon some soon enough."""
 
@@ -49,13 +50,17 @@ def in_country(country: str, key: ColumnElement[str]) -> ColumnElement[bool]:
     return func.upper(key) != all_(literal(known, ARRAY(Text)))
 
 
+def is_rare_country(broadcast_id: int, country: str) -> bool:
+    """Whether the broadcast went to so few people there that their numbers find them sooner than a walk."""
+    return sum(_count_keys(broadcast_id, country).values()) <= RARE
+
+
 def find_few(workspace_id: int, broadcast_id: int, country: str) -> Sequence[int] | None:
     """The contacts that, with those that were deleted, have every message of the broadcast that is counted for the country.
 
     None when they are many, or when the messages of some cannot be found in this way.
     """
-    counted = db.session.execute(_COUNTED, {"broadcast": broadcast_id})
-    sums = {str(key): int(count) for key, count in counted if country_of(key) == country}
+    sums = _count_keys(broadcast_id, country)
     if sum(sums.values()) > FEW_PEOPLE:
         return None
     people = _people(workspace_id, list(sums))
@@ -63,6 +68,12 @@ def find_few(workspace_id: int, broadcast_id: int, country: str) -> Sequence[int
         return None
     asked = {"broadcast": broadcast_id, "people": people, "keys": list(sums)}
     return people if db.session.scalar(_IS_EVERYBODY, asked) else None
+
+
+def _count_keys(broadcast_id: int, country: str) -> dict[str, int]:
+    """How many messages are counted for the country, by `tallies.country_key`."""
+    counted = db.session.execute(_COUNTED, {"broadcast": broadcast_id})
+    return {str(key): int(count) for key, count in counted if country_of(key) == country}
 
 
 def _people(workspace_id: int, keys: Sequence[str]) -> list[int]:

@@ -30,7 +30,7 @@ from wotnot.extensions import db
 from wotnot.models import Contact, Message, MessageState
 from wotnot.services.contact_lists import is_rare, search_condition
 from wotnot.services.keyset import Keyset
-from wotnot.services.recipient_countries import find_few, in_country
+from wotnot.services.recipient_countries import find_few, in_country, is_rare_country
 from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT, country_key
 
 NEAR = 2_000
@@ -93,11 +93,16 @@ class RecipientSearch:
         if not self.words and self.country is None:
             walk = self._walk(self.view, keyset, keyset.limit + 1)
             return db.session.scalars(select(walk.c.id)).all()
-        if not is_rare(self.words or ""):
+        if not self._looks_rare():
             found = self._find_near(self.view, keyset, NEAR)
             if len(found) > keyset.limit:
                 return found
         return self._find_far(keyset)
+
+    def _looks_rare(self) -> bool:
+        if is_rare(self.words or ""):
+            return True
+        return self.country is not None and is_rare_country(self.broadcast_id, self.country)
 
     def _find_near(self, view: View, keyset: Keyset, near: int | None) -> Sequence[int]:
         """Those with the words among the next `near` rows. LATERAL, since a join may be made from its far end."""

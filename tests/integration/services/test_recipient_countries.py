@@ -20,8 +20,8 @@ from wotnot.services.recipients import list_recipients
 from wotnot.services.tallies import country_key
 
 S = MessageState
-WAYS = {"by walking": (50_000, 10_000), "by their numbers": (5, 10_000), "by walking to the end": (5, 0)}
-"""How far a country is looked for at once, and up to how many people by their numbers."""
+WAYS = {"by walking": (0, 0), "by their numbers": (1_000, 10_000), "first by walking": (0, 10_000)}
+"""Up to how many people a country is rare, and up to how many they are found by their numbers."""
 STEPS = {
     S.QUEUED: 0, S.UNKNOWN: 1, S.SKIPPED: 0, S.CANCELLED: 0, S.FAILED: 1, S.ACCEPTED: 2, S.SENT: 3, S.DELIVERED: 4, S.READ: 5,
 }  # fmt: skip
@@ -33,8 +33,9 @@ PLACES = ("1212555", "1416555", "1876555", "7701555", "7912555", "2782555", "491
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    near, few = request.param
-    monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", near)
+    rare, few = request.param
+    monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", 5)
+    monkeypatch.setattr("wotnot.services.recipient_countries.RARE", rare)
     monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", few)
 
 
