@@ -6,7 +6,7 @@ a rare one by the numbers of the contacts, which have an index. A contact may ha
 is found in this way is counted, and stands only when the report counts the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from sqlalchemy import ARRAY, ColumnElement, Text, all_, any_, func, literal, or_, select, text
@@ -22,8 +22,10 @@ NOT_KNOWN = "none"
 """What a filter calls people whose country is not known."""
 
 RARE = 1_000
+"""So few people in a country are found sooner by their numbers than by a walk."""
+
 FEW_PEOPLE = 10_000
-"""Of up to this many people in a country the messages are looked up; of more, a walk comes upon some soon enough."""
+"""Of up to this many people in a country the messages are looked up after a walk in vain; of more, it goes on to its end."""
 
 
 def read_country(asked: str | None) -> str | None:
@@ -50,30 +52,24 @@ def in_country(country: str, key: ColumnElement[str]) -> ColumnElement[bool]:
     return func.upper(key) != all_(literal(known, ARRAY(Text)))
 
 
-def is_rare_country(broadcast_id: int, country: str) -> bool:
-    """Whether the broadcast went to so few people there that their numbers find them sooner than a walk."""
-    return sum(_count_keys(broadcast_id, country).values()) <= RARE
+def count_keys(broadcast_id: int, country: str) -> dict[str, int]:
+    """How many messages of the broadcast are counted for the country, by `tallies.country_key`."""
+    counted = db.session.execute(_COUNTED, {"broadcast": broadcast_id})
+    return {str(key): int(count) for key, count in counted if country_of(key) == country}
 
 
-def find_few(workspace_id: int, broadcast_id: int, country: str) -> Sequence[int] | None:
-    """The contacts that, with those that were deleted, have every message of the broadcast that is counted for the country.
+def find_few(workspace_id: int, broadcast_id: int, counted: Mapping[str, int]) -> Sequence[int] | None:
+    """The contacts that, with those that were deleted, have every message that is `counted` for a country (`count_keys`).
 
     None when they are many, or when the messages of some cannot be found in this way.
     """
-    sums = _count_keys(broadcast_id, country)
-    if sum(sums.values()) > FEW_PEOPLE:
+    if sum(counted.values()) > FEW_PEOPLE:
         return None
-    people = _people(workspace_id, list(sums))
+    people = _people(workspace_id, list(counted))
     if len(people) > FEW_PEOPLE:
         return None
-    asked = {"broadcast": broadcast_id, "people": people, "keys": list(sums)}
+    asked = {"broadcast": broadcast_id, "people": people, "keys": list(counted)}
     return people if db.session.scalar(_IS_EVERYBODY, asked) else None
-
-
-def _count_keys(broadcast_id: int, country: str) -> dict[str, int]:
-    """How many messages are counted for the country, by `tallies.country_key`."""
-    counted = db.session.execute(_COUNTED, {"broadcast": broadcast_id})
-    return {str(key): int(count) for key, count in counted if country_of(key) == country}
 
 
 def _people(workspace_id: int, keys: Sequence[str]) -> list[int]:

@@ -7,8 +7,9 @@ then the index is asked, which by then has few people to name. What looks rare i
 A country is found in the same way, see recipient_countries.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +31,7 @@ from wotnot.extensions import db
 from wotnot.models import Contact, Message, MessageState
 from wotnot.services.contact_lists import is_rare, search_condition
 from wotnot.services.keyset import Keyset
-from wotnot.services.recipient_countries import find_few, in_country, is_rare_country
+from wotnot.services.recipient_countries import RARE, count_keys, find_few, in_country
 from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT, country_key
 
 NEAR = 2_000
@@ -40,6 +41,8 @@ FEW_HITS = 50_000
 """Up to this many people that match a search are looked up one by one; beyond it the ledger is walked to its end."""
 
 _S = MessageState
+
+Way = Callable[[Keyset], Sequence[int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,13 @@ class RecipientSearch:
         if not self.words and self.country is None:
             walk = self._walk(self.view, keyset, keyset.limit + 1)
             return db.session.scalars(select(walk.c.id)).all()
-        if not self._looks_rare():
+        counted = {} if self.country is None else count_keys(self.broadcast_id, self.country)
+        looks_rare = self.country is not None and sum(counted.values()) <= RARE
+        if not looks_rare and not is_rare(self.words or ""):
             found = self._find_near(self.view, keyset, NEAR)
             if len(found) > keyset.limit:
                 return found
-        return self._find_far(keyset)
-
-    def _looks_rare(self) -> bool:
-        if is_rare(self.words or ""):
-            return True
-        return self.country is not None and is_rare_country(self.broadcast_id, self.country)
+        return self._find_far(keyset, counted)
 
     def _find_near(self, view: View, keyset: Keyset, near: int | None) -> Sequence[int]:
         """Those with the words among the next `near` rows. LATERAL, since a join may be made from its far end."""
@@ -115,11 +115,11 @@ class RecipientSearch:
             statement = statement.join(person, true()).where(search_condition(self.words, person.c))
         return db.session.scalars(statement.order_by(_order(keyset)(rows.c.id)).limit(keyset.limit + 1)).all()
 
-    def _find_far(self, keyset: Keyset) -> Sequence[int]:
+    def _find_far(self, keyset: Keyset, counted: Mapping[str, int]) -> Sequence[int]:
         """By the people who can be meant, when they are few; else by the walk to its end."""
-        ways = [self._find_by_country, self._find_by_words]
-        for find in reversed(ways) if is_rare(self.words or "") else ways:
-            found = find(keyset)
+        ways: list[Way] = [partial(self._find_by_country, counted), self._find_by_words]
+        for way in reversed(ways) if is_rare(self.words or "") else ways:
+            found = way(keyset)
             if found is not None:
                 return found
         return self._find_near(self.view, keyset, None)
@@ -128,11 +128,11 @@ class RecipientSearch:
         hits = self._hits() if self.words else None
         return None if hits is None or len(hits) > FEW_HITS else self._look_up(hits, keyset)
 
-    def _find_by_country(self, keyset: Keyset) -> Sequence[int] | None:
+    def _find_by_country(self, counted: Mapping[str, int], keyset: Keyset) -> Sequence[int] | None:
         """The rows that are counted for the country by who has them, the others by walking. Few of all rows are answers."""
         if self.country is None or self.view.replied:
             return None
-        people = find_few(self.workspace_id, self.broadcast_id, self.country)
+        people = find_few(self.workspace_id, self.broadcast_id, counted)
         if people is None:
             return None
         found = {*self._look_up(self._hits(Contact.id == _any_of(people)) if self.words else people, keyset)}

@@ -35,7 +35,7 @@ PLACES = ("1212555", "1416555", "1876555", "7701555", "7912555", "2782555", "491
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     rare, few = request.param
     monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", 5)
-    monkeypatch.setattr("wotnot.services.recipient_countries.RARE", rare)
+    monkeypatch.setattr("wotnot.services.recipient_search.RARE", rare)
     monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", few)
 
 
