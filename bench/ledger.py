@@ -199,7 +199,8 @@ def _imports(workspace_id: int, refused: int) -> tuple[int, int]:
 
 _CONTACTS = """
 INSERT INTO contacts (workspace_id, phone, name, email, attributes, created_at)
-SELECT :w, :country || (820000000 + n)::text,
+SELECT :w, CASE WHEN n % 2500 = 7 THEN '1416' || (5000000 + n) WHEN n % 100 = 51 THEN '264' || (820000000 + n)
+                ELSE :country || (820000000 + n) END,
        (ARRAY['Naledi','Pieter','Aïsha','Thabo','Femke','Chidi','Lerato','Sipho','Anneke','Zanele','José','Jürgen'])[1 + n % 12]
        || ' ' || (ARRAY['Mokoena','van Wyk','Patel','Dlamini','de Boer','Okafor','Khumalo','Müller','O''Neil'])[1 + n % 9 ]
        || CASE WHEN n % 5000 = 0 THEN ' Featherstonehaugh' ELSE '' END,

@@ -18,6 +18,7 @@ WORDS = {
     "part of an e-mail": "person4711@",
     "a sign": "%",
 }
+COUNTRIES = {"a common country": "ZA", "one in a hundred": "NA", "a rare country": "CA", "a country of nobody": "FR"}
 STATES = ("all", "waiting", "on_the_way", "failed", "skipped", "read", "got_delivered", "replied")
 
 
@@ -100,6 +101,13 @@ def _recipients(ledger: Ledger) -> list[Page]:
         Page("recipients, read, the middle", f"{path}?state=read&cursor={middle}", is_partial=True),
         Page("recipients, a cause", f"{path}?state=failed&cause=131026", is_partial=True),
         Page("recipients, a rare cause", f"{path}?state=failed&cause=1", is_partial=True),
+        *(
+            Page(f"recipients, {name}", f"{path}?state=got_accepted&country={code}", is_partial=True)
+            for name, code in COUNTRIES.items()
+        ),
+        Page("recipients, a rare country, all", f"{path}?country=CA", is_partial=True),
+        Page("recipients, a rare country, failed", f"{path}?state=failed&country=CA", is_partial=True),
+        Page("recipients, a rare country and a word", f"{path}?country=CA&search=patel", is_partial=True),
         Page("recipients, failed and a word", f"{path}?state=failed&search=patel", is_partial=True),
         Page("recipients, replied and a word", f"{path}?state=replied&search=featherstonehaugh", is_partial=True),
         Page("recipients, live", f"/app/broadcasts/{ledger.live_id}/recipients", is_partial=True),
@@ -196,6 +204,7 @@ def _api(ledger: Ledger) -> list[Page]:
         "the whole broadcast": f"broadcasts/{ledger.whole_id}",
         "its messages": f"broadcasts/{ledger.whole_id}/messages?limit=200",
         "its failed messages": f"broadcasts/{ledger.whole_id}/messages?state=failed",
+        "its messages to a rare country": f"broadcasts/{ledger.whole_id}/messages?state=read&country=CA",
         "conversations": "conversations?limit=50",
         "conversations, unread": "conversations?unread=true",
         "conversations, search": "conversations?search=patel",

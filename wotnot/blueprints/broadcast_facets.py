@@ -8,6 +8,7 @@ from wotnot.models import Broadcast
 from wotnot.services import report_facets
 from wotnot.services.cost_reports import Amount
 from wotnot.services.pricing.markets import country_name
+from wotnot.services.recipient_countries import NOT_KNOWN
 from wotnot.services.report_facets import Country, Reached
 
 SHOWN = 12
@@ -22,7 +23,7 @@ _VIEWS = {
 
 @dataclass(frozen=True, slots=True)
 class CountryRow:
-    """A line of the table. `urls` lead from a count to its people, where they can be found by their number."""
+    """A line of the table. `urls` lead from a count to its people."""
 
     name: str
     reached: Reached
@@ -61,12 +62,17 @@ def countries_of(broadcast: Broadcast, currency: str) -> dict[str, Any]:
     return {"country_rows": [_row(broadcast, one) for one in report_facets.list_countries(broadcast.id, currency)]}
 
 
+def count_listed(broadcast: Broadcast, view: str, country: str) -> int | None:
+    """How many people of a country a list of `view` has, None where that is not counted by country."""
+    count = next((count for count, one in _VIEWS.items() if one == view), "")
+    return int(getattr(report_facets.count_country(broadcast.id, country), count)) if count else None
+
+
 def _row(broadcast: Broadcast, one: Country) -> CountryRow:
     urls = {}
-    if one.prefix:
-        for count, view in _VIEWS.items():
-            query = urlencode({"state": view, "search": f"+{one.prefix}"})
-            urls[count] = f"/app/broadcasts/{broadcast.id}?{query}#recipients"
+    for count, view in _VIEWS.items():
+        query = urlencode({"state": view, "country": one.country or NOT_KNOWN})
+        urls[count] = f"/app/broadcasts/{broadcast.id}?{query}#recipients"
     return CountryRow(country_name(one.country), one.reached, one.cost, urls)
 
 

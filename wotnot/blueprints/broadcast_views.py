@@ -143,21 +143,25 @@ def funnel_rows(broadcast: Broadcast, counts: BroadcastCounts) -> list[dict[str,
 
 
 def recipient_tabs(
-    broadcast_id: int, counts: BroadcastCounts, view: str, search: str
+    broadcast_id: int, counts: BroadcastCounts, view: str, kept: Mapping[str, str]
 ) -> list[tuple[str, str, int | None, bool]]:
-    """The tabs of ui.tabs over the recipients; states that nobody is in are not shown."""
+    """The tabs of ui.tabs over the recipients; states that nobody is in are not shown. The filters `kept` stay.
+
+    States are not counted by country, so with one the tabs say no numbers.
+    """
 
     def address(name: str) -> str:
-        query = {key: value for key, value in (("state", name), ("search", search)) if value and value != "all"}
+        query = {key: value for key, value in {"state": name, **kept}.items() if value and value != "all"}
         return f"/app/broadcasts/{broadcast_id}/recipients" + (f"?{urlencode(query)}" if query else "")
 
+    is_counted = not kept.get("country")
     tabs: list[tuple[str, str, int | None, bool]] = [
-        ("All", address("all"), sum(counts.states.values()), view == "all")
+        ("All", address("all"), sum(counts.states.values()) if is_counted else None, view == "all")
     ]
     for name, words, members in _RECIPIENT_TABS:
         count = sum(counts.states[state] for state in members)
         if count or view == name:
-            tabs.append((words, address(name), count, view == name))
+            tabs.append((words, address(name), count if is_counted else None, view == name))
     return tabs
 
 

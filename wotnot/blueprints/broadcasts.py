@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wotnot.blueprints import broadcast_wizard
 from wotnot.blueprints.broadcast_costs import cost_of_report
-from wotnot.blueprints.broadcast_facets import countries_of, facets_of
+from wotnot.blueprints.broadcast_facets import count_listed, countries_of, facets_of
 from wotnot.blueprints.broadcast_views import (
     STATE_TABS,
     can,
@@ -43,7 +43,9 @@ from wotnot.services import (
     segment_audience,
 )
 from wotnot.services.broadcast_messages import MessageTexts
+from wotnot.services.pricing.markets import country_name
 from wotnot.services.quiet_rows import their_zones
+from wotnot.services.recipient_countries import read_country
 from wotnot.services.recipients import Recipient
 from wotnot.services.tallies import BroadcastCounts
 from wotnot.services.template_wordings import Wordings, read_wordings
@@ -313,12 +315,14 @@ def _money_and_facets(broadcast: Broadcast) -> dict[str, object]:
 
 def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, object]:
     view, search = request.args.get("state", "all"), request.args.get("search", "").strip()
-    cause = request.args.get("cause")
+    cause, asked = request.args.get("cause"), request.args.get("country", "").strip()
+    country = read_country(asked)
     page = recipients.list_recipients(
         workspace_id(),
         broadcast.id,
         view=view,
         cause=cause,
+        country=asked,
         search=search,
         cursor=request.args.get("cursor"),
         limit=PAGE,
@@ -330,15 +334,25 @@ def _recipients(broadcast: Broadcast, counts: BroadcastCounts) -> dict[str, obje
         "broadcast": broadcast,
         "recipients": [(one, texts.line_for(one), texts.reason_for(one)) for one in page.items],
         "recipient_page": page,
-        "recipient_tabs": recipient_tabs(broadcast.id, counts, view, search),
+        "recipient_tabs": recipient_tabs(broadcast.id, counts, view, {"search": search, "country": asked}),
         "recipient_counts": counts,
+        "listed_total": _listed_total(broadcast, counts, view, country) if cause is None and not search else None,
         "view": view,
         "cause": cause,
         "cause_title": broadcast_reports.cause_words(cause)[0] if cause is not None else "",
+        "country": asked,
+        "country_title": country_name(country) if country is not None else "",
         "search": search,
-        "follows": not request.args.get("cursor") and not search,
+        "follows": not request.args.get("cursor") and not search and country is None,
         "url_with": _url_with,
     }
+
+
+def _listed_total(broadcast: Broadcast, counts: BroadcastCounts, view: str, country: str | None) -> int | None:
+    """How many there are of whom the list shows a page, where that is known."""
+    if country is not None:
+        return count_listed(broadcast, view, country)
+    return sum(counts.states.values()) if view == "all" else None
 
 
 def _wordings_of(broadcast: Broadcast, rows: Sequence[Recipient]) -> Wordings:
@@ -405,6 +419,6 @@ def _with_low_quality(question: Question) -> Question:
 
 def _url_with(path: str, **changes: object) -> str:
     """`path` with this request's filters, some of them changed; empty ones fall away, and the cursor always does."""
-    kept = {name: value for name, value in request.args.items() if name in {"state", "search", "cause"}}
+    kept = {name: value for name, value in request.args.items() if name in {"state", "search", "cause", "country"}}
     query = {name: value for name, value in {**kept, **changes}.items() if value not in {None, ""}}
     return f"{path}?{urlencode(query)}" if query else path

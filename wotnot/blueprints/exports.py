@@ -23,7 +23,7 @@ Answer = str | Response | tuple[str, int]
 
 PAGE = 25
 _LONGEST_ID = 18
-_TEXTS = ("view", "cause", "search", "tag", "consent")
+_TEXTS = ("view", "cause", "country", "search", "tag", "consent")
 ICONS = {"broadcast": "speakerphone", "contacts": "address-book", "messages": "messages", "costs": "receipt-2"}
 
 

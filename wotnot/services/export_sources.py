@@ -59,7 +59,7 @@ class Source:
 
 def _outline_broadcast(_workspace_id: int, filters: Mapping[str, Any]) -> Outline:
     counts = tallies.broadcast_counts([filters["broadcast_id"]])[filters["broadcast_id"]]
-    is_all = filters["view"] == "all" and filters["cause"] is None and not filters["search"]
+    is_all = filters["view"] == "all" and not any(filters.get(one) for one in ("cause", "country", "search"))
     return Outline(broadcast_csv.COLUMNS, sum(counts.states.values()) if is_all else None, {})
 
 
@@ -69,6 +69,7 @@ def _read_broadcast(workspace_id: int, filters: Mapping[str, Any], place: Place)
         filters["broadcast_id"],
         view=filters["view"],
         cause=filters["cause"],
+        country=filters.get("country"),
         search=filters["search"],
         after=None if place is None else int(place),
         limit=BATCH,

@@ -17,7 +17,7 @@ from wotnot import clock
 from wotnot.errors import Conflict, Gone, Invalid, NotFound
 from wotnot.extensions import db
 from wotnot.models import Consent, Export, ExportFormat, ExportKind, ExportState, Role, Workspace
-from wotnot.services import broadcasts, events, export_runs, queue, reports, storage
+from wotnot.services import broadcasts, events, export_runs, queue, recipient_countries, reports, storage
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
 from wotnot.services.recipient_search import VIEWS
@@ -175,7 +175,9 @@ def _check_broadcast(workspace: Workspace, asked: Mapping[str, Any]) -> tuple[di
         raise Invalid({"state": f"Choose one of {', '.join(VIEWS)}."})
     filters = {"broadcast_id": broadcast.id, "view": view, "cause": asked.get("cause") or None}
     filters["search"] = (asked.get("search") or "").strip() or None
-    some = "" if view == "all" and not filters["cause"] and not filters["search"] else "some "
+    filters["country"] = asked.get("country") or None
+    recipient_countries.read_country(asked.get("country"))
+    some = "some " if view != "all" or filters["cause"] or filters["country"] or filters["search"] else ""
     return filters, f"{broadcast.name}, {some}recipients"
 
 

@@ -4,10 +4,12 @@ A page needs some fifty rows in the order of sending. Every state has an index i
 walked side by side. With words to look for, neither way is quick for all of them: the walk finds common words at once and
 rare ones after the whole ledger, the index of names finds rare ones at once. So the walk ends after NEAR rows, and only
 then the index is asked, which by then has few people to name. What looks rare is asked of the index right away.
+A country is found in the same way, see recipient_countries.py.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -29,13 +31,18 @@ from wotnot.extensions import db
 from wotnot.models import Contact, Message, MessageState
 from wotnot.services.contact_lists import is_rare, search_condition
 from wotnot.services.keyset import Keyset
-from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT
+from wotnot.services.recipient_countries import RARE, count_keys, find_few, in_country
+from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT, country_key
 
 NEAR = 2_000
+NEAR_COUNTRY = 50_000
+"""So many rows are looked at for a country, which takes no look at a contact. The words are looked for in NEAR of those in it."""
 FEW_HITS = 50_000
 """Up to this many people that match a search are looked up one by one; beyond it the ledger is walked to its end."""
 
 _S = MessageState
+
+Way = Callable[[Keyset], Sequence[int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class View:
 
 _DELIVERED = (_S.DELIVERED, _S.READ)
 _ACCEPTED = (_S.ACCEPTED, _S.SENT, *_DELIVERED)
+_COUNTED = (*_ACCEPTED, _S.FAILED)
+"""The states in which a message is counted by country."""
 
 VIEWS: dict[str, View] = {
     "all": View(OUTBOUND_STATES),
@@ -71,77 +80,112 @@ VIEWS: dict[str, View] = {
 
 @dataclass(frozen=True, slots=True)
 class RecipientSearch:
-    """Whom to find in a broadcast: those of a view, with a cause (an error code or skip reason), with some words."""
+    """Whom to find in a broadcast: those of a view, with a cause (an error code or skip reason), in a country (ISO, "" for
+    those not known), with some words.
+    """
 
     workspace_id: int
     broadcast_id: int
     view: View
     cause: str | None = None
+    country: str | None = None
     words: str | None = None
 
     def find(self, keyset: Keyset) -> Sequence[int]:
         """The ids of one page's messages and one more, in the keyset's order."""
-        if not self.words:
-            walk = self._walk(keyset, keyset.limit + 1)
+        if not self.words and self.country is None:
+            walk = self._walk(self.view, keyset, keyset.limit + 1)
             return db.session.scalars(select(walk.c.id)).all()
-        if not is_rare(self.words):
-            found = self._find_near(keyset, NEAR)
+        counted = {} if self.country is None else count_keys(self.broadcast_id, self.country)
+        looks_rare = self.country is not None and sum(counted.values()) <= RARE
+        if not looks_rare and not is_rare(self.words or ""):
+            found = self._find_near(self.view, keyset, NEAR)
             if len(found) > keyset.limit:
                 return found
-        hits = self._few_hits()
-        return self._find_near(keyset, None) if hits is None else self._look_up(hits, keyset)
+        return self._find_far(keyset, counted)
 
-    def _find_near(self, keyset: Keyset, near: int | None) -> Sequence[int]:
+    def _find_near(self, view: View, keyset: Keyset, near: int | None) -> Sequence[int]:
         """Those with the words among the next `near` rows. LATERAL, since a join may be made from its far end."""
-        walk = self._walk(keyset, near)
-        person = select(Contact.phone, Contact.search_text).where(Contact.id == walk.c.contact_id).limit(1).lateral()
-        statement = select(walk.c.id).join(person, true()).where(search_condition(self.words or "", person.c))
-        return db.session.scalars(statement.order_by(_order(keyset)(walk.c.id)).limit(keyset.limit + 1)).all()
+        rows = self._next_rows(view, keyset, near)
+        statement = select(rows.c.id)
+        if self.words:
+            person = (
+                select(Contact.phone, Contact.search_text).where(Contact.id == rows.c.contact_id).limit(1).lateral()
+            )
+            statement = statement.join(person, true()).where(search_condition(self.words, person.c))
+        return db.session.scalars(statement.order_by(_order(keyset)(rows.c.id)).limit(keyset.limit + 1)).all()
 
-    def _few_hits(self) -> Sequence[int] | None:
-        """The contacts with the words, or None when they are many."""
+    def _find_far(self, keyset: Keyset, counted: Mapping[str, int]) -> Sequence[int]:
+        """By the people who can be meant, when they are few; else by the walk to its end."""
+        ways: list[Way] = [partial(self._find_by_country, counted), self._find_by_words]
+        for way in reversed(ways) if is_rare(self.words or "") else ways:
+            found = way(keyset)
+            if found is not None:
+                return found
+        return self._find_near(self.view, keyset, None)
+
+    def _find_by_words(self, keyset: Keyset) -> Sequence[int] | None:
+        hits = self._hits() if self.words else None
+        return None if hits is None or len(hits) > FEW_HITS else self._look_up(hits, keyset)
+
+    def _find_by_country(self, counted: Mapping[str, int], keyset: Keyset) -> Sequence[int] | None:
+        """The rows that are counted for the country by who has them, the others by walking. Few of all rows are answers."""
+        if self.country is None or self.view.replied:
+            return None
+        people = find_few(self.workspace_id, self.broadcast_id, counted)
+        if people is None:
+            return None
+        found = {*self._look_up(self._hits(Contact.id == _any_of(people)) if self.words else people, keyset)}
+        others = replace(self.view, states=tuple(one for one in self.view.states if one not in _COUNTED))
+        if others.states:
+            found.update(self._find_near(others, keyset, None))
+        return sorted(found, reverse=not keyset.is_older)[: keyset.limit + 1]
+
+    def _hits(self, *conditions: ColumnElement[bool]) -> Sequence[int]:
+        """The contacts with the words; of more than FEW_HITS only some."""
         statement = select(Contact.id).where(
-            Contact.workspace_id == self.workspace_id, search_condition(self.words or "")
+            Contact.workspace_id == self.workspace_id, search_condition(self.words or ""), *conditions
         )
-        hits = db.session.scalars(statement.limit(FEW_HITS + 1)).all()
-        return hits if len(hits) <= FEW_HITS else None
+        return db.session.scalars(statement.limit(FEW_HITS + 1)).all()
 
     def _look_up(self, hits: Sequence[int], keyset: Keyset) -> Sequence[int]:
+        """Their rows; without words also those of contacts that were deleted."""
+        theirs = Message.contact_id == _any_of(hits)
         statement = select(Message.id).where(
             Message.broadcast_id == self.broadcast_id,
-            Message.contact_id == any_(literal(list(hits), ARRAY(BigInteger))),
+            theirs if self.words else theirs | Message.contact_id.is_(None),
             Message.state.in_(self.view.states),
             *self._conditions(keyset),
         )
+        if self.country is not None:
+            statement = statement.where(in_country(self.country, _PLACE))
         if self.view.failed_from:
             statement = statement.where((Message.state != _S.FAILED) | (Message.reached >= self.view.failed_from))
-        return db.session.scalars(statement.order_by(_order(keyset)(Message.id)).limit(keyset.limit + 1)).all()
+        # The OFFSET keeps the planner from walking all messages in the order of their ids.
+        found = statement.offset(0).subquery()
+        return db.session.scalars(select(found.c.id).order_by(_order(keyset)(found.c.id)).limit(keyset.limit + 1)).all()
 
-    def _walk(self, keyset: Keyset, limit: int | None) -> Any:
+    def _next_rows(self, view: View, keyset: Keyset, limit: int | None) -> Any:
+        """The next `limit` rows of the view; in a country those that are among so many more."""
+        if self.country is None:
+            return self._walk(view, keyset, limit)
+        walk = self._walk(view, keyset, limit and NEAR_COUNTRY)
+        theirs = select(walk.c.id, walk.c.contact_id).where(in_country(self.country, walk.c.place))
+        return theirs.order_by(_order(keyset)(walk.c.id)).limit(limit).subquery()
+
+    def _walk(self, view: View, keyset: Keyset, limit: int | None) -> Any:
         """The next `limit` rows of the view, each kind in the order of its own index, merged as they are needed."""
         order = _order(keyset)
 
         def rows(*conditions: Any) -> Any:
-            statement = select(Message.id, Message.contact_id).where(Message.broadcast_id == self.broadcast_id)
+            columns = (Message.id, Message.contact_id, _PLACE.label("place"))
+            statement = select(*columns).where(Message.broadcast_id == self.broadcast_id)
             statement = statement.where(*conditions, *self._conditions(keyset))
             return statement.order_by(order(Message.id)).limit(limit)
 
-        kinds = [rows(*kind) for kind in self._kinds()]
+        kinds = [rows(*kind) for kind in _kinds(view)]
         merged = union_all(*kinds).subquery() if len(kinds) > 1 else kinds[0].subquery()
-        return select(merged.c.id, merged.c.contact_id).order_by(order(merged.c.id)).limit(limit).subquery()
-
-    def _kinds(self) -> list[list[Any]]:
-        """The conditions of each run of rows that an index holds in order."""
-        if self.view.replied:
-            return [[Message.replied]]
-        kinds: list[list[Any]] = []
-        for state in self.view.states:
-            if state is _S.FAILED and self.view.failed_from:
-                steps = range(self.view.failed_from, REACHED_DELIVERED)
-                kinds += [[Message.state == state, Message.reached == step] for step in steps]
-            else:
-                kinds.append([Message.state == state])
-        return kinds
+        return select(*merged.c).order_by(order(merged.c.id)).limit(limit).subquery()
 
     def _conditions(self, keyset: Keyset) -> list[Any]:
         conditions: list[Any] = []
@@ -157,7 +201,26 @@ class RecipientSearch:
 
 # As the index has it, so that it is used.
 _CAUSE: ColumnElement[str] = literal_column("coalesce(messages.skip_reason, messages.error_code::text, '')", Text)
+_PLACE: ColumnElement[str] = literal_column(country_key("messages"), Text)
 
 
 def _order(keyset: Keyset) -> Any:
     return asc if keyset.is_older else desc
+
+
+def _kinds(view: View) -> list[list[Any]]:
+    """The conditions of each run of rows that an index holds in order."""
+    if view.replied:
+        return [[Message.replied]]
+    kinds: list[list[Any]] = []
+    for state in view.states:
+        if state is _S.FAILED and view.failed_from:
+            steps = range(view.failed_from, REACHED_DELIVERED)
+            kinds += [[Message.state == state, Message.reached == step] for step in steps]
+        else:
+            kinds.append([Message.state == state])
+    return kinds
+
+
+def _any_of(ids: Sequence[int]) -> Any:
+    return any_(literal(list(ids), ARRAY(BigInteger)))

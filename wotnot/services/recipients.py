@@ -1,4 +1,4 @@
-"""Every recipient of a broadcast: a list by state with search, and the whole of it as a stream for the report."""
+"""Every recipient of a broadcast: a list by state and country with search, and the whole of it as a stream for the report."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.services.keyset import Keyset
 from wotnot.services.pages import Page, clamp_limit
+from wotnot.services.recipient_countries import read_country
 from wotnot.services.recipient_search import VIEWS, RecipientSearch
 
 STREAM_BATCH = 2_000
@@ -64,19 +65,21 @@ def list_recipients(
     *,
     view: str = "all",
     cause: str | None = None,
+    country: str | None = None,
     search: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Recipient]:
     """A page of a broadcast's ledger rows in the order in which they are sent, so that a page watched live moves at its
-    top. The caller has checked that the broadcast is the workspace's.
+    top. `country` is what `read_country` takes. The caller has checked that the broadcast is the workspace's.
 
-    Raises Invalid for an unknown view or a foreign cursor.
+    Raises Invalid for an unknown view, an unknown country or a foreign cursor.
     """
     if view not in VIEWS:
         raise Invalid({"state": f"Choose one of {', '.join(VIEWS)}."})
     keyset = Keyset.decode(cursor, clamp_limit(limit))
-    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, search and search.strip())
+    words = search and search.strip()
+    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, read_country(country), words)
     return keyset.page(_fetch(wanted.find(keyset), keyset), lambda recipient: recipient.id)
 
 
@@ -86,13 +89,14 @@ def read_recipients(
     *,
     view: str = "all",
     cause: str | None = None,
+    country: str | None = None,
     search: str | None = None,
     after: int | None = None,
     limit: int,
 ) -> list[Recipient]:
     """The next `limit` rows behind the message `after`, as `list_recipients` has them; for files, which take more at once."""
     keyset = Keyset(limit, after)
-    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, search)
+    wanted = RecipientSearch(workspace_id, broadcast_id, VIEWS[view], cause, read_country(country), search)
     return _fetch(wanted.find(keyset)[:limit], keyset)
 
 

@@ -192,7 +192,7 @@ _SLICE_STATEMENTS = {
         f"""SELECT m.workspace_id, f.broadcast_id, m.day, f.facet, f.key, f.reached, f.failed, f.replied, 1 AS delta
             FROM {_LEDGER} m CROSS JOIN LATERAL (VALUES
                 (m.broadcast_id, 'country',
-                 CASE WHEN m.phone LIKE '1%' THEN left(m.phone, 4) ELSE left(coalesce(m.phone, m.wa_user_id, ''), 3) END,
+                 {tallies.country_key("m")},
                  CASE WHEN m.reached < 2 THEN 0 WHEN m.reached = 3 THEN 2 ELSE m.reached END, m.state = 'failed', m.replied),
                 (coalesce(m.broadcast_id, 0), 'quarter', CASE WHEN m.reached >= 2
                     THEN floor(extract(epoch FROM coalesce(m.accepted_at, m.sent_at)) / 900)::bigint::text END,

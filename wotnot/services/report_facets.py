@@ -44,13 +44,9 @@ class Reached:
 
 @dataclass(slots=True)
 class Country:
-    """What became of the messages to one country (ISO; empty when it is not known), and what Meta charged in `currency`.
-
-    `prefix` finds its people when all of them have it in front of their number, as "+27"; else it is empty.
-    """
+    """What became of the messages to one country (ISO; empty when it is not known), and what Meta charged in `currency`."""
 
     country: str
-    prefix: str = ""
     reached: Reached = field(default_factory=Reached)
     cost: Amount = NOTHING
 
@@ -60,11 +56,20 @@ def list_countries(broadcast_id: int, currency: str) -> list[Country]:
     found: dict[str, Country] = {}
     for row in db.session.execute(_COUNTRIES, {"broadcast": broadcast_id}):
         country = country_of(row.key)
-        found.setdefault(country, Country(country, _calling_code(row.key))).reached.add(row)
+        found.setdefault(country, Country(country)).reached.add(row)
     for row in db.session.execute(_COSTS, {"broadcast": broadcast_id, "currency": currency}):
         line = found.setdefault(row.country, Country(row.country))
         line.cost = Amount(int(row.number), int(row.micros), 0, int(row.unpriced))
     return sorted(found.values(), key=lambda one: (-one.reached.sent - one.reached.failed, one.country))
+
+
+def count_country(broadcast_id: int, country: str) -> Reached:
+    """What became of the messages of a broadcast to one country, as `list_countries` has it. The caller checked the tenant."""
+    reached = Reached()
+    for row in db.session.execute(_COUNTRIES, {"broadcast": broadcast_id}):
+        if country_of(row.key) == country:
+            reached.add(row)
+    return reached
 
 
 def count_read_after(broadcast_id: int) -> list[int]:
@@ -86,13 +91,6 @@ def count_by_hour(workspace: Workspace, period: Period) -> list[list[Reached]]:
         cell = week[int(row.weekday) - 1][int(row.hour)]
         cell.sent, cell.delivered, cell.read = int(row.sent), int(row.delivered), int(row.read)
     return week
-
-
-def _calling_code(key: str) -> str:
-    """The calling code in front of `key`, if it belongs to one country as far as `country_of` can tell."""
-    if not key.isdecimal() or key[0] in "17":
-        return ""
-    return next((key[:length] for length in (2, 3) if country_of(key[:length])), "")
 
 
 def best_hours(week: Sequence[Sequence[Reached]], *, at_least: int = 20) -> list[tuple[int, int, Reached]]:

@@ -120,6 +120,16 @@ def template_counts(broadcast_id: int) -> dict[int, BroadcastCounts]:
     return {template_id: unfold(sums) for template_id, *sums in rows}
 
 
+def country_key(row: str) -> str:
+    """SQL for what the triggers of `report_tallies` count a `row` of messages under as its country: the calling code, with +1
+    the area code too, or the country of a user id ("DE."). `markets.country_of` reads it.
+    """
+    return (
+        f"CASE WHEN {row}.phone LIKE '1%' THEN left({row}.phone, 4) "
+        f"ELSE left(coalesce({row}.phone, {row}.wa_user_id, ''), 3) END"
+    )
+
+
 def compact() -> dict[str, int]:
     """Fold the deltas appended since the last time into one row a key; answers how many rows went, by table.
 

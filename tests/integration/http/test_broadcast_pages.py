@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -194,8 +195,80 @@ def test_the_report_leads_to_all_of_its_countries(browser: Client, cast: Cast, c
     assert f'<a href="{base}/countries">Show all 14 countries</a>' in report
     page = text_of(browser.get(f"{base}/countries"))
     assert page.index("South Africa") < page.index("Netherlands") < page.index("Norway")
-    assert f'href="{base}?state=got_read&amp;search=%2B47#recipients"' in page
+    assert f'href="{base}?state=got_read&amp;country=NO#recipients"' in page
     assert page.count("<tr>") == 1 + 14
+
+
+@pytest.fixture
+def far(cast: Cast, channel: Channel) -> Broadcast:
+    """Read by two in the United States and one each in Canada, Kazakhstan, Germany (by an id) and nowhere; one more waits."""
+    broadcast = make.make_broadcast(cast.workspace, channel, name="Far", state=S.FINISHED)
+    people = {
+        "Uma": "12125550001",
+        "Ulf": "13055550001",
+        "Cam": "14165550001",
+        "Kai": "77015550001",
+        "Noa": "99955500001",
+    }
+    for name, phone in people.items():
+        person = make.make_contact(cast.workspace, name=name, phone=phone)
+        make.make_message(channel, person, broadcast, state="read", reached=5)
+    ida = make.make_contact(cast.workspace, name="Ida", phone=None, wa_user_id="DE.4711")
+    make.make_message(channel, ida, broadcast, state="read", reached=5, wa_user_id="DE.4711")
+    make.make_message(channel, make.make_contact(cast.workspace, name="Uwe", phone="12125550002"), broadcast)
+    return broadcast
+
+
+NAMES = ("Uma", "Ulf", "Cam", "Kai", "Noa", "Ida", "Uwe")
+
+
+def test_every_number_of_every_country_leads_to_so_many_people(browser: Client, far: Broadcast) -> None:
+    page = browser.get(f"/app/broadcasts/{far.id}/countries").get_data(as_text=True)
+    links = re.findall(r'<a class="wn-numlink wn-num" href="([^"]+)">(\d+)', page)
+    assert len(links) == 5 * len(("sent", "delivered", "read"))
+    for address, count in links:
+        shown = text_of(browser.get(address.replace("&amp;", "&")))
+        assert len(ids_in(shown)) == int(count), address
+        assert f"Showing {count} of {count}, in the order of sending" in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("country=US", ["Uma", "Ulf", "Uwe"]),
+        ("country=us&state=read", ["Uma", "Ulf"]),
+        ("country=US&state=waiting", ["Uwe"]),
+        ("country=US&search=ulf", ["Ulf"]),
+        ("country=CA", ["Cam"]),
+        ("country=KZ", ["Kai"]),
+        ("country=RU", []),
+        ("country=DE", ["Ida"]),
+        ("country=none", ["Noa"]),
+        ("country=", list(NAMES)),
+    ],
+)
+def test_recipients_in_a_country(browser: Client, far: Broadcast, query: str, names: list[str]) -> None:
+    for fetch in (browser.get, browser.fragment):
+        page = text_of(fetch(f"/app/broadcasts/{far.id}/recipients?{query}"))
+        assert [name for name in NAMES if f'title="{name}"' in page] == names
+
+
+def test_a_country_stays_until_it_is_taken_away(browser: Client, far: Broadcast) -> None:
+    here = f"/app/broadcasts/{far.id}/recipients"
+    page = text_of(browser.get(f"{here}?state=read&country=US"))
+    assert f'href="{here}?state=read" aria-label="Remove United States"' in page
+    assert f'href="{here}?state=waiting&amp;country=US"' in page
+    assert page.count('<input type="hidden" name="country" value="US">') == len(("search", "csv", "xlsx"))
+    assert "report.csv" not in page
+    assert "Country not known" in text_of(browser.get(f"{here}?country=none"))
+
+
+@pytest.mark.parametrize("country", ["XX", "USA", "1", "+1", "United States", "%00"])
+def test_what_is_no_country_is_asked_about(browser: Client, far: Broadcast, country: str) -> None:
+    for path in ("", "/recipients"):
+        answer = browser.get(f"/app/broadcasts/{far.id}{path}?country={country}")
+        assert answer.status_code == 422
+        assert "Choose a country by its two letters" in text_of(answer)
 
 
 def test_without_many_countries_there_is_no_second_list(browser: Client, cast: Cast, running: Broadcast) -> None:

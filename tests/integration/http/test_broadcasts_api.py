@@ -157,6 +157,26 @@ def test_retry(api: ApiClient, cast: Cast) -> None:
     assert sorted(one["attempt"] for one in api.get(f"{path}/messages").json["items"]) == [1, 2]
 
 
+def test_messages_to_a_country(api: ApiClient, cast: Cast) -> None:
+    broadcast = make.make_broadcast(cast.workspace, state=S.FINISHED)
+    assert broadcast.channel is not None
+    for phone in ("12125550001", "14165550001", "99955500001"):
+        person = make.make_contact(cast.workspace, phone=phone)
+        make.make_message(broadcast.channel, person, broadcast, state="read", reached=5)
+    path = f"/broadcasts/{broadcast.id}"
+    by_country = {one["country"]: one["read"] for one in api.get(f"{path}/report").json["by_country"]}
+    assert by_country == {"US": 1, "CA": 1, "": 1}
+    for country, phone in (("US", "12125550001"), ("ca", "14165550001"), ("none", "99955500001")):
+        items = api.get(f"{path}/messages?country={country}&state=read").json["items"]
+        assert [one["phone"] for one in items] == [f"+{phone}"]
+    assert api.get(f"{path}/messages?country=US&state=failed").json["items"] == []
+    wrong = api.get(f"{path}/messages?country=USA")
+    assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["country"])
+    asked = {"kind": "broadcast", "broadcast_id": broadcast.id, "country": "USA"}
+    assert api.post("/exports", asked).status_code == 422
+    assert api.post("/exports", asked | {"country": "US"}).status_code in {201, 202}
+
+
 def test_a_stranger_finds_nothing(client: Client, cast: Cast) -> None:
     broadcast = make.make_broadcast(cast.workspace, state=S.SENDING)
     api = client.api(cast.charlie)

@@ -79,6 +79,19 @@ def test_only_those_of_the_list_it_was_asked_from(cast: Cast, broadcast: Broadca
     assert [row["state"] for row in rows_of(write(cast, run_jobs, named))] == ["read"]
 
 
+def test_only_those_in_one_country(cast: Cast, channel: Channel, broadcast: Broadcast, run_jobs: RunJobs) -> None:
+    for phone in ("12125550001", "14165550001"):
+        person = factories.make_contact(cast.workspace, phone=phone)
+        factories.make_message(channel, person, broadcast, state="read", reached=5)
+    export = write(cast, run_jobs, wish("broadcast", broadcast_id=broadcast.id, country="CA"))
+    assert [row["phone"] for row in rows_of(export)] == ["+14165550001"]
+    assert exports.filename_of(export).startswith("spring-offer-some-recipients-")
+    with pytest.raises(Invalid):
+        exports.start_export(
+            cast.workspace, wish("broadcast", broadcast_id=broadcast.id, country="XX"), user_id=cast.alice.id
+        )
+
+
 def test_excel_has_the_same_rows(cast: Cast, broadcast: Broadcast, run_jobs: RunJobs) -> None:
     export = write(cast, run_jobs, wish("broadcast", "xlsx", broadcast_id=broadcast.id))
     sheet = openpyxl.load_workbook(io.BytesIO(exports.open_file(export).read())).active

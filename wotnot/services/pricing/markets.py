@@ -72,7 +72,7 @@ def prefix_of(phone: str | None, wa_user_id: str | None) -> str:
 def country_of(prefix: str) -> str:
     """The ISO country of a `prefix_of(…)`; empty when it says none."""
     if prefix[:2].isalpha() and prefix[2:3] == ".":
-        return prefix[:2].upper()
+        return prefix[:2].upper() if prefix[:2].upper() in NAMES else UNKNOWN
     if not prefix.isdecimal():
         return UNKNOWN
     if prefix[0] == "1":

@@ -145,6 +145,12 @@ class BroadcastMessagesArgs(CursorArgs):
         validate=validate.OneOf(["all", *(state.value for state in OUTBOUND_STATES)]),
         metadata={"description": "Where the messages are now."},
     )
+    country = fields.String(
+        metadata={
+            "description": "Those to people in a country, by its two letters; `none` for those whose country is not known.",
+            "example": "ZA",
+        }
+    )
 
 
 class BroadcastSchema(Schema):

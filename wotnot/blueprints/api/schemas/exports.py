@@ -22,6 +22,12 @@ class CreateExportSchema(RequestSchema):
         metadata={"description": "Of `broadcast`: those in one state.", "example": "failed"},
     )
     cause = fields.String(metadata={"description": "Of `broadcast`: an error code or skip reason."})
+    country = fields.String(
+        metadata={
+            "description": "Of `broadcast`: those in a country by its two letters, or `none` for those whose country is not known.",
+            "example": "ZA",
+        }
+    )
     search = fields.String(
         validate=validate.Length(max=200), metadata={"description": "Of `broadcast` and `contacts`: words or a number."}
     )

@@ -11,7 +11,7 @@ from wotnot.services.pricing.markets import country_name
 
 
 class CountryReportSchema(Schema):
-    """One country; the code is empty for people whose country is not known."""
+    """One country; the code is empty for people whose country is not known, whom `country=none` finds."""
 
     country = fields.String(metadata={"example": "ZA"})
     name = fields.String(metadata={"example": "South Africa"})
