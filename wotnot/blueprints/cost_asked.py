@@ -13,6 +13,7 @@ from wotnot.services.cost_reports import Narrowing
 from wotnot.services.pricing.cards import category_name
 from wotnot.services.pricing.markets import country_name
 from wotnot.services.pricing.money import CURRENCIES
+from wotnot.services.recipient_countries import read_country
 from wotnot.services.reports import Period
 
 PERIODS = {
@@ -51,11 +52,10 @@ def _day(name: str) -> date | None:
 
 
 def narrowing_asked() -> Narrowing:
-    """What the address narrows the page to; a country of "none" is people whose country is not known. Raises Invalid, NotFound."""
-    country = request.args.get("country", "").upper()
+    """What the address narrows the page to. Raises Invalid, NotFound."""
     return Narrowing(
         category=request.args.get("category") or None,
-        country=None if not country else "" if country == "NONE" else country[:2],
+        country=read_country(request.args.get("country")),
         channel_id=id_asked("channel_id", "Channel", "Choose a number of this workspace."),
         template=request.args.get("template", "").replace("\x00", "") or None,
         currency=currency if (currency := request.args.get("currency", "")) in CURRENCIES else None,

@@ -80,6 +80,8 @@ def test_the_page_tells_what_it_went_to(cast: Cast, member: Client, channel: Cha
         ("channel_id=-5", 422),
         ("channel_id=", 200),
         ("country=none&category=utility", 200),
+        ("country=za", 200),
+        ("country=ZAX", 422),
     ],
 )
 def test_what_the_address_may_ask_for(member: Client, channel: Channel, query: str, status: int) -> None:
