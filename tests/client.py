@@ -38,6 +38,11 @@ class Client(FlaskClient):
             is_fragment = "HX-Request" in response.request.headers or "<!doctype" not in html.lower()
             problems = _inspect_once(html, is_fragment=is_fragment)
             assert not problems, f"{response.request.method} {response.request.path}: " + "; ".join(problems)
+        if response.request.method == "GET" and "HX-Request" in response.request.headers:
+            # It may come after the answer to a form that was sent later, and would undo what that put into the session.
+            assert session_cookie_of(response) is None, (
+                f"{response.request.path} sets the session's cookie with a fragment"
+            )
         return response
 
     def sign_in(self, user: User, password: str = PASSWORD) -> None:
@@ -122,6 +127,14 @@ def _inspect_once(html: str, *, is_fragment: bool) -> list[str]:
     if not problems:
         _FAULTLESS.add(look)
     return problems
+
+
+def session_cookie_of(response: TestResponse) -> str | None:
+    """The session's cookie that the answer sets, if it sets one."""
+    for header in response.headers.getlist("Set-Cookie"):
+        if header.startswith("session="):
+            return header.removeprefix("session=").partition(";")[0]
+    return None
 
 
 def inspect_page(html: str, *, is_fragment: bool = False) -> list[str]:

@@ -111,6 +111,10 @@ class Config:
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",
             "SESSION_COOKIE_SECURE": secure,
+            # Only an answer that changed the session sets its cookie: that of a fragment may come late, and would put an
+            # older one back. So pages renew it (`guards.py`), and it does not note when somebody's address changes.
+            "SESSION_REFRESH_EACH_REQUEST": False,
+            "SESSION_PROTECTION": None,
             "REMEMBER_COOKIE_HTTPONLY": True,
             "REMEMBER_COOKIE_SAMESITE": "Lax",
             "REMEMBER_COOKIE_SECURE": secure,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from flask import current_app, redirect, request, session
 from flask_limiter.util import get_remote_address
 from flask_login import login_user, logout_user
+from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response
 
 from wotnot import clock
-from wotnot.blueprints.guards import SESSION_KEY, SESSION_SEEN, safe_next
+from wotnot.blueprints.guards import RENEWED, SESSION_KEY, safe_next
 from wotnot.errors import DomainError
 from wotnot.models import User
 from wotnot.services import accounts, two_factor, user_sessions
@@ -59,8 +60,9 @@ def start(user: User) -> None:
     session[SESSION_KEY] = user_sessions.begin(
         user.id, user_agent=request.user_agent.string, address=get_remote_address()
     )
-    session[SESSION_SEEN] = int(clock.now().timestamp())
+    session[RENEWED] = int(clock.now().timestamp())
     session.permanent = True
+    generate_csrf()  # now, and not by the first of several pages that are asked for at once
 
 
 def leave() -> None:

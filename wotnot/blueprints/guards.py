@@ -16,18 +16,19 @@ from jwt.exceptions import PyJWTError
 
 from wotnot import clock
 from wotnot.blueprints import api_scopes
-from wotnot.blueprints.htmx import go_to, is_htmx
+from wotnot.blueprints.htmx import go_to, is_htmx, is_visit
 from wotnot.errors import Forbidden, NotFound, Unauthorized
 from wotnot.extensions import csrf, limiter, login
 from wotnot.models import Member, Role, User, Workspace
-from wotnot.services import accounts, api_keys, conversation_lists, user_sessions, workspaces
+from wotnot.services import accounts, api_keys, conversation_lists, workspaces
 from wotnot.services.channel_words import show_number
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SESSION_KEY, SESSION_SEEN = "sid", "seen"
-"""What a browser's session holds beside the user: the key of its row, and when that was last noted."""
+SESSION_KEY, RENEWED = "sid", "renewed"
+"""What a browser's session holds beside the user: the key of its row, and when its cookie was made."""
+RENEW_EVERY_SECONDS = 86400
 SECOND_STEP_PAGES = {"two_factor"}
 """Blueprints for people who must set up their second step before they see anything else."""
 API_LIMIT = "6000 per minute"
@@ -103,11 +104,13 @@ def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def guard_users(blueprint: Blueprint) -> None:
     """Only signed-in people, whether or not they are in a workspace."""
     blueprint.before_request(_require_user)
+    blueprint.after_request(_renew_cookie)
 
 
 def guard_pages(blueprint: Blueprint) -> None:
     """Only signed-in members: others go to the log-in and come back. Sets the actor and what the shell shows."""
     blueprint.before_request(_require_member)
+    blueprint.after_request(_renew_cookie)
 
 
 def _require_user() -> Response | None:
@@ -126,17 +129,22 @@ def _require_member() -> Response | None:
     member = next((one for one in members if one.workspace_id == session.get("workspace_id")), members[0])
     g.memberships = members
     g.actor = Actor(current_user._get_current_object(), member.workspace, member.role, "session")  # noqa: SLF001 — werkzeug's documented way out of the proxy
-    _note_seen()
     if _lacks_second_step(member.user, member.workspace) and request.blueprint not in SECOND_STEP_PAGES:
         return go_to("/app/settings/two-factor", 302)
     return None
 
 
-def _note_seen() -> None:
-    now = int(clock.now().timestamp())
-    if now - int(session.get(SESSION_SEEN, 0)) > user_sessions.SEEN_EVERY_SECONDS:
-        user_sessions.note_seen(str(session.get(SESSION_KEY, "")), address=get_remote_address())
-        session[SESSION_SEEN] = now
+def _renew_cookie(response: Response) -> Response:
+    """A cookie is good for a month, and whoever comes back within it gets another: once a day, and with a whole page.
+
+    What a page fetches by itself may come after the answer to a form, and would undo what that put into the session.
+    """
+    is_page = request.method == "GET" and response.status_code == 200 and response.mimetype == "text/html"
+    if is_page and is_visit():
+        now = int(clock.now().timestamp())
+        if now - int(session.get(RENEWED, 0)) > RENEW_EVERY_SECONDS:
+            session[RENEWED] = now
+    return response
 
 
 def _lacks_second_step(user: User, workspace: Workspace) -> bool:
@@ -284,12 +292,14 @@ def _load_session_user(session_id: str) -> User | None:
     user_id, _, epoch = session_id.partition(".")
     if not (user_id.isdecimal() and epoch.isdecimal()):
         return None
+    key, address = str(session.get(SESSION_KEY, "")), get_remote_address()
     # Nearly every page asks for both at once: who it is, and where they work.
-    key = str(session.get(SESSION_KEY, ""))
-    members = g.memberships = workspaces.list_memberships(int(user_id), epoch=int(epoch), session_key=key)
+    members = g.memberships = workspaces.list_session_memberships(
+        int(user_id), epoch=int(epoch), session_key=key, address=address
+    )
     if members:
         return members[0].user
-    return accounts.find_user(int(user_id), epoch=int(epoch), session_key=key)
+    return accounts.find_session_user(int(user_id), epoch=int(epoch), session_key=key, address=address)
 
 
 def _shell_context() -> dict[str, object]:

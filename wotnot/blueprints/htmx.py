@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Flask, Response, current_app, make_response, redirect, render_template, request
+from flask import Flask, Response, current_app, get_flashed_messages, make_response, redirect, render_template, request
 
 # Nothing inline and nothing from elsewhere. `data:` and `blob:` are for pictures the browser makes itself.
 CONTENT_POLICY = "; ".join(
@@ -60,9 +60,24 @@ def with_toast(response: Response | str, text: str, *, url: str = "", action: st
     return answer
 
 
+def is_visit() -> bool:
+    """Whether somebody goes to a page, and not one of the pages fetches something: by htmx or a script, a picture, a stream.
+
+    The second header is missing from old browsers and programs.
+    """
+    headers = request.headers
+    return "HX-Request" not in headers and headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
+def take_messages() -> list[tuple[str, str]]:
+    """What was said after a form, as (kind, words); said once, and only where somebody sees it."""
+    return get_flashed_messages(with_categories=True) if is_visit() else []  # type: ignore[return-value]
+
+
 def register(app: Flask) -> None:
-    """Put the security headers on every answer."""
+    """Put the security headers on every answer, and teach the templates what was said."""
     app.after_request(_add_headers)
+    app.jinja_env.globals["take_messages"] = take_messages
 
 
 def _add_headers(response: Response) -> Response:

@@ -93,16 +93,23 @@ def authenticate(email: str, password: str) -> User:
     return user
 
 
-_BY_SESSION = select(User).where(
+_BY_SESSION = select(User, user_sessions.last_seen(bindparam("session_key"))).where(
     User.id == bindparam("id"), User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id)
 )
 
 
-def find_user(user_id: int, *, epoch: int, session_key: str) -> User | None:
-    """The user, unless this session or all of that epoch have ended. Detached: safe to keep for the whole request."""
-    user = db.session.scalar(_BY_SESSION, {"id": user_id, "epoch": epoch, "session_key": session_key})
-    if user is not None:
-        db.session.expunge(user)
+def find_session_user(user_id: int, *, epoch: int, session_key: str, address: str) -> User | None:
+    """The user of a browser at `address`, which is noted now and then, unless this session or all of that epoch have ended.
+
+    Detached: safe to keep for the whole request.
+    """
+    asked = {"id": user_id, "epoch": epoch, "session_key": session_key}
+    row = db.session.execute(_BY_SESSION, asked).one_or_none()
+    if row is None:
+        return None
+    user, seen_at = row
+    db.session.expunge(user)
+    user_sessions.note_seen(session_key, seen_at, address=address)
     return user
 
 
@@ -140,8 +147,7 @@ def get_token_user(user_id: int, *, epoch: int, login_id: str, address: str) -> 
         raise Unauthorized(TOKEN_ENDED, code="token_invalid")
     user, seen_at = row
     db.session.expunge(user)
-    if user_sessions.is_stale(seen_at):
-        user_sessions.note_seen(login_id, address=address)
+    user_sessions.note_seen(login_id, seen_at, address=address)
     return user
 
 

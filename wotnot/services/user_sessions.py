@@ -8,7 +8,7 @@ from datetime import datetime
 from secrets import token_hex
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, bindparam, delete, exists, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from wotnot import clock
@@ -37,14 +37,9 @@ def is_live(user_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     return exists().where(UserSession.key == bindparam("session_key"), UserSession.user_id == user_id)
 
 
-def last_seen(key: str) -> ScalarSelect[datetime]:
+def last_seen(key: str | BindParameter[str]) -> ScalarSelect[datetime]:
     """SQL for when the session with this key was last noted; null without one."""
     return select(UserSession.last_seen_at).where(UserSession.key == key).scalar_subquery()
-
-
-def is_stale(seen_at: datetime | None) -> bool:
-    """Whether a session, last noted then, should be noted again; one without a row never is."""
-    return seen_at is not None and (clock.now() - seen_at).total_seconds() > SEEN_EVERY_SECONDS
 
 
 def begin(user_id: int, *, user_agent: str, address: str, ends_at: datetime | None = None) -> str:
@@ -63,8 +58,13 @@ def begin(user_id: int, *, user_agent: str, address: str, ends_at: datetime | No
     return key
 
 
-def note_seen(key: str, *, address: str) -> None:
-    """Note that a browser or program was here now."""
+def note_seen(key: str, seen_at: datetime | None, *, address: str) -> None:
+    """Note that a browser or program is here now, unless that was done a moment ago: it was last noted at `seen_at`.
+
+    Without a row there is nothing to note, and nothing was seen.
+    """
+    if seen_at is None or (clock.now() - seen_at).total_seconds() <= SEEN_EVERY_SECONDS:
+        return
     with transaction() as session:
         seen = {"last_seen_at": clock.now(), "address": address[:_ADDRESS_LENGTH]}
         session.execute(update(UserSession).where(UserSession.key == key).values(seen))

@@ -3,6 +3,7 @@
 A workspace always keeps at least one owner: every change of members takes the workspace row's lock first.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -31,22 +32,27 @@ _MEMBERSHIPS = (
     .where(Member.user_id == bindparam("user_id"))
     .order_by(Member.id)
 )
-_SESSION_MEMBERSHIPS = _MEMBERSHIPS.where(User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id))
+_SESSION_MEMBERSHIPS = _MEMBERSHIPS.add_columns(user_sessions.last_seen(bindparam("session_key"))).where(
+    User.session_epoch == bindparam("epoch"), user_sessions.is_live(User.id)
+)
 
 
-def list_memberships(user_id: int, *, epoch: int | None = None, session_key: str = "") -> list[Member]:
-    """The user's workspaces with their role in each, oldest first, and the user. Detached: safe to keep for the request.
+def list_memberships(user_id: int) -> list[Member]:
+    """The user's workspaces with their role in each, oldest first, and the user. Detached: safe to keep for the request."""
+    return _detach_all(db.session.scalars(_MEMBERSHIPS, {"user_id": user_id}).all())
 
-    With an `epoch`, none if the browser's session with that key, or all of the user's of that epoch, have ended.
+
+def list_session_memberships(user_id: int, *, epoch: int, session_key: str, address: str) -> list[Member]:
+    """The same for a browser at `address`, which is noted now and then.
+
+    None if its session, the one with that key, or all of the user's of that epoch, have ended.
     """
-    if epoch is None:
-        members = db.session.scalars(_MEMBERSHIPS, {"user_id": user_id}).all()
-    else:
-        asked = {"user_id": user_id, "epoch": epoch, "session_key": session_key}
-        members = db.session.scalars(_SESSION_MEMBERSHIPS, asked).all()
-    for entity in {*members, *(member.workspace for member in members), *(member.user for member in members)}:
-        db.session.expunge(entity)
-    return list(members)
+    asked = {"user_id": user_id, "epoch": epoch, "session_key": session_key}
+    rows = db.session.execute(_SESSION_MEMBERSHIPS, asked).all()
+    members = _detach_all([member for member, _ in rows])
+    if rows:
+        user_sessions.note_seen(session_key, rows[0][1], address=address)
+    return members
 
 
 def find_membership(user_id: int, workspace_id: int) -> Member | None:
@@ -266,6 +272,12 @@ def _require_another_owner(session: Session, member: Member) -> None:
     )
     if others is None:
         raise Conflict("This is the only owner. Make somebody else an owner first.", code="last_owner")
+
+
+def _detach_all(members: Sequence[Member]) -> list[Member]:
+    for entity in {*members, *(member.workspace for member in members), *(member.user for member in members)}:
+        db.session.expunge(entity)
+    return list(members)
 
 
 def _detach(member: Member) -> Member:
