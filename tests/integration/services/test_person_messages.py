@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from tests import factories as make
 from tests.cast import Cast
 from tests.deliveries import PHONE_NUMBER_ID, deliver, message
 from wotnot import clock
 from wotnot.extensions import db
-from wotnot.models import BroadcastState, Channel, ChannelState, Contact, Conversation, Message
+from wotnot.models import BroadcastState, Channel, ChannelState, Contact, Conversation, Direction, Message
 from wotnot.services import (
     contact_history,
     contact_merge_undo,
@@ -47,7 +47,8 @@ CROSS JOIN LATERAL (
     UNION ALL SELECT 'out', 'template', 'delivered', 4 WHERE n BETWEEN 2 AND :rounds - 1
 ) k
 """
-SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+ROWS_READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+FEW = PEOPLE * ROUNDS // 20
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def open_a_thread(scene: Scene) -> None:
     entries = threads.read_thread(thread).entries
     last = next(entry.message for entry in entries if entry.message)
     assert threads.find_entry(thread, last.id).message is last
-    assert threads.last_lines({thread.id: last})
+    said = next(entry.message for entry in entries if entry.message and entry.message.direction is Direction.IN)
+    assert threads.last_lines({thread.id: said})
     assert threads.read_around(thread, last).entries
     conversations.mark_read(scene.workspace_id, thread.id)
 
@@ -134,17 +136,17 @@ def ask_what_somebody_was_sent(scene: Scene) -> None:
 
 
 def ask_whom_meta_cannot_reach(scene: Scene) -> None:
-    ann, channel = db.session.get_one(Contact, scene.id_of(ANN)), db.session.get_one(Channel, scene.channel_id)
-    make.make_message(channel, ann, state="failed", reached=1, error_code=131026)
+    failed = update(Message).where(Message.wamid == f"wamid.{scene.id_of(ANN)}.2")
+    db.session.execute(failed.values(state="failed", reached=1, error_code=131026))
     unreachable = is_at_risk(UNREACHABLE, scene.workspace_id, Contact.id > 0)
     one = select(Contact.phone).where(Contact.workspace_id == scene.workspace_id, unreachable)
-    assert db.session.scalars(one).all() == [ANN]
+    assert db.session.scalars(one).all() == [], "she got the next message"
 
 
 def delete_some(scene: Scene) -> None:
     mine = select(Contact.id).where(Contact.workspace_id == scene.workspace_id)
-    ids = list(db.session.scalars(mine.order_by(Contact.id.desc()).limit(50)))
-    assert contacts.delete_contacts(scene.workspace_id, ids) == 50
+    ids = list(db.session.scalars(mine.order_by(Contact.id.desc()).limit(10)))
+    assert contacts.delete_contacts(scene.workspace_id, ids) == 10
     for part in PARTS:
         assert db.session.scalars(select(Message.id).where(Message.contact_id.in_(ids), part)).all() == []
 
@@ -167,7 +169,8 @@ def test_nothing_about_one_person_reads_the_whole_ledger(scene: Scene) -> None:
     db.session.execute(text("ANALYZE contacts, messages"))
     # It finds what somebody wrote by its second column, and would hide that a question names no part.
     db.session.execute(text("DROP INDEX ix_messages_inbound"))
-    assert {act.__name__ for act in ACTS if scans_of(act, scene)} == set()
+    read = {act.__name__: rows_read(act, scene) for act in ACTS}
+    assert {name: rows for name, rows in read.items() if rows > FEW} == {}
 
 
 def delete_four(_scene: Scene) -> None:
@@ -175,16 +178,16 @@ def delete_four(_scene: Scene) -> None:
 
 
 def test_nobody_is_deleted_by_reading_the_ledger_though_the_planner_knows_nothing_of_it(scene: Scene) -> None:
-    assert scans_of(delete_four, scene) == 0
+    assert rows_read(delete_four, scene) <= FEW
     assert db.session.scalar(text("SELECT count(*) FROM messages WHERE contact_id IS NULL")) == 4 * ROUNDS
 
 
-def scans_of(act: Callable[[Scene], object], scene: Scene) -> int:
-    """How often the ledger was read from its beginning meanwhile, not counting the test's own questions."""
-    before = db.session.scalar(text(SCANS)) or 0
+def rows_read(act: Callable[[Scene], object], scene: Scene) -> int:
+    """How many rows of the ledger were looked at meanwhile."""
+    before = db.session.scalar(text(ROWS_READ)) or 0
     act(scene)
     db.session.flush()
-    return (db.session.scalar(text(SCANS)) or 0) - before
+    return (db.session.scalar(text(ROWS_READ)) or 0) - before
 
 
 def test_each_message_is_in_one_part(scene: Scene) -> None:
