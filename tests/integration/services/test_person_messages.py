@@ -121,6 +121,7 @@ def move_to_another_number(_scene: Scene) -> None:
 
 
 def become_one_and_two_again(scene: Scene) -> None:
+    scene.thread_of(EVE)
     pair = Pair(scene.id_of(ANN), scene.id_of(EVE))
     assert contact_merges.merge([pair], contact_merges.SAME_MESSAGE) == 1
     (merge,) = contact_merges.list_merges(scene.workspace_id, pair.kept_id)
