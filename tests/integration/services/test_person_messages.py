@@ -4,6 +4,7 @@ question has to name a part of them (see `services/person_messages.py`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -137,11 +138,11 @@ def ask_what_somebody_was_sent(scene: Scene) -> None:
 
 
 def ask_whom_meta_cannot_reach(scene: Scene) -> None:
-    failed = update(Message).where(Message.wamid == f"wamid.{scene.id_of(ANN)}.2")
-    db.session.execute(failed.values(state="failed", reached=1, error_code=131026))
+    last = update(Message).where(Message.wamid == f"wamid.{scene.id_of(ANN)}.{ROUNDS}")
+    db.session.execute(last.values(direction="out", state="failed", reached=1, error_code=131026))
     unreachable = is_at_risk(UNREACHABLE, scene.workspace_id, Contact.id > 0)
     one = select(Contact.phone).where(Contact.workspace_id == scene.workspace_id, unreachable)
-    assert db.session.scalars(one).all() == [], "she got the next message"
+    assert db.session.scalars(one).all() == [ANN]
 
 
 def delete_some(scene: Scene) -> None:
@@ -195,3 +196,22 @@ def test_each_message_is_in_one_part(scene: Scene) -> None:
     counts = [db.session.query(Message).filter(part).count() for part in PARTS]
     assert sum(counts) == db.session.query(Message).count() == PEOPLE * ROUNDS
     assert counts[1] == PEOPLE
+
+
+def test_what_is_planned_stands_among_what_went_out(cast: Cast) -> None:
+    """On a contact's page, newest first."""
+    ben, begins = make.make_contact(cast.workspace), clock.now()
+    channel = make.make_channel(cast.workspace)
+    for place in range(6):
+        broadcast = make.make_broadcast(cast.workspace, channel, name=f"Offer {place}")
+        at = begins - timedelta(hours=place)
+        make.make_message(channel, ben, broadcast, reached=0 if place % 3 == 0 else 4, created_at=at)
+    ids = cast.workspace.id, ben.id
+    for found in (contact_history.list_recent_messages(*ids, limit=5), contact_history.list_recent_broadcasts(*ids)):
+        assert [(name, one.reached) for one, name in found] == [
+            ("Offer 0", 0),
+            ("Offer 1", 4),
+            ("Offer 2", 4),
+            ("Offer 3", 0),
+            ("Offer 4", 4),
+        ]
