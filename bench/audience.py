@@ -135,7 +135,6 @@ _FOREIGN_KEYS = (
     ("workspace_id", "workspaces"),
     ("channel_id", "channels"),
     ("broadcast_id", "broadcasts"),
-    ("contact_id", "contacts"),
 )
 
 _CONTACTS = """

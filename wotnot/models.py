@@ -1165,7 +1165,9 @@ class Message(Base):
     workspace_id: Mapped[WorkspaceId]
     channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
     broadcast_id: Mapped[int | None] = mapped_column(ForeignKey("broadcasts.id", ondelete="CASCADE"))
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))
+    # No foreign key: to find the messages of a contact that goes it would need an index of all rows by contact, which each claim
+    # would enter, and expanding would check each person. The trigger `message_contacts_on_delete` sets this to NULL.
+    contact_id: Mapped[int | None] = mapped_column(BigInteger)
     template_id: Mapped[int | None] = mapped_column(BigInteger)
     template_version: Mapped[int | None] = mapped_column(SmallInteger)
     user_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -1200,7 +1202,9 @@ class Message(Base):
     read_at: Mapped[Moment | None]
     failed_at: Mapped[Moment | None]
 
-    contact: Mapped[Contact | None] = relationship()
+    contact: Mapped[Contact | None] = relationship(
+        primaryjoin="foreign(Message.contact_id) == Contact.id",
+    )
 
     __table_args__ = (
         # The unit of "nobody twice": one row a person, broadcast and attempt.
@@ -1244,9 +1248,17 @@ class Message(Base):
         ),
         # What a dead sender may have left behind.
         Index("ix_messages_sending", "claimed_by", postgresql_where=text("state = 'sending'")),
-        # What was written with a contact. Meta's deliveries come in any order, so it goes by time. The only index that is
-        # ordered by people and holds every row: each claim enters it anew, far from the entries of its neighbours.
-        Index("ix_messages_thread", "contact_id", "created_at", "id"),
+        # What was written with a contact. Meta's deliveries come in any order, so it goes by time. Over all rows each claim
+        # would enter it anew, far from the entries of its neighbours; nobody looks here for what has not gone out yet.
+        Index(
+            "ix_messages_thread",
+            "contact_id",
+            "created_at",
+            "id",
+            postgresql_where=text("broadcast_id IS NULL OR reached > 0"),
+        ),
+        # All others by contact: what is planned for somebody or never reached them. See `services/person_messages.py`.
+        Index("ix_messages_unsent", "contact_id", postgresql_where=text("broadcast_id IS NOT NULL AND reached = 0")),
         # Who wrote to us when: few of all messages.
         Index(
             "ix_messages_inbound", "workspace_id", "contact_id", "created_at", postgresql_where=text("direction = 'in'")

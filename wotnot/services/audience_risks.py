@@ -31,6 +31,7 @@ from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, Contact, Direction, Message, MessageState, MessageTally, TemplateCategory
 from wotnot.services import frequency_caps
+from wotnot.services.person_messages import is_in_thread
 from wotnot.services.pricing.markets import PREFIX_LENGTH, country_of
 from wotnot.services.tallies import REACHED_DELIVERED
 
@@ -120,6 +121,7 @@ def _is_unreachable(workspace_id: int) -> ColumnElement[bool]:
     failed, since = aliased(Message), aliased(Message)
     was_reached = select(1).where(
         since.contact_id == failed.contact_id,
+        is_in_thread(since),
         since.id > failed.id,
         or_(since.reached >= REACHED_DELIVERED, since.direction == Direction.IN),
     )

@@ -15,6 +15,7 @@ from wotnot.extensions import db
 from wotnot.models import Contact, ContactMerge
 from wotnot.services import events
 from wotnot.services.contact_merges import UNDO_DAYS
+from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 
 
@@ -158,7 +159,7 @@ FROM x CROSS JOIN jsonb_array_elements(x.conversations) AS c WHERE k.id = CAST(c
 """
 
 # Where both threads stand now is what the messages say.
-_RECKON_THREADS = """
+_RECKON_THREADS = f"""
 , people AS (
     SELECT x.contact_id FROM x UNION ALL SELECT x.gone_id FROM x
 ), places AS (
@@ -171,13 +172,13 @@ _RECKON_THREADS = """
     FROM places l
     CROSS JOIN LATERAL (
         SELECT m.id, m.created_at FROM messages m
-        WHERE m.contact_id = l.contact_id AND m.channel_id = l.channel_id AND m.type NOT IN ('edit', 'revoke')
-          AND m.state NOT IN ('skipped', 'cancelled') AND (m.broadcast_id IS NULL OR m.direction = 'in')
+        WHERE m.contact_id = l.contact_id AND m.channel_id = l.channel_id AND {in_thread("m")}
+          AND m.type NOT IN ('edit', 'revoke') AND m.state NOT IN ('skipped', 'cancelled') AND (m.broadcast_id IS NULL OR m.direction = 'in')
         ORDER BY m.created_at DESC, m.id DESC LIMIT 1
     ) n
     CROSS JOIN LATERAL (
         SELECT max(m.created_at) AS at, count(*) FILTER (WHERE m.id > l.read_through) AS unread FROM messages m
-        WHERE m.contact_id = l.contact_id AND m.channel_id = l.channel_id AND m.direction = 'in'
+        WHERE m.contact_id = l.contact_id AND m.channel_id = l.channel_id AND {in_thread("m")} AND m.direction = 'in'
           AND m.type NOT IN ('edit', 'revoke')
     ) w
 )
@@ -190,7 +191,7 @@ ON CONFLICT (channel_id, contact_id) DO UPDATE SET
     window_expires_at = excluded.window_expires_at, last_message_id = excluded.last_message_id,
     last_message_at = excluded.last_message_at,
     state = CASE WHEN o.state = 'closed' THEN o.state ELSE excluded.state END
-"""
+"""  # noqa: S608 — made of constants
 
 _STEPS = (
     _GIVE_BACK,

@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from wotnot.extensions import db
 from wotnot.models import ContactMerge
 from wotnot.services import events
+from wotnot.services.person_messages import all_of
 from wotnot.services.transaction import transaction
 
 UNDO_DAYS = 30
@@ -94,10 +95,14 @@ _LOCK_CONTACTS = """
 SELECT id FROM contacts WHERE id = ANY(CAST(:kept AS bigint[]) || CAST(:gone AS bigint[])) ORDER BY id FOR UPDATE
 """
 
-_LOCK_MESSAGES = "SELECT id FROM messages WHERE contact_id = ANY(CAST(:gone AS bigint[])) ORDER BY id FOR UPDATE"
+_LOCK_MESSAGES = f"""
+SELECT id FROM messages WHERE id = ANY(ARRAY(
+    SELECT id FROM {all_of("ANY(CAST(:gone AS bigint[]))")} m
+)) ORDER BY id FOR UPDATE
+"""  # noqa: S608 — made of constants
 
 # A pair of which one has vanished meanwhile is none any more.
-_REMEMBER = """
+_REMEMBER = f"""
 INSERT INTO contact_merges (workspace_id, contact_id, gone_id, reason, gone, filled, conversations, shifted, tag_ids,
                             added_tag_ids, message_ids, consent_event_ids, conversation_event_ids)
 SELECT k.workspace_id, k.id, g.id, :reason,
@@ -117,13 +122,13 @@ SELECT k.workspace_id, k.id, g.id, :reason,
        coalesce((SELECT jsonb_agg(to_jsonb(c) || jsonb_build_object('kept_id', o.id) ORDER BY c.id)
                  FROM conversations c LEFT JOIN conversations o ON o.channel_id = c.channel_id AND o.contact_id = k.id
                  WHERE c.contact_id = g.id), '[]'),
-       coalesce((SELECT jsonb_object_agg(m.id, m.attempt) FROM messages m
-                 WHERE m.contact_id = g.id AND m.broadcast_id IS NOT NULL AND EXISTS (
-                     SELECT 1 FROM messages o WHERE o.broadcast_id = m.broadcast_id AND o.contact_id = k.id)), '{}'),
+       coalesce((SELECT jsonb_object_agg(m.id, m.attempt) FROM {all_of("g.id")} m
+                 WHERE m.broadcast_id IS NOT NULL AND EXISTS (
+                     SELECT 1 FROM messages o WHERE o.broadcast_id = m.broadcast_id AND o.contact_id = k.id)), '{{}}'),
        ARRAY(SELECT tag_id FROM contact_tags WHERE contact_id = g.id ORDER BY tag_id),
        ARRAY(SELECT tag_id FROM contact_tags WHERE contact_id = g.id
              EXCEPT SELECT tag_id FROM contact_tags WHERE contact_id = k.id),
-       ARRAY(SELECT id FROM messages WHERE contact_id = g.id ORDER BY id),
+       ARRAY(SELECT m.id FROM {all_of("g.id")} m ORDER BY m.id),
        ARRAY(SELECT id FROM consent_events WHERE contact_id = g.id ORDER BY id),
        ARRAY(SELECT e.id FROM conversation_events e JOIN conversations c ON c.id = e.conversation_id
              WHERE c.contact_id = g.id ORDER BY e.id)
@@ -131,7 +136,7 @@ FROM unnest(CAST(:kept AS bigint[]), CAST(:gone AS bigint[])) AS p (kept_id, gon
 JOIN contacts k ON k.id = p.kept_id JOIN contacts g ON g.id = p.gone_id AND g.workspace_id = k.workspace_id
 WHERE k.id <> g.id
 RETURNING id, workspace_id, contact_id, gone_id
-"""
+"""  # noqa: S608 — made of constants
 
 # What the steps begin with: the merges, and the threads in them.
 _OF_THESE = """
@@ -148,7 +153,7 @@ _SKIP_DOUBLES = """
 UPDATE messages SET state = 'skipped', skip_reason = 'same_person', changed_at = now()
 WHERE state = 'queued' AND id IN (
     SELECT CASE WHEN g.state = 'queued' THEN g.id ELSE k.id END AS id
-    FROM merges x JOIN messages g ON g.contact_id = x.gone_id
+    FROM merges x JOIN messages g ON g.id = ANY(x.message_ids)
     JOIN messages k ON k.broadcast_id = g.broadcast_id AND k.contact_id = x.contact_id
     WHERE 'queued' IN (g.state, k.state) AND NOT (g.state IN ('skipped', 'cancelled') OR k.state IN ('skipped', 'cancelled')))
 """
@@ -156,7 +161,7 @@ WHERE state = 'queued' AND id IN (
 _MOVE_MESSAGES = """
 UPDATE messages m SET contact_id = x.contact_id, changed_at = now(), attempt = m.attempt + coalesce(
     (SELECT max(k.attempt) FROM messages k WHERE k.broadcast_id = m.broadcast_id AND k.contact_id = x.contact_id), 0)
-FROM merges x WHERE m.contact_id = x.gone_id
+FROM merges x WHERE m.id = ANY(x.message_ids) AND m.contact_id = x.gone_id
 """
 
 _MOVE_TAGS = """

@@ -27,6 +27,7 @@ from wotnot.models import (
 )
 from wotnot.services import events, idempotency, presence, queue
 from wotnot.services.idempotency import Answer
+from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.wording import words_of
 
@@ -278,10 +279,11 @@ ON CONFLICT (channel_id, contact_id) DO UPDATE SET
     last_message_at = greatest(c.last_message_at, excluded.last_message_at)
 """
 
-_NEWEST_INBOUND = """
-SELECT id FROM messages WHERE contact_id = :contact AND channel_id = :channel AND direction = 'in'
-ORDER BY created_at DESC, id DESC LIMIT 1
-"""
+_NEWEST_INBOUND = f"""
+SELECT m.id FROM messages m
+WHERE m.contact_id = :contact AND m.channel_id = :channel AND {in_thread("m")} AND m.direction = 'in'
+ORDER BY m.created_at DESC, m.id DESC LIMIT 1
+"""  # noqa: S608 — made of constants
 
 _HAND_OUT = """
 WITH given AS (

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from wotnot.extensions import db
 from wotnot.models import Message
+from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 
 _STEPS_PER_DOUBLING = 8
@@ -96,10 +97,11 @@ SELECT a.id, a.workspace_id, a.user_id, a.day,
 FROM messages a
 CROSS JOIN LATERAL (
     SELECT min(i.created_at) AS since FROM messages i
-    WHERE i.contact_id = a.contact_id AND i.channel_id = a.channel_id AND i.direction = 'in' AND i.{before}
+    WHERE i.contact_id = a.contact_id AND i.channel_id = a.channel_id AND {in_thread("i")} AND i.direction = 'in' AND i.{before}
       AND i.created_at > coalesce((
           SELECT max(o.created_at) FROM messages o
-          WHERE o.contact_id = a.contact_id AND o.channel_id = a.channel_id AND o.direction = 'out' AND o.id <> a.id
+          WHERE o.contact_id = a.contact_id AND o.channel_id = a.channel_id AND {in_thread("o")} AND o.direction = 'out'
+            AND o.id <> a.id
             AND o.user_id IS NOT NULL AND o.broadcast_id IS NULL AND o.{before}), '-infinity')
 ) w
 WHERE {which} AND a.direction = 'out' AND a.user_id IS NOT NULL AND a.broadcast_id IS NULL AND w.since IS NOT NULL

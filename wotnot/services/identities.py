@@ -13,6 +13,7 @@ from wotnot.extensions import db
 from wotnot.models import IdentityChange
 from wotnot.services import contact_merges
 from wotnot.services.contact_merges import Pair
+from wotnot.services.person_messages import in_thread, unsent
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
@@ -144,7 +145,8 @@ def _apply(column: str, reason: str, changes: Sequence[Any]) -> None:
         if not contact_merges.merge([Pair(row.kept_id, row.gone_id) for row in pairs], reason):
             break
     db.session.execute(text(_NOTE_CONTACTS.format(column=column)), given)
-    db.session.execute(text(_READDRESS.format(column=column)), given)
+    for part in (in_thread, unsent):
+        db.session.execute(text(_READDRESS.format(column=column, part=part("m"))), given)
 
 
 _GIVEN_PEOPLE = """
@@ -237,5 +239,5 @@ _READDRESS = f"""
 UPDATE messages m SET {{column}} = g.new
 FROM {_GIVEN_MOVES}
 JOIN contacts c ON c.workspace_id = g.workspace_id AND c.{{column}} = g.new
-WHERE m.contact_id = c.id AND m.state = 'queued' AND m.{{column}} = g.old
+WHERE m.contact_id = c.id AND {{part}} AND m.state = 'queued' AND m.{{column}} = g.old
 """  # noqa: S608 — no value in it

@@ -19,6 +19,7 @@ from wotnot.services import (
     inbound_words,
     rule_answers,
 )
+from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 
@@ -183,7 +184,7 @@ RETURNING c.id, c.workspace_id,
 
 # The quoted message, else the newest broadcast message that reached the person before they wrote. LIMIT and ARRAY say how
 # each row is found: where the planner believes a table to be empty, joins would read all of it for every message.
-_REPLIED = """
+_REPLIED = f"""
 WITH answers AS MATERIALIZED (
     SELECT coalesce(quoted.id, recent.id) AS id
     FROM messages m
@@ -193,7 +194,7 @@ WITH answers AS MATERIALIZED (
     ) quoted ON true
     LEFT JOIN LATERAL (
         SELECT o.id FROM messages o
-        WHERE o.contact_id = m.contact_id AND o.channel_id = m.channel_id AND o.direction = 'out'
+        WHERE o.contact_id = m.contact_id AND o.channel_id = m.channel_id AND {in_thread("o")} AND o.direction = 'out'
           AND o.broadcast_id IS NOT NULL AND o.reached >= 2 AND o.created_at <= m.created_at
           AND o.created_at > m.created_at - make_interval(hours => :hours)
         ORDER BY o.id DESC LIMIT 1
@@ -204,7 +205,7 @@ WITH answers AS MATERIALIZED (
 )
 UPDATE messages SET replied = true, changed_at = now() WHERE id = ANY(ARRAY(SELECT id FROM locked))
 RETURNING workspace_id, broadcast_id
-"""
+"""  # noqa: S608 — made of constants
 
 _EXPIRE = """
 UPDATE conversations SET state = 'expired' WHERE state = 'open' AND window_expires_at <= now()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.parse import Inbound
 from wotnot.services.whatsapp.wording import edited, words_of
@@ -55,7 +56,7 @@ ORDER BY id FOR UPDATE
 """
 
 # Only its writer changes a message, and only where it was said. LATERAL with LIMIT and ARRAY say how each row is found.
-_SAID = """
+_SAID = f"""
 WITH told AS (
     SELECT coalesce(o.id, n.id) AS id FROM messages n
     LEFT JOIN LATERAL (
@@ -69,13 +70,13 @@ SELECT m.id, m.type, m.content, r.type AS change, r.content AS changed
 FROM messages m
 LEFT JOIN LATERAL (
     SELECT r.id, r.created_at, r.type, r.content FROM messages r
-    WHERE r.contact_id = m.contact_id AND r.channel_id = m.channel_id AND r.created_at >= m.created_at
-      AND r.type IN ('edit', 'revoke') AND r.content ->> 'original_message_id' = m.wamid
+    WHERE r.contact_id = m.contact_id AND r.channel_id = m.channel_id AND {in_thread("r")}
+      AND r.created_at >= m.created_at AND r.type IN ('edit', 'revoke') AND r.content ->> 'original_message_id' = m.wamid
     ORDER BY r.created_at, r.id LIMIT 1000
 ) r ON true
 WHERE m.id = ANY(ARRAY(SELECT id FROM told)) AND m.type NOT IN ('edit', 'revoke')
 ORDER BY m.id, r.created_at, r.id
-"""
+"""  # noqa: S608 — made of constants
 
 _KEEP = """
 INSERT INTO message_texts (message_id, workspace_id, words)

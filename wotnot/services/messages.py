@@ -12,12 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from wotnot import clock
 from wotnot.errors import NotFound
 from wotnot.extensions import db
-from wotnot.models import Conversation, Message, MessageState, Workspace
+from wotnot.models import Contact, Conversation, Message, MessageState, Workspace
 from wotnot.services import first_answers, queue
+from wotnot.services.person_messages import PARTS
 from wotnot.services.transaction import on_commit, transaction
 
 CALLBACK_PREFIX = "wotnot:"
@@ -61,9 +63,12 @@ def create_message(
     """Write a single message into the ledger and wake the sender.
 
     `phone` is E.164 digits (empty for a person known by `wa_user_id` only), `content` the Cloud API's object for `type`
-    (what stands under that key in its message), `context_wamid` the message it answers.
+    (what stands under that key in its message), `context_wamid` the message it answers. Raises NotFound when the contact was
+    deleted meanwhile.
     """
     with transaction() as session:
+        if contact_id is not None:
+            _hold_contact(session, contact_id)
         message = Message(
             workspace_id=workspace_id,
             channel_id=channel_id,
@@ -83,6 +88,13 @@ def create_message(
             first_answers.note_answer(message)
         wake_sender()
     return message
+
+
+def _hold_contact(session: Session, contact_id: int) -> None:
+    """Keep them from being deleted before the message is committed, which then would name nobody."""
+    held = select(Contact.id).where(Contact.id == contact_id).with_for_update(read=True, key_share=True)
+    if session.scalar(held) is None:
+        raise NotFound("Contact")
 
 
 def get_message(workspace_id: int, message_id: int) -> Message:
@@ -116,12 +128,11 @@ def has_open_window(channel_id: int, contact_id: int) -> bool:
 
 def skip_for_contacts(contact_ids: list[int]) -> None:
     """Skip what waits for contacts that are about to be deleted. Joins the caller's transaction."""
+    skipped = {"state": MessageState.SKIPPED, "skip_reason": "contact_deleted", "changed_at": clock.now()}
     with transaction() as session:
-        session.execute(
-            update(Message)
-            .where(Message.contact_id.in_(contact_ids), Message.state == MessageState.QUEUED)
-            .values(state=MessageState.SKIPPED, skip_reason="contact_deleted", changed_at=clock.now())
-        )
+        for part in PARTS:
+            waiting = (Message.contact_id.in_(contact_ids), part, Message.state == MessageState.QUEUED)
+            session.execute(update(Message).where(*waiting).values(**skipped))
 
 
 def cancel_for_channel(channel_id: int) -> None:

@@ -238,7 +238,7 @@ _PICK_LATE = """
 _CLAIM = """
 WITH picked AS MATERIALIZED ({picking}),
 people AS (
-    SELECT p.id, c.name, c.email, c.attributes,
+    SELECT p.id, c.id AS contact_id, c.name, c.email, c.attributes,
            CASE WHEN c.consent = 'opted_out' AND p.is_unasked THEN 'opted_out'
                 WHEN c.id IS NULL AND p.in_broadcast THEN 'contact_deleted'
                 WHEN p.is_late THEN 'too_late' END AS skip_reason
@@ -249,6 +249,8 @@ SET state = CASE WHEN p.skip_reason IS NULL THEN 'sending' WHEN p.skip_reason = 
     failed_at = CASE WHEN p.skip_reason = 'too_late' THEN :now ELSE m.failed_at END,
     skip_reason = p.skip_reason,
     hold_reason = NULL,
+    -- Who was deleted while the list was being made is named no more.
+    contact_id = p.contact_id,
     claimed_by = CASE WHEN p.skip_reason IS NULL THEN :sender END,
     template_version = CASE WHEN p.skip_reason IS NULL THEN (SELECT version FROM templates WHERE id = m.template_id) END,
     claimed_at = :now,

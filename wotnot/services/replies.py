@@ -11,6 +11,7 @@ from wotnot.extensions import db
 from wotnot.models import ChannelState, Conversation, Direction, EventKind, Message, MessageState
 from wotnot.services import channels, conversations, idempotency, messages, presence, queue, single_messages
 from wotnot.services.idempotency import Answer
+from wotnot.services.person_messages import is_in_thread
 from wotnot.services.transaction import release_connection
 from wotnot.services.whatsapp.errors import GraphError
 from wotnot.services.whatsapp.payloads import read_receipt
@@ -147,6 +148,7 @@ def _newest_wamid(conversation: Conversation) -> str | None:
     query = select(Message.wamid).where(
         Message.contact_id == conversation.contact_id,
         Message.channel_id == conversation.channel_id,
+        is_in_thread(),
         Message.direction == Direction.IN,
     )
     return db.session.scalar(query.order_by(Message.created_at.desc(), Message.id.desc()).limit(1))

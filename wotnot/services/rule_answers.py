@@ -18,6 +18,7 @@ from wotnot.services import automatic_answers, automation
 from wotnot.services import automation_rules as rules
 from wotnot.services.automatic_answers import Answer
 from wotnot.services.automation_rules import Hours, Occasion
+from wotnot.services.person_messages import in_thread
 from wotnot.services.whatsapp.parse import Inbound
 from wotnot.services.whatsapp.wording import CHANGES, words_of
 
@@ -119,18 +120,18 @@ _LOCK = "SELECT id FROM contacts WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY
 
 # The first message ever: of those that came in the same batch, the earliest. Reactions and changes are no messages, and an
 # edit may well come before what it edits.
-_WRITERS = """
+_WRITERS = f"""
 SELECT m.id, c.name, w.timezone, NOT EXISTS (
     SELECT 1 FROM messages o
-    WHERE o.contact_id = m.contact_id AND o.direction = 'in' AND o.type NOT IN ('reaction', 'edit', 'revoke')
-      AND o.id <> m.id
+    WHERE o.contact_id = m.contact_id AND {in_thread("o")} AND o.direction = 'in'
+      AND o.type NOT IN ('reaction', 'edit', 'revoke') AND o.id <> m.id
       AND (NOT o.id = ANY(CAST(:ids AS bigint[])) OR (o.created_at, o.id) < (m.created_at, m.id))
 ) AS is_first
 FROM messages m JOIN contacts c ON c.id = m.contact_id JOIN workspaces w ON w.id = m.workspace_id
 WHERE m.id = ANY(CAST(:ids AS bigint[]))
   AND (m.phone IS NULL OR m.phone NOT IN (
       SELECT regexp_replace(ch.display_phone_number, '\\D', '', 'g') FROM channels ch))
-"""
+"""  # noqa: S608 — made of constants
 
 _RUNS = """
 SELECT contact_id, automation_id, created_at FROM automation_runs

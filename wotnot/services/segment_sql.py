@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 
 from wotnot.models import Broadcast, Contact, ContactTag, Direction, Message, MessageState, ShopOrder, Tag
 from wotnot.services import segment_texts as texts
+from wotnot.services.person_messages import is_in_thread
 from wotnot.services.phone_numbers import country_pattern
 from wotnot.services.segment_fields import ATTRIBUTE, DATE_TYPE, NUMBER_TYPE, TEXT_TYPE, YES_NO_TYPE
 from wotnot.services.segment_rules import Condition, read_purchase
@@ -215,6 +216,8 @@ def _messages(direction: Direction, moment: Any) -> Callable[[Condition, Context
             Message.contact_id == Contact.id,
             Message.direction == direction,
         )
+        if direction is Direction.OUT:
+            message = message.where(is_in_thread())
         if condition["op"] in {"within", "not_within"}:
             message = message.where(moment >= context.days_ago(condition["value"]))
         else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import joinedload
 
 from wotnot.errors import Invalid, NotFound
@@ -17,6 +17,7 @@ from wotnot.extensions import db
 from wotnot.models import Conversation, ConversationEvent, Direction, Message, MessageState, Template, User
 from wotnot.services import automatic_answers
 from wotnot.services.pages import clamp_limit, decode_cursor, encode_cursor
+from wotnot.services.person_messages import is_in_thread
 from wotnot.services.template_wordings import read_wordings
 from wotnot.services.whatsapp.components import FilledTemplate, fill_text
 from wotnot.services.whatsapp.wording import CHANGES, edited, line_of, values_of, words_of
@@ -165,7 +166,7 @@ def _of(conversation: Conversation) -> tuple[ColumnElement[bool], ...]:
         Message.contact_id == conversation.contact_id,
         Message.channel_id == conversation.channel_id,
         # A broadcast's message that has not gone out yet is none of this conversation.
-        or_(Message.broadcast_id.is_(None), Message.reached > 0),
+        is_in_thread(),
     )
 
 
@@ -305,7 +306,7 @@ def _retold_of(messages: Sequence[Message]) -> dict[str, list[Message]]:
         return {}
     target = Message.content["original_message_id"].astext
     query = select(Message).where(
-        Message.contact_id.in_(contact_ids), Message.type.in_(("edit", "revoke")), target.in_(wamids)
+        Message.contact_id.in_(contact_ids), is_in_thread(), Message.type.in_(("edit", "revoke")), target.in_(wamids)
     )
     found: dict[str, list[Message]] = {}
     for change in db.session.scalars(query.order_by(Message.created_at, Message.id)):

@@ -12,6 +12,7 @@ from wotnot import clock
 from wotnot.extensions import db
 from wotnot.models import Consent, Contact, Conversation, EventKind, Message, MessageState
 from wotnot.services import automation, canned_replies, conversations, inbound
+from wotnot.services.person_messages import in_thread
 from wotnot.services.tallies import REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_READ
 from wotnot.services.transaction import transaction
 from wotnot.services.whatsapp.errors import plain_words
@@ -359,12 +360,13 @@ UPDATE conversation_events SET created_at = CAST(:at AS timestamptz) + interval 
 WHERE conversation_id = :id AND kind = :kind
 """
 
-_SEEN = """
+_SEEN = f"""
 UPDATE conversations c SET unread_count = g.unread, read_through = (
-    SELECT m.id FROM messages m WHERE m.contact_id = c.contact_id AND m.channel_id = c.channel_id AND m.direction = 'in'
+    SELECT m.id FROM messages m
+    WHERE m.contact_id = c.contact_id AND m.channel_id = c.channel_id AND {in_thread("m")} AND m.direction = 'in'
     ORDER BY m.created_at DESC, m.id DESC OFFSET g.unread LIMIT 1)
 FROM unnest(CAST(:ids AS bigint[]), CAST(:unread AS int[])) AS g (id, unread) WHERE c.id = g.id
-"""
+"""  # noqa: S608 — made of constants
 
 # Whoever answered a broadcast days ago was answered and put away.
 _OLD = """
