@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from wotnot.extensions import db
 from wotnot.models import ContactMerge
@@ -56,6 +57,14 @@ def merge(pairs: Sequence[Pair], reason: str) -> int:
     return len(made)
 
 
+def follow_into_list(session: Session, workspace_id: int, broadcast_id: int) -> None:
+    """Let a list that is complete name whoever became one with another while it was made, which the merge could not see.
+
+    Who is on the list already stays there once: the other's row is left to the claim, which finds nobody.
+    """
+    session.execute(text(_FOLLOW), {"workspace": workspace_id, "broadcast": broadcast_id})
+
+
 def list_merges(workspace_id: int, contact_id: int) -> list[ContactMerge]:
     """The merges of a contact that can be undone, newest first."""
     recent = text("contact_merges.created_at > now() - make_interval(days => :days)").bindparams(days=UNDO_DAYS)
@@ -100,6 +109,17 @@ SELECT id FROM messages WHERE id = ANY(ARRAY(
     SELECT id FROM {all_of("ANY(CAST(:gone AS bigint[]))")} m
 )) ORDER BY id FOR UPDATE
 """  # noqa: S608 — made of constants
+
+_FOLLOW = """
+WITH moved AS (
+    SELECT DISTINCT ON (x.contact_id) m.id, x.contact_id
+    FROM contact_merges x JOIN messages m ON m.broadcast_id = :broadcast AND m.contact_id = x.gone_id
+    WHERE x.workspace_id = :workspace AND x.undone_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM messages k WHERE k.broadcast_id = :broadcast AND k.contact_id = x.contact_id)
+    ORDER BY x.contact_id, m.id
+)
+UPDATE messages m SET contact_id = moved.contact_id, changed_at = now() FROM moved WHERE m.id = moved.id
+"""
 
 # A pair of which one has vanished meanwhile is none any more.
 _REMEMBER = f"""

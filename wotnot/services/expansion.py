@@ -26,6 +26,7 @@ from wotnot.models import (
 from wotnot.services import (
     audience,
     audience_risks,
+    contact_merges,
     contacts,
     events,
     forecast,
@@ -192,6 +193,7 @@ def _zone_key(timetable: Timetable) -> list[ColumnElement[Any]]:
 
 def _begin_sending(session: Session, broadcast: Broadcast) -> None:
     """Let it send; or pause it, when Meta rated its number low while the list was being prepared."""
+    contact_merges.follow_into_list(session, broadcast.workspace_id, broadcast.id)
     forecast.note_forecast(session, broadcast)
     low = quality_guard.why_held(broadcast)
     begun = {"state": BroadcastState.PAUSED, "reason": low} if low else {"state": BroadcastState.SENDING}

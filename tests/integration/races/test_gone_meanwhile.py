@@ -92,6 +92,19 @@ def test_who_goes_while_the_list_is_made_gets_nothing_and_the_rest_do(
     assert recounts.mend_counts(workspace_id) == {}
 
 
+def test_who_becomes_one_with_somebody_off_the_list_while_it_is_made_still_gets_it(
+    app: Flask, committed_cast: Cast, channel: Channel, people: tuple[int, int]
+) -> None:
+    workspace_id, (gone, kept) = committed_cast.workspace.id, people
+    fields = {"state": BroadcastState.EXPANDING, "audience": {"contact_ids": [gone]}}
+    broadcast_id = make.make_broadcast(committed_cast.workspace, channel, **fields).id
+    with transaction():
+        assert expansion._expand_batch(broadcast_id, 10) == "more"
+        beside(app, lambda: merge_away(workspace_id, gone)).join(30)
+    assert expansion.expand_broadcast(broadcast_id).finished
+    assert [one.contact_id for one in outbox.claim_for_broadcasts([(broadcast_id, 10)], "sender")] == [kept]
+
+
 def test_who_is_being_written_to_is_deleted_afterwards(
     app: Flask, committed_cast: Cast, channel: Channel, people: tuple[int, int]
 ) -> None:
