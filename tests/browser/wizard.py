@@ -9,8 +9,8 @@ ASKS_FIRST = "422"
 
 
 def write_message(page: Page) -> None:
-    """The message page with the demo's offer; it is named, as other journeys make templates that need a picture."""
-    page.get_by_role("link", name="Use spring_offer, English").click()
+    """The message page with a template that is there from the start; it is named, as other journeys make some that need a picture."""
+    page.get_by_role("link", name="Use new_arrivals, English").click()
     expect(page.locator("select[name^=source-]").first).to_be_visible()  # all() does not wait
     for select in page.locator("select[name^=source-]").all():
         select.select_option(label="Contact’s first name")

@@ -14,6 +14,7 @@ import jinja2
 from flask import Flask, Response, render_template, request
 
 from wotnot.blueprints import assets, marks
+from wotnot.blueprints.htmx import take_messages
 from wotnot.blueprints.profile_pictures import picture_url
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,6 +75,7 @@ def create_site(site: Site) -> Flask:
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_loader = jinja2.FileSystemLoader([PAGES, ROOT / "wotnot" / "templates"])
     app.jinja_env.globals["csrf_token"] = lambda: "token-of-this-session"
+    app.jinja_env.globals["take_messages"] = take_messages
     assets.register(app)
     marks.register(app)
     app.context_processor(_shell)
