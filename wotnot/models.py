@@ -1132,6 +1132,10 @@ class Broadcast(Base):
     channel: Mapped[Channel | None] = relationship()
     template: Mapped[Template | None] = relationship()
     user: Mapped[User | None] = relationship()
+    # What the pages of a draft ask again and again is read once, also that there is no row.
+    pace: Mapped["PaceSetting | None"] = relationship(
+        primaryjoin="foreign(Broadcast.workspace_id) == PaceSetting.workspace_id", viewonly=True
+    )
 
     __table_args__ = (
         CheckConstraint("late_minutes BETWEEN 1 AND 10080", name="late"),
@@ -1376,6 +1380,7 @@ class Conversation(Base):
     last_message_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
+    channel: Mapped[Channel] = relationship()
     contact: Mapped[Contact] = relationship()
 
     __table_args__ = (

@@ -7,9 +7,8 @@ from werkzeug.datastructures import MultiDict
 
 from wotnot.blueprints import wizard_files, wizard_forms
 from wotnot.blueprints.guards import workspace_id
-from wotnot.errors import NotFound
-from wotnot.models import Channel, Conversation, Template
-from wotnot.services import broadcast_choices, channels, consent, media, message_templates, translations
+from wotnot.models import Channel, ChannelState, Conversation, Template
+from wotnot.services import broadcast_choices, consent, media, message_templates, translations
 from wotnot.services.broadcast_files import files_in
 from wotnot.services.media_rules import size_words
 from wotnot.services.personalise import BUILT_IN_FIELDS, value_of
@@ -87,10 +86,7 @@ def look(conversation: Conversation, template: Template, form: MultiDict[str, st
 
 def channel_of(conversation: Conversation) -> Channel | None:
     """The number of a conversation; None once it was removed."""
-    try:
-        return channels.get_channel(workspace_id(), conversation.channel_id)
-    except NotFound:
-        return None
+    return None if conversation.channel.state is ChannelState.REMOVED else conversation.channel
 
 
 def _variables(template: Template) -> list[TemplateVariable]:

@@ -252,7 +252,7 @@ def _finish_words(
     seconds = seconds_of(broadcast, count.to_send, limit)
     moment = finish_of(broadcast, count.to_send, limit) or now()
     text = f"{count_messages(count.to_send)} at {rate} a second: {say_duration(seconds)}."
-    words = say_pace(broadcast, pace_settings.get_setup(broadcast.workspace_id))
+    words = say_pace(broadcast, pace_settings.setup_of(broadcast))
     text += "" if words == AT_ONCE else f" {words}"
     if limit and limit.beyond(count.to_send):
         text += f" At most {limit.daily:,} people in any 24 hours, by the number’s limit."

@@ -66,7 +66,7 @@ def pace_values(broadcast: Broadcast) -> dict[str, Any]:
 
 def pace_page(broadcast: Broadcast, values: Mapping[str, Any], *, has_errors: bool) -> dict[str, Any]:
     """What the page needs beside the values: choices, what the workspace chose, and whether the group is unfolded."""
-    setup = pace_settings.get_setup(broadcast.workspace_id)
+    setup = pace_settings.setup_of(broadcast)
     chosen = values.get("spread_amount") or values.get("daily_most") or values.get("sends_in_quiet_hours")
     changed = str(values.get("retry_hours", DEFAULT_RETRY_HOURS)) != str(DEFAULT_RETRY_HOURS)
     return {

@@ -36,10 +36,10 @@ MAX_NOTE, MAX_LABEL, MAX_LABELS = 4_000, 40, 10
 
 
 def get_conversation(workspace_id: int, conversation_id: int) -> Conversation:
-    """A conversation with its contact. Raises NotFound."""
+    """A conversation with its contact and number. Raises NotFound."""
     conversation = db.session.scalar(
         select(Conversation)
-        .options(joinedload(Conversation.contact))
+        .options(joinedload(Conversation.contact), joinedload(Conversation.channel))
         .where(Conversation.workspace_id == workspace_id, Conversation.id == conversation_id)
         .execution_options(populate_existing=True)
     )

@@ -69,7 +69,7 @@ def concerns(broadcast: Broadcast) -> bool:
     """Whether the workspace's cap is about a broadcast at all."""
     template = broadcast.template
     is_marketing = template is not None and template.category is TemplateCategory.MARKETING
-    return is_marketing and pace_settings.get_setup(broadcast.workspace_id).cap_messages is not None
+    return is_marketing and pace_settings.setup_of(broadcast).cap_messages is not None
 
 
 def find_cap(workspace_id: int) -> Cap | None:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
-from wotnot.models import PaceSetting
+from wotnot.models import Broadcast, PaceSetting
 from wotnot.services.transaction import transaction
 
 MAX_CAP, MAX_CAP_DAYS, MAX_RESERVE, MAX_ZONE_FIELD = 100, 90, 50, 100
@@ -43,7 +43,15 @@ _NAMES = tuple(asdict(PaceSetup()))
 
 def get_setup(workspace_id: int) -> PaceSetup:
     """What the workspace chose, else the defaults."""
-    row = db.session.get(PaceSetting, workspace_id)
+    return _setup(db.session.get(PaceSetting, workspace_id))
+
+
+def setup_of(broadcast: Broadcast) -> PaceSetup:
+    """The same for a broadcast's workspace, read once for as long as the broadcast is at hand."""
+    return _setup(broadcast.pace)
+
+
+def _setup(row: PaceSetting | None) -> PaceSetup:
     return PaceSetup(**{name: getattr(row, name) for name in _NAMES}) if row else PaceSetup()
 
 
