@@ -38,12 +38,17 @@ _UNDER_WAY = (BroadcastState.EXPANDING, BroadcastState.SENDING)
 _WITH_ITS_PARTS = (
     select(Broadcast)
     .where(Broadcast.workspace_id == bindparam("workspace"), Broadcast.id == bindparam("id"))
-    .options(joinedload(Broadcast.channel), joinedload(Broadcast.template), joinedload(Broadcast.user))
+    .options(
+        joinedload(Broadcast.channel),
+        joinedload(Broadcast.template),
+        joinedload(Broadcast.user),
+        joinedload(Broadcast.pace),
+    )
 )
 
 
 def get_broadcast(workspace_id: int, broadcast_id: int) -> Broadcast:
-    """A broadcast with its channel, template and author. Raises NotFound."""
+    """A broadcast with its channel, template, author and pace. Raises NotFound."""
     broadcast = db.session.scalar(_WITH_ITS_PARTS, {"workspace": workspace_id, "id": broadcast_id})
     if broadcast is None:
         raise NotFound("Broadcast")
