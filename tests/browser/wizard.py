@@ -4,13 +4,21 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.servers import wait_until
+
 ASKS_FIRST = "422"
 """What the browser writes into the console when the button asks before it repeats a broadcast; for `open_context(forgive=…)`."""
 
 
 def write_message(page: Page) -> None:
-    """The message page with a template that is there from the start; it is named, as other journeys make some that need a picture."""
-    page.get_by_role("link", name="Use new_arrivals, English").click()
+    """The message page with the demo's offer, which is approved some seconds after the first start.
+
+    It is named, as other journeys make templates that need a picture, and count who uses another one.
+    """
+    page.wait_for_url("**/message")
+    offer = page.get_by_role("link", name="Use spring_offer, English")
+    wait_until(lambda: bool(page.reload()) and offer.is_visible(), 60, "the offer to be approved")
+    offer.click()
     expect(page.locator("select[name^=source-]").first).to_be_visible()  # all() does not wait
     for select in page.locator("select[name^=source-]").all():
         select.select_option(label="Contact’s first name")
