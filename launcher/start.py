@@ -30,13 +30,15 @@ def run(paths: Paths) -> None:
         if leftovers.kill_all(paths.started, str(paths.logs)):
             say("Stopped what an earlier start had left running.")
         supervisor = Supervisor(paths)
-        _stop_on_signals()
+        _stop_on_signals(supervisor)
         try:
             _bring_up(paths, settings, supervisor)
             while True:
                 supervisor.tick()
                 time.sleep(0.2)
-        except Stopped:
+        except (Stopped, StartError):
+            if not supervisor.is_asked_to_stop:
+                raise
             say("Stopping …")
         finally:
             _ignore_signals()
@@ -133,9 +135,9 @@ def _only_one(paths: Paths, port: str) -> TextIO:
     return file
 
 
-def _stop_on_signals() -> None:
+def _stop_on_signals(supervisor: Supervisor) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Stopped
+        supervisor.ask_to_stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

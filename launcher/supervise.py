@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher import leftovers
-from launcher.errors import StartError
+from launcher.errors import StartError, Stopped
 from launcher.logs import LogFile, say
 from launcher.paths import ROOT, Paths
 
@@ -56,6 +56,13 @@ class Supervisor:
         self._logs = paths.logs
         self._record = paths.started
         self._running: list[_Running] = []
+        self.is_asked_to_stop = False
+
+    def ask_to_stop(self) -> None:
+        """Let the next `tick()` raise Stopped: a signal's handler must not, since out of the middle of `Popen.poll()` an
+        exception would leave that process's lock taken, and nobody would ever see it end.
+        """
+        self.is_asked_to_stop = True
 
     def add(self, program: Program) -> None:
         """Start `program` now and keep it running."""
@@ -64,7 +71,12 @@ class Supervisor:
         self._start(entry)
 
     def tick(self) -> None:
-        """See who died, start those whose wait is over, rotate the logs. Call it a few times a second."""
+        """See who died, start those whose wait is over, rotate the logs. Call it a few times a second.
+
+        Raises Stopped once that was asked for.
+        """
+        if self.is_asked_to_stop:
+            raise Stopped
         now = time.monotonic()
         for entry in self._running:
             entry.log.rotate_if_large()

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import leftovers
-from launcher.errors import StartError
+from launcher import leftovers, start
+from launcher.errors import StartError, Stopped
 from launcher.logs import LARGEST, LogFile
 from launcher.paths import ROOT, Paths
 from launcher.supervise import Program, Supervisor
@@ -56,6 +56,31 @@ def supervisor(paths: Paths) -> Iterator[Supervisor]:
     yield supervisor
     supervisor.stop()
     assert marked(paths) == []
+
+
+@pytest.fixture
+def usual_handlers() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_heard_between_two_looks_and_interrupts_none(
+    supervisor: Supervisor, usual_handlers: None, number: signal.Signals
+) -> None:
+    start._stop_on_signals(supervisor)
+    supervisor.add(program(FOREVER))
+    process = supervisor._running[0].process
+    assert process
+    # Where it hurt: poll() has taken its lock and not yet entered what gives it back.
+    with process._waitpid_lock:  # type: ignore[attr-defined]
+        os.kill(os.getpid(), number)
+        assert process.poll() is None
+    with pytest.raises(Stopped):
+        supervisor.tick()
 
 
 def test_a_killed_process_comes_back(supervisor: Supervisor, paths: Paths) -> None:
