@@ -25,18 +25,6 @@ HEADER = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4:
 
 
 @pytest.fixture
-def browser(client: Client, cast: Cast) -> Client:
-    """Alice's."""
-    client.sign_in(cast.alice)
-    return client
-
-
-@pytest.fixture
-def channel(cast: Cast) -> Channel:
-    return make.make_channel(cast.workspace)
-
-
-@pytest.fixture
 def template(cast: Cast) -> Template:
     return make.make_template(cast.workspace, name="spring", components=[HEADER, BODY])
 

@@ -26,6 +26,7 @@ from wotnot.services import (
     single_messages,
 )
 from wotnot.services.contact_merges import Pair
+from wotnot.services.single_messages import Draft
 from wotnot.services.transaction import transaction
 
 GONE, LEFT = "27825550101", "27825550102"
@@ -41,6 +42,14 @@ def people(committed_cast: Cast) -> tuple[int, int]:
     """The ids of who goes and of who stays."""
     gone, left = (make.make_contact(committed_cast.workspace, phone=phone).id for phone in (GONE, LEFT))
     return gone, left
+
+
+@pytest.fixture
+def draft(channel: Channel, people: tuple[int, int]) -> Draft:
+    """Words to who goes, ready to be queued."""
+    contact = db.session.get_one(Contact, people[0])
+    make.make_conversation(channel, contact)
+    return single_messages.draft_message(channel, contact, type="text", content={"body": "Hello"})
 
 
 def beside(app: Flask, act: Callable[[], object]) -> threading.Thread:
@@ -106,12 +115,9 @@ def test_who_becomes_one_with_somebody_off_the_list_while_it_is_made_still_gets_
 
 
 def test_who_is_being_written_to_is_deleted_afterwards(
-    app: Flask, committed_cast: Cast, channel: Channel, people: tuple[int, int]
+    app: Flask, committed_cast: Cast, people: tuple[int, int], draft: Draft
 ) -> None:
     workspace_id, gone = committed_cast.workspace.id, people[0]
-    contact = db.session.get_one(Contact, gone)
-    make.make_conversation(channel, contact)
-    draft = single_messages.draft_message(channel, contact, type="text", content={"body": "Hello"})
     with transaction():
         message_id = single_messages.queue_draft(draft).id
         other = beside(app, lambda: delete(workspace_id, gone))
@@ -124,12 +130,9 @@ def test_who_is_being_written_to_is_deleted_afterwards(
 
 
 def test_nobody_writes_to_who_was_just_deleted(
-    app: Flask, committed_cast: Cast, channel: Channel, people: tuple[int, int]
+    app: Flask, committed_cast: Cast, people: tuple[int, int], draft: Draft
 ) -> None:
     workspace_id, gone = committed_cast.workspace.id, people[0]
-    contact = db.session.get_one(Contact, gone)
-    make.make_conversation(channel, contact)
-    draft = single_messages.draft_message(channel, contact, type="text", content={"body": "Hello"})
     db.session.commit()
     beside(app, lambda: delete(workspace_id, gone)).join(30)
     with pytest.raises(NotFound):
