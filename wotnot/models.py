@@ -12,12 +12,12 @@ Contents
     8. Answering by itself: ConsentSetting, BusinessHours, Automation, AutomationRun
     9. Writing with AI: AiSetting, AiCall, AiConversation, AiTurn
    10. Cost: CostSetting, RateCard, MessageCost, CostTally, BudgetAlert, Purchase
-   11. Reporting: ReportTally, FirstAnswer, Recount, Export
+   11. Reporting: ReportTally, FirstAnswer, AnswerTally, Recount, Export
    12. Shops: Shop, ShopInvite, ShopDelivery, ShopOrder, ShopRule, ShopMessage, Promotion,
        PromotionDate, CustomerImport
 
 Every tenant table has `workspace_id`, first in its composite indexes. Times are aware and end in `_at`; enums are short
-text with a CHECK. The four `*_tallies` tables are append-only deltas written by statement triggers (see the first
+text with a CHECK. The five `*_tallies` tables are append-only deltas written by statement triggers (see the first
 migration), so a count is always a sum and never a lock; `services/tallies.py` reads and compacts them.
 """
 
@@ -1828,7 +1828,8 @@ class ReportTally(Base):
 class FirstAnswer(Base):
     """A member's message that answered somebody who waited, `seconds` after the first of the messages that it answers.
 
-    `day` is that of the answer. Never changed.
+    `day` is that of the answer. Never changed. `step` is the class of its time: eight to each doubling, so the middle of one is
+    within 5 percent of what is in it.
     """
 
     __tablename__ = "first_answers"
@@ -1840,15 +1841,37 @@ class FirstAnswer(Base):
     user_id: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[date] = mapped_column(Date)
     seconds: Mapped[int]
+    step: Mapped[int] = mapped_column(
+        SmallInteger, Computed("floor(8 * ln(seconds + 1.0::float8) / ln(2.0::float8))::smallint", persisted=True)
+    )
 
     __table_args__ = (
-        # Enough for a report, which then does not read the table.
+        # Enough to find the longest without reading the table.
         Index(
             "ix_first_answers_workspace_id_day",
             "workspace_id",
             "day",
             postgresql_include=["user_id", "seconds"],
         ),
+    )
+
+
+class AnswerTally(Base):
+    """A change in the number of first answers of a member on a day, by the `step` of their time."""
+
+    __tablename__ = "answer_tallies"
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)
+    step: Mapped[int] = mapped_column(SmallInteger)
+    delta: Mapped[int] = mapped_column(BigInteger)
+    is_fresh: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    __table_args__ = (
+        Index("ix_answer_tallies_workspace_id_day", "workspace_id", "day"),
+        Index("ix_answer_tallies_fresh", "workspace_id", "day", postgresql_where=text("is_fresh")),
     )
 
 

@@ -16,7 +16,7 @@ from wotnot.services.person_messages import in_thread
 from wotnot.services.transaction import transaction
 
 _STEPS_PER_DOUBLING = 8
-"""Times are put into classes before they are ranked; the middle of a class is within 5 percent of what is in it."""
+"""Times are counted in classes (`FirstAnswer.step`), and the counts are ranked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ def note_history(workspace_id: int) -> None:
 
 def summarise(workspace_id: int, first: date, last: date) -> tuple[Waits, list[MemberWaits]]:
     """The waits that ended from the day `first` to `last`, together and by who answered (the most answers first), in one query."""
-    asked = {"workspace": workspace_id, "first": first, "last": last, "steps": _STEPS_PER_DOUBLING}
+    asked = {"workspace": workspace_id, "first": first, "last": last}
     classes: dict[int, dict[int, int]] = {}
     names: dict[int, str] = {}
     for row in db.session.execute(_CLASSES, asked):
-        classes.setdefault(row.user_id, {})[int(row.step)] = int(row.number)
+        classes.setdefault(row.user_id, {})[row.step] = int(row.number)
         names[row.user_id] = row.name
     together: dict[int, int] = {}
     for steps in classes.values():
@@ -115,8 +115,8 @@ _NOTE_HISTORY = _note("a.workspace_id = :workspace", "created_at <= a.created_at
 _CLASSES: Any = text("""
 SELECT f.user_id, coalesce(u.name, 'Somebody who left') AS name, f.step, f.number
 FROM (
-    SELECT user_id, floor(:steps * ln(seconds + 1.0::float8) / ln(2.0::float8)) AS step, count(*) AS number
-    FROM first_answers WHERE workspace_id = :workspace AND day BETWEEN :first AND :last GROUP BY 1, 2
+    SELECT user_id, step, sum(delta) AS number FROM answer_tallies
+    WHERE workspace_id = :workspace AND day BETWEEN :first AND :last GROUP BY 1, 2 HAVING sum(delta) > 0
 ) f LEFT JOIN users u ON u.id = f.user_id
 """)
 

@@ -227,4 +227,11 @@ _WORKSPACE_STATEMENTS = {
                      WHERE c.tag_id IN (SELECT id FROM tags WHERE workspace_id = :workspace)""",
         "tag_id >= -1",  # what is below counts changes, see contact_answers.py
     ),
+    "answer_tallies": _difference(
+        "answer_tallies",
+        tallies.ANSWER_KEY,
+        ["delta"],
+        f"SELECT {tallies.ANSWER_KEY}, 1 AS delta FROM first_answers WHERE workspace_id = :workspace",  # noqa: S608
+        "true",
+    ),
 }

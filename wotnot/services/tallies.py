@@ -1,4 +1,4 @@
-"""Counts of messages, contacts and costs: sums over append-only deltas that statement triggers write.
+"""Counts of messages, contacts, costs and answers: sums over append-only deltas that statement triggers write.
 
 A writer only ever appends, so counting never makes two senders wait for each other; `compact` folds what has piled up.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select, text, tuple_
 
 from wotnot.extensions import db
-from wotnot.models import ContactTally, CostTally, MessageState, MessageTally, ReportTally
+from wotnot.models import AnswerTally, ContactTally, CostTally, MessageState, MessageTally, ReportTally
 from wotnot.services.transaction import transaction
 
 # How far a message ever got; `Message.reached`.
@@ -162,6 +162,8 @@ COST_KEY = "workspace_id, channel_id, broadcast_id, day, category, type, country
 
 REPORT_KEY = "workspace_id, broadcast_id, day, facet, key, reached, failed, replied"
 
+ANSWER_KEY = "workspace_id, user_id, day, step"
+
 _COMPACTIONS = {
     MessageTally.__tablename__: _compaction(
         MessageTally.__tablename__, "workspace_id, day, broadcast_id", MESSAGE_KEY, "delta"
@@ -175,4 +177,5 @@ _COMPACTIONS = {
     ReportTally.__tablename__: _compaction(
         ReportTally.__tablename__, "workspace_id, day, broadcast_id", REPORT_KEY, "delta"
     ),
+    AnswerTally.__tablename__: _compaction(AnswerTally.__tablename__, "workspace_id, day", ANSWER_KEY, "delta"),
 }

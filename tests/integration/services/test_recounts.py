@@ -13,14 +13,14 @@ from tests.cast import Cast
 from tests.client import Client
 from wotnot import clock
 from wotnot.models import Broadcast, Channel, MessageState, Recount
-from wotnot.services import recounts, report_facets, tallies
+from wotnot.services import messages, recounts, report_facets, tallies
 from wotnot.services.receipts import apply_receipts
 from wotnot.services.whatsapp.parse import Receipt
 
 STEPS = ("sent", "delivered", "read")
 # Below -1 a contact's tally is no count, but the number of changes.
 COUNTS = {"contact_tallies": "tag_id >= -1"}
-TABLES = ("message_tallies", "report_tallies", "cost_tallies", "contact_tallies")
+TABLES = ("message_tallies", "report_tallies", "cost_tallies", "contact_tallies", "answer_tallies")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def channel(cast: Cast) -> Channel:
 
 @pytest.fixture
 def broadcast(cast: Cast, channel: Channel) -> Broadcast:
-    """30 people whose receipts came shuffled and doubled, with costs; single messages, answers, tags and an opt-out."""
+    """30 people whose receipts came shuffled and doubled, with costs; single messages, an answer, tags and an opt-out."""
     chance = random.Random(5)
     found = factories.make_broadcast(cast.workspace, channel, state="finished")
     people = factories.make_contacts(cast.workspace, 30)
@@ -48,6 +48,8 @@ def broadcast(cast: Cast, channel: Channel) -> Broadcast:
             tallies.compact()
     factories.make_message(channel, people[0], state=MessageState.FAILED, reached=1, error_code=131026)
     factories.make_inbound(channel, people[1])
+    answer = {"phone": people[1].phone, "type": "text", "content": {"body": "Hello"}, "user_id": cast.bob.id}
+    messages.create_message(cast.workspace.id, channel_id=channel.id, contact_id=people[1].id, **answer)
     factories.tag_contact(people[2], factories.make_tag(cast.workspace))
     factories.make_contact(cast.workspace, consent="opted_out")
     return found
@@ -60,6 +62,7 @@ def sums(session: Any, table: str) -> dict[tuple[object, ...], int]:
         "report_tallies": tallies.REPORT_KEY,
         "cost_tallies": tallies.COST_KEY,
         "contact_tallies": "workspace_id, tag_id",
+        "answer_tallies": tallies.ANSWER_KEY,
     }[table]
     wanted = f"FROM {table} WHERE {COUNTS.get(table, 'true')} GROUP BY {keys} HAVING sum(delta) <> 0"
     rows = session.execute(text(f"SELECT {keys}, sum(delta) {wanted}"))

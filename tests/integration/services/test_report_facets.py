@@ -153,3 +153,7 @@ def test_how_long_people_waited(cast: Cast, channel: Channel, session: Any) -> N
     assert together.ninety == pytest.approx(7200, rel=0.06)
     assert {one.name for one in members} == {"Alice", "Bob"}
     assert first_answers.summarise(cast.other_workspace.id, *days)[0].count == 0
+    tallies.compact()
+    assert first_answers.summarise(cast.workspace.id, *days) == (together, members)
+    session.execute(text("DELETE FROM messages WHERE user_id = :bob"), {"bob": cast.bob.id})
+    assert [one.name for one in first_answers.summarise(cast.workspace.id, *days)[1]] == ["Alice"]
