@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
+from tests.browser.looking import EVERY_RULE, find_faults, in_short
 
-EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 NARROW = 360
 SIGNED_OUT = ("/app/login", "/app/register", "/app/forgot")
 PAGES = (
@@ -207,10 +206,5 @@ def _look_at_empty_pages(page: Page) -> None:
 
 def faults_of(page: Page, rule: str = "") -> list[str]:
     """What axe holds against the page, by one rule or all, and calls serious or critical."""
-    options = {"runOnly": {"type": "rule", "values": [rule]} if rule else EVERY_RULE, "resultTypes": ["violations"]}
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:3]]}"
-        for fault in found
-        if fault["impact"] in {"serious", "critical"}
-    ]
+    found = find_faults(page, {"type": "rule", "values": [rule]} if rule else EVERY_RULE)
+    return in_short([fault for fault in found if fault["impact"] in {"serious", "critical"}])

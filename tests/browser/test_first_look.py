@@ -3,16 +3,24 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext
 
 from tests.browser.conftest import DESKTOP, PHONE, Product, sign_in
 
 PAGES = ("/app/", "/app/inbox", "/app/broadcasts", "/app/contacts", "/app/templates", "/app/channels", "/app/settings")
 
 
-def test_the_log_in_of_the_banner_opens_the_demo_workspace(member: Page) -> None:
-    assert member.get_by_role("heading", level=1).inner_text() == "Overview"
-    assert member.get_by_text("Casa Verde").first.is_visible()
+def test_the_log_in_of_the_banner_opens_the_demo_workspace(
+    open_context: Callable[..., BrowserContext], product: Product
+) -> None:
+    page = open_context().new_page()
+    page.goto(product.url)
+    page.get_by_label("E-mail").fill(product.email)
+    page.get_by_label("Password", exact=True).fill(product.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/app/")
+    assert page.get_by_role("heading", level=1).inner_text() == "Overview"
+    assert page.get_by_text("Casa Verde").first.is_visible()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

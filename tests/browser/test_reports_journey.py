@@ -10,6 +10,7 @@ from tests.browser.looking import look
 
 
 def test_from_a_number_of_the_overview_to_its_people(member: Page) -> None:
+    member.goto("/app/")
     member.get_by_role("main").get_by_text("Last 30 days", exact=True).first.click()
     member.get_by_role("link", name="Last 90 days").click()
     expect(member.get_by_role("heading", name="Best hours")).to_be_visible()
@@ -62,6 +63,7 @@ def test_paper_gets_the_numbers_in_tables(member: Page) -> None:
 
 
 def test_the_keyboard_is_enough_to_choose_days(member: Page) -> None:
+    member.goto("/app/")
     period = member.get_by_role("main").locator("summary").first
     period.focus()
     member.keyboard.press("Enter")

@@ -22,7 +22,7 @@ from wotnot.models import Export, ExportFormat, ExportKind, ExportState
 from wotnot.services import export_runs, exports
 from wotnot.services.exports import Wish
 
-ROWS = 60_000
+ROWS = 24_000
 KILLS = 3
 # Smaller parts than the product's, so that a run on a slow machine still has a middle to be killed in.
 PART_ROWS = 2_000
@@ -77,7 +77,7 @@ def _run_and_kill(session: Any, environment: dict[str, str], export_id: int, rng
     before = _rows(session, export_id)
     process = _run(environment, export_id)
     limit = time.monotonic() + 60
-    while _rows(session, export_id) < before + 6_000 and process.poll() is None and time.monotonic() < limit:
+    while _rows(session, export_id) < before + 4_000 and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.01)
     time.sleep(rng.random() * 0.2)
     os.kill(process.pid, signal.SIGKILL)
