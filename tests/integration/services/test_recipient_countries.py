@@ -20,7 +20,7 @@ from wotnot.services.recipients import list_recipients
 from wotnot.services.tallies import country_key
 
 S = MessageState
-WAYS = {"by walking": (0, 0), "by their numbers": (1_000, 10_000), "first by walking": (0, 10_000)}
+WAYS = {"by walking": (-1, -1), "by their numbers": (1_000, 10_000), "first by walking": (-1, 10_000)}
 """Up to how many people a country is rare, and up to how many they are found by their numbers."""
 STEPS = {
     S.QUEUED: 0, S.UNKNOWN: 1, S.SKIPPED: 0, S.CANCELLED: 0, S.FAILED: 1, S.ACCEPTED: 2, S.SENT: 3, S.DELIVERED: 4, S.READ: 5,
@@ -36,7 +36,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     rare, few = request.param
     monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", 5)
     monkeypatch.setattr("wotnot.services.recipient_search.RARE", rare)
-    monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", few)
+    monkeypatch.setattr("wotnot.services.recipient_search.FEW_PEOPLE", few)
 
 
 @pytest.fixture
