@@ -22,10 +22,10 @@ NOT_KNOWN = "none"
 """What a filter calls people whose country is not known."""
 
 RARE = 1_000
-"""The messages of so few people are found sooner one by one than by a walk."""
+"""The messages of so few people in a country are looked up at once, one by one."""
 
 FEW_PEOPLE = 10_000
-"""Of up to this many people the messages are looked up after a walk in vain; of more, it goes on to its end."""
+"""Those of up to this many after a walk in vain; of more, it goes on to its end."""
 
 _LONGEST_PHONE = 20
 
@@ -57,15 +57,25 @@ def in_country(country: str, key: ColumnElement[str]) -> ColumnElement[bool]:
 def find_few(workspace_id: int, broadcast_id: int, country: str, most: int) -> Sequence[int] | None:
     """The contacts who, with those that were deleted, have every message of the broadcast to a country, and others beside.
 
-    None when they are more than `most`.
+    None when more than `most` are in the country today, or very many have changed their number since the broadcast.
     """
+    here = _find_here(workspace_id, country, most + 1)
+    if len(here) > most:
+        return None
+    asked = {"workspace": workspace_id, "broadcast": broadcast_id, "most": FEW_PEOPLE + 1}
+    changed = db.session.scalars(_CHANGED, asked).all()
+    return sorted(here.union(changed)) if len(changed) <= FEW_PEOPLE else None
+
+
+def _find_here(workspace_id: int, country: str, most: int) -> set[int]:
+    """Whose number or user id says the country; of more than `most` only some."""
     runs = _runs(country)
-    asked = {"firsts": [first for first, _ in runs], "lasts": [last for _, last in runs], "most": most + 1}
-    people = set(db.session.scalars(_PEOPLE, {"workspace": workspace_id, "broadcast": broadcast_id, **asked}))
-    if len(people) <= most:
+    asked = {"firsts": [first for first, _ in runs], "lasts": [last for _, last in runs], "most": most}
+    people = set(db.session.scalars(_NUMBERED, {"workspace": workspace_id, **asked}))
+    if len(people) < most:
         named = select(Contact.id).where(Contact.workspace_id == workspace_id, _is_named(country))
-        people.update(db.session.scalars(named.limit(most + 1)))
-    return sorted(people) if len(people) <= most else None
+        people.update(db.session.scalars(named.limit(most)))
+    return people
 
 
 def _is_named(country: str) -> ColumnElement[bool]:
@@ -100,13 +110,16 @@ def _keys_by_country() -> dict[str, list[str]]:
     return found
 
 
-# LATERAL with a limit: each run is a range of the index of numbers. Whose number changed before the broadcast was begun got its
-# messages at the new one; but a change has the time when its transaction began, which may be a while before others see it.
-_PEOPLE = text("""
-(SELECT c.id FROM unnest(CAST(:firsts AS text[]), CAST(:lasts AS text[])) AS r (first, last) CROSS JOIN LATERAL (
+# LATERAL with a limit: each run is a range of the index of numbers.
+_NUMBERED = text("""
+SELECT c.id FROM unnest(CAST(:firsts AS text[]), CAST(:lasts AS text[])) AS r (first, last) CROSS JOIN LATERAL (
     SELECT id FROM contacts WHERE workspace_id = :workspace AND phone BETWEEN r.first AND r.last LIMIT :most
-) c LIMIT :most)
-UNION
-(SELECT id FROM contacts WHERE workspace_id = :workspace
-    AND number_changed_at >= (SELECT created_at FROM broadcasts WHERE id = :broadcast) - interval '1 day' LIMIT :most)
+) c LIMIT :most
+""")
+
+# Whose number changed before there was the broadcast got its messages at the new one; but a change has the time when its
+# transaction began, which may be a while before others see it.
+_CHANGED = text("""
+SELECT id FROM contacts WHERE workspace_id = :workspace
+    AND number_changed_at >= (SELECT created_at FROM broadcasts WHERE id = :broadcast) - interval '1 day' LIMIT :most
 """)

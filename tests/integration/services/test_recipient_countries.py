@@ -275,7 +275,7 @@ def test_a_list_that_was_made_meanwhile(broadcast: Broadcast) -> None:
     assert find(broadcast, "CA") == [row.id, lost.id]
 
 
-def test_only_who_may_be_meant_is_asked(cast: Cast, broadcast: Broadcast) -> None:
+def test_only_who_may_be_meant_is_asked(cast: Cast, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither whose number changed before there was the broadcast, nor a neighbour's, nor who learned a user id."""
     mine, before = send(broadcast, phone="14165550001"), send(broadcast, phone="79125550001")
     moved = send(broadcast, phone="79125550002")
@@ -285,19 +285,21 @@ def test_only_who_may_be_meant_is_asked(cast: Cast, broadcast: Broadcast) -> Non
     db.session.commit()
     old = {"id": before.contact_id}
     db.session.execute(text("UPDATE contacts SET number_changed_at = now() - interval '2 days' WHERE id = :id"), old)
-    asked = recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 2)
+    asked = recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 1)
     assert asked == sorted([mine.contact_id, moved.contact_id])
+    assert recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 0) is None
+    monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", 0)
     assert recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 1) is None
 
 
-def test_a_page_of_a_rare_country_takes_four_statements(
+def test_a_page_of_a_rare_country_takes_five_statements(
     broadcast: Broadcast, count_queries: Callable[..., Any]
 ) -> None:
     sent = [send(broadcast, phone=f"1416555{n:04}") for n in range(5)]
     assert find(broadcast, "CA") == [one.id for one in sent]
     with count_queries() as statements:
         find(broadcast, "CA")
-    assert len(statements) == 4
+    assert len(statements) == 5
 
 
 def test_the_runs_of_a_country_are_its_numbers() -> None:
