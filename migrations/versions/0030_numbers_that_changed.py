@@ -24,6 +24,7 @@ def upgrade() -> None:
         op.execute("SET lock_timeout = 0")
         _build_index()
         _mark_known()
+        _forget_who_went()
         op.execute("SET lock_timeout = '5s'")
 
 
@@ -67,6 +68,15 @@ def _mark_known() -> None:
             SELECT c.id FROM messages m JOIN contacts c ON c.id = m.contact_id
             WHERE m.broadcast_id IS NOT NULL AND (
                 {_is_other("m.phone", "c.phone")} OR m.phone IS NULL AND {_is_other("m.wa_user_id", "c.wa_user_id")}))
+    """)
+
+
+def _forget_who_went() -> None:
+    """Who was deleted while a list was being made, and left out of it: lists that are made from now on forget them themselves."""
+    op.execute("""
+        UPDATE messages m SET contact_id = NULL
+        WHERE m.broadcast_id IS NOT NULL AND m.contact_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.id = m.contact_id)
     """)
 
 

@@ -26,6 +26,11 @@ A_LEDGER = """
         ('not in a broadcast', '14165550107', NULL), ('in another area', '14165550108', NULL)
     ) AS was (name, phone, wa_user_id) USING (name);
 """
+LEFT_OUT = """
+    INSERT INTO messages (workspace_id, channel_id, broadcast_id, contact_id, phone, state)
+    SELECT h.workspace_id, h.id, b.id, 999, '14165550999', 'skipped' FROM channels h, broadcasts b
+"""
+NAMED = "SELECT contact_id FROM messages WHERE phone = '14165550999'"
 MARKED = "SELECT name FROM contacts WHERE number_changed_at IS NOT NULL ORDER BY id"
 INDEX = "SELECT count(*) FROM pg_index WHERE indexrelid = 'ix_contacts_number_changed'::regclass AND indisvalid"
 
@@ -48,6 +53,12 @@ def test_who_changed_before_and_after_it_is_marked(url: str, environment: dict[s
     migrate(environment, url, "downgrade", BEFORE)
     migrate(environment, url, "upgrade", "0030")
     assert run(url, MARKED) == [("stays",), ("moved",), ("renamed",), ("in another area",)]
+
+
+def test_who_was_deleted_while_a_list_was_made_is_named_no_more(url: str, environment: dict[str, str]) -> None:
+    run(url, LEFT_OUT)
+    migrate(environment, url, "upgrade", "0030")
+    assert run(url, NAMED) == [(None,)]
 
 
 def test_what_was_cut_off_is_done_again(url: str, environment: dict[str, str]) -> None:
