@@ -842,6 +842,9 @@ class Contact(Base):
     search_text: Mapped[str] = mapped_column(
         Text, Computed("lower(name || ' ' || coalesce(phone, '') || ' ' || email)", persisted=True), deferred=True
     )
+    # When a number or user id that messages may have gone to was last replaced by one that begins with other signs; NULL for nearly
+    # all. Set by the trigger `contact_numbers_on_change`, and where messages come to another contact (`contact_merges.py`).
+    number_changed_at: Mapped[Moment | None] = mapped_column(deferred=True)
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
@@ -856,6 +859,13 @@ class Contact(Base):
             postgresql_where=text("wa_user_id IS NOT NULL"),
         ),
         Index("ix_contacts_workspace_id_id", "workspace_id", "id"),
+        # Few of all: see `services/recipient_countries.py`.
+        Index(
+            "ix_contacts_number_changed",
+            "workspace_id",
+            "number_changed_at",
+            postgresql_where=text("number_changed_at IS NOT NULL"),
+        ),
         Index(
             "ix_contacts_workspace_id_consent_id",
             "workspace_id",

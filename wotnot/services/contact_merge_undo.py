@@ -101,14 +101,15 @@ FROM x JOIN contacts c ON c.id = x.contact_id
 WHERE x.filled ? 'consent' AND c.consent = x.filled ->> 'consent_before' AND c.consent <> x.filled ->> 'consent'
 """
 
-# Who opted out since the merge may be either of the two, so both have.
+# Who opted out since the merge may be either of the two, so both have. What waited meanwhile may go to a number of the other one.
 _RETURN = """
-INSERT INTO contacts (id, workspace_id, phone, wa_user_id, name, email, language, attributes, consent, created_at)
+INSERT INTO contacts (id, workspace_id, phone, wa_user_id, name, email, language, attributes, consent, number_changed_at,
+                      created_at)
 SELECT x.gone_id, x.workspace_id, x.gone ->> 'phone', x.gone ->> 'wa_user_id', x.gone ->> 'name', x.gone ->> 'email',
        x.gone ->> 'language', x.gone -> 'attributes',
        CASE WHEN c.consent = 'opted_out' AND x.filled ->> 'consent_before' <> 'opted_out' THEN c.consent
             ELSE x.gone ->> 'consent' END,
-       CAST(x.gone ->> 'created_at' AS timestamptz)
+       now(), CAST(x.gone ->> 'created_at' AS timestamptz)
 FROM x JOIN contacts c ON c.id = x.contact_id
 """
 

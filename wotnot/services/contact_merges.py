@@ -60,9 +60,10 @@ def merge(pairs: Sequence[Pair], reason: str) -> int:
 def follow_into_list(session: Session, workspace_id: int, broadcast_id: int) -> None:
     """Let a list that is complete name whoever became one with another while it was made, which the merge could not see.
 
-    Who is on the list already stays there once: the other's row is left to the claim, which finds nobody.
+    Who is on the list already stays there once: the other's row names nobody, as those of people who were deleted meanwhile.
     """
     session.execute(text(_FOLLOW), {"workspace": workspace_id, "broadcast": broadcast_id})
+    session.execute(text(_FORGET), {"broadcast": broadcast_id})
 
 
 def list_merges(workspace_id: int, contact_id: int) -> list[ContactMerge]:
@@ -119,6 +120,12 @@ WITH moved AS (
     ORDER BY x.contact_id, m.id
 )
 UPDATE messages m SET contact_id = moved.contact_id, changed_at = now() FROM moved WHERE m.id = moved.id
+"""
+
+_FORGET = """
+UPDATE messages m SET contact_id = NULL
+WHERE m.broadcast_id = :broadcast AND m.contact_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.id = m.contact_id)
 """
 
 # A pair of which one has vanished meanwhile is none any more.
@@ -236,6 +243,8 @@ FROM merges WHERE filled ? 'consent'
 
 _DROP_CONTACTS = "DELETE FROM contacts c USING merges x WHERE c.id = x.gone_id"
 
+# What was written to the one that goes counts as written to another number where that begins otherwise: four signs tell where a
+# number is, three a user id. It holds for a list that follows later too (`follow_into_list`).
 _FILL = """
 UPDATE contacts c SET
     name = coalesce(x.filled ->> 'name', c.name),
@@ -245,6 +254,11 @@ UPDATE contacts c SET
     wa_user_id = coalesce(c.wa_user_id, x.filled ->> 'wa_user_id'),
     attributes = c.attributes || coalesce(x.filled -> 'attributes', '{}'),
     consent = coalesce(x.filled ->> 'consent', c.consent),
+    number_changed_at = CASE
+        WHEN x.gone ->> 'number_changed_at' IS NOT NULL
+            OR left(x.gone ->> 'phone', 4) <> left(coalesce(c.phone, x.filled ->> 'phone'), 4)
+            OR left(x.gone ->> 'wa_user_id', 3) <> left(coalesce(c.wa_user_id, x.filled ->> 'wa_user_id'), 3)
+        THEN now() ELSE c.number_changed_at END,
     updated_at = now()
 FROM merges x WHERE c.id = x.contact_id
 """

@@ -1,31 +1,33 @@
-"""Recipients by country: what a country means in the ledger, and the people of one that few of a broadcast are in.
+"""Recipients by country: what a country means in the ledger, and the people of one that few of a workspace are in.
 
 The report counts a message for the country of the number that it went to, by the first signs of it (`tallies.country_key`).
 No index knows these: each would cost the sender. So who is in a common country is found by walking the ledger, and who is in
-a rare one by the numbers of the contacts, which have an index. A contact may have got another number since, or be gone: so what
-is found in this way is counted, and stands only when the report counts the same.
+a rare one by the numbers of the contacts, which have an index. Whose number begins with other signs than it did is marked
+(`Contact.number_changed_at`), so these few are asked beside them, whatever the country.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
+from itertools import product
 
-from sqlalchemy import ARRAY, ColumnElement, Text, all_, any_, func, literal, or_, select, text
+from sqlalchemy import ARRAY, ColumnElement, Text, all_, and_, any_, func, literal, or_, select, text
 
 from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Contact
 from wotnot.services.country_names import NAMES
 from wotnot.services.pricing.markets import UNKNOWN, country_of
-from wotnot.services.tallies import country_key
 
 NOT_KNOWN = "none"
 """What a filter calls people whose country is not known."""
 
 RARE = 1_000
-"""So few people in a country are found sooner by their numbers than by a walk."""
+"""The messages of so few people in a country are looked up at once, one by one."""
 
 FEW_PEOPLE = 10_000
-"""Of up to this many people in a country the messages are looked up after a walk in vain; of more, it goes on to its end."""
+"""Those of up to this many after a walk in vain; of more, it goes on to its end."""
+
+_LONGEST_PHONE = 20
 
 
 def read_country(asked: str | None) -> str | None:
@@ -52,35 +54,49 @@ def in_country(country: str, key: ColumnElement[str]) -> ColumnElement[bool]:
     return func.upper(key) != all_(literal(known, ARRAY(Text)))
 
 
-def count_keys(broadcast_id: int, country: str) -> dict[str, int]:
-    """How many messages of the broadcast are counted for the country, by `tallies.country_key`."""
-    counted = db.session.execute(_COUNTED, {"broadcast": broadcast_id})
-    return {str(key): int(count) for key, count in counted if country_of(key) == country}
+def find_few(workspace_id: int, broadcast_id: int, country: str, most: int) -> Sequence[int] | None:
+    """The contacts who, with those that were deleted, have every message of the broadcast to a country, and others beside.
 
-
-def find_few(workspace_id: int, broadcast_id: int, counted: Mapping[str, int]) -> Sequence[int] | None:
-    """The contacts that, with those that were deleted, have every message that is `counted` for a country (`count_keys`).
-
-    None when they are many, or when the messages of some cannot be found in this way.
+    None when more than `most` are in the country today, or very many have changed their number since the broadcast.
     """
-    if sum(counted.values()) > FEW_PEOPLE:
+    here = _find_here(workspace_id, country, most + 1)
+    if len(here) > most:
         return None
-    people = _people(workspace_id, list(counted))
-    if len(people) > FEW_PEOPLE:
-        return None
-    asked = {"broadcast": broadcast_id, "people": people, "keys": list(counted)}
-    return people if db.session.scalar(_IS_EVERYBODY, asked) else None
+    asked = {"workspace": workspace_id, "broadcast": broadcast_id, "most": FEW_PEOPLE + 1}
+    changed = db.session.scalars(_CHANGED, asked).all()
+    return sorted(here.union(changed)) if len(changed) <= FEW_PEOPLE else None
 
 
-def _people(workspace_id: int, keys: Sequence[str]) -> list[int]:
-    """Whose number or user id begins with one of `keys`; of more than FEW_PEOPLE only some."""
-    most = FEW_PEOPLE + 1
-    numbers = [key for key in keys if key.isdecimal()]
-    people = set(db.session.scalars(_PEOPLE, {"workspace": workspace_id, "keys": numbers, "most": most}))
-    if names := [Contact.wa_user_id.startswith(key, autoescape=True) for key in keys if key and key not in numbers]:
-        named = select(Contact.id).where(Contact.workspace_id == workspace_id, or_(*names))
+def _find_here(workspace_id: int, country: str, most: int) -> set[int]:
+    """Whose number or user id says the country; of more than `most` only some."""
+    runs = _runs(country)
+    asked = {"firsts": [first for first, _ in runs], "lasts": [last for _, last in runs], "most": most}
+    people = set(db.session.scalars(_NUMBERED, {"workspace": workspace_id, **asked}))
+    if len(people) < most:
+        named = select(Contact.id).where(Contact.workspace_id == workspace_id, _is_named(country))
         people.update(db.session.scalars(named.limit(most)))
-    return sorted(people)
+    return people
+
+
+def _is_named(country: str) -> ColumnElement[bool]:
+    """Whether a contact's user id says the country. Each spelling is a range of their index."""
+    if country == UNKNOWN:
+        return and_(Contact.wa_user_id.is_not(None), in_country(UNKNOWN, func.left(Contact.wa_user_id, 3)))
+    spellings = product(*({sign, sign.lower()} for sign in country))
+    return or_(*(Contact.wa_user_id.like(f"{''.join(signs)}.%") for signs in sorted(spellings)))
+
+
+@cache
+def _runs(country: str) -> list[tuple[str, str]]:
+    """The first and the last number of each run that is the country's. Neighbouring keys are one run; no number is shorter."""
+    runs: list[list[str]] = []
+    whole = (key for key in _keys_by_country()[country] if len(key) == (4 if key[0] == "1" else 3) and key.isdecimal())
+    for key in sorted(whole):
+        if runs and key == f"{int(runs[-1][1]) + 1:0{len(key)}}":
+            runs[-1][1] = key
+        else:
+            runs.append([key, key])
+    return [(first, last.ljust(_LONGEST_PHONE, "9")) for first, last in runs]
 
 
 @cache
@@ -94,26 +110,16 @@ def _keys_by_country() -> dict[str, list[str]]:
     return found
 
 
-_COUNTED = text("""
-SELECT key, sum(delta) FROM report_tallies
-WHERE broadcast_id = :broadcast AND broadcast_id <> 0 AND facet = 'country' GROUP BY key HAVING sum(delta) <> 0
-""")
-
-# LATERAL with a limit: each beginning is a range of the index of numbers.
-_PEOPLE = text("""
-SELECT c.id FROM unnest(CAST(:keys AS text[])) AS k (key) CROSS JOIN LATERAL (
-    SELECT id FROM contacts WHERE workspace_id = :workspace AND phone BETWEEN k.key AND rpad(k.key, 20, '9') LIMIT :most
+# LATERAL with a limit: each run is a range of the index of numbers.
+_NUMBERED = text("""
+SELECT c.id FROM unnest(CAST(:firsts AS text[]), CAST(:lasts AS text[])) AS r (first, last) CROSS JOIN LATERAL (
+    SELECT id FROM contacts WHERE workspace_id = :workspace AND phone BETWEEN r.first AND r.last LIMIT :most
 ) c LIMIT :most
 """)
 
-# Both sides in one snapshot, so that a broadcast that is being sent has the same in both.
-_IS_EVERYBODY = text(f"""
-SELECT (
-    SELECT count(*) FROM messages m
-    WHERE m.broadcast_id = :broadcast AND (m.contact_id = ANY(CAST(:people AS bigint[])) OR m.contact_id IS NULL)
-      AND (m.reached >= 2 OR m.state = 'failed') AND {country_key("m")} = ANY(CAST(:keys AS text[]))
-) = (
-    SELECT coalesce(sum(delta), 0) FROM report_tallies
-    WHERE broadcast_id = :broadcast AND broadcast_id <> 0 AND facet = 'country' AND key = ANY(CAST(:keys AS text[]))
-)
-""")  # noqa: S608 — an expression of ours
+# Whose number changed before there was the broadcast got its messages at the new one; but a change has the time when its
+# transaction began, which may be a while before others see it.
+_CHANGED = text("""
+SELECT id FROM contacts WHERE workspace_id = :workspace
+    AND number_changed_at >= (SELECT created_at FROM broadcasts WHERE id = :broadcast) - interval '1 day' LIMIT :most
+""")

@@ -7,8 +7,8 @@ then the index is asked, which by then has few people to name. What looks rare i
 A country is found in the same way, see recipient_countries.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from wotnot.extensions import db
 from wotnot.models import Contact, Message, MessageState
 from wotnot.services.contact_lists import is_rare, search_condition
 from wotnot.services.keyset import Keyset
-from wotnot.services.recipient_countries import RARE, count_keys, find_few, in_country
+from wotnot.services.recipient_countries import FEW_PEOPLE, RARE, find_few, in_country
 from wotnot.services.tallies import OUTBOUND_STATES, REACHED_ACCEPTED, REACHED_DELIVERED, REACHED_SENT, country_key
 
 NEAR = 2_000
@@ -59,8 +59,6 @@ class View:
 
 _DELIVERED = (_S.DELIVERED, _S.READ)
 _ACCEPTED = (_S.ACCEPTED, _S.SENT, *_DELIVERED)
-_COUNTED = (*_ACCEPTED, _S.FAILED)
-"""The states in which a message is counted by country."""
 
 VIEWS: dict[str, View] = {
     "all": View(OUTBOUND_STATES),
@@ -94,19 +92,18 @@ class RecipientSearch:
     def find(self, keyset: Keyset) -> Sequence[int]:
         """The ids of one page's messages and one more, in the keyset's order."""
         if not self.words and self.country is None:
-            walk = self._walk(self.view, keyset, keyset.limit + 1)
+            walk = self._walk(keyset, keyset.limit + 1)
             return db.session.scalars(select(walk.c.id)).all()
-        counted = {} if self.country is None else count_keys(self.broadcast_id, self.country)
-        looks_rare = self.country is not None and sum(counted.values()) <= RARE
-        if not looks_rare and not is_rare(self.words or ""):
-            found = self._find_near(self.view, keyset, NEAR)
+        people = self._find_people(RARE)
+        if people is None and not is_rare(self.words or ""):
+            found = self._find_near(keyset, NEAR)
             if len(found) > keyset.limit:
                 return found
-        return self._find_far(keyset, counted)
+        return self._find_far(keyset, people)
 
-    def _find_near(self, view: View, keyset: Keyset, near: int | None) -> Sequence[int]:
+    def _find_near(self, keyset: Keyset, near: int | None) -> Sequence[int]:
         """Those with the words among the next `near` rows. LATERAL, since a join may be made from its far end."""
-        rows = self._next_rows(view, keyset, near)
+        rows = self._next_rows(keyset, near)
         statement = select(rows.c.id)
         if self.words:
             person = (
@@ -115,36 +112,40 @@ class RecipientSearch:
             statement = statement.join(person, true()).where(search_condition(self.words, person.c))
         return db.session.scalars(statement.order_by(_order(keyset)(rows.c.id)).limit(keyset.limit + 1)).all()
 
-    def _find_far(self, keyset: Keyset, counted: Mapping[str, int]) -> Sequence[int]:
+    def _find_far(self, keyset: Keyset, people: Sequence[int] | None) -> Sequence[int]:
         """By the people who can be meant, when they are few; else by the walk to its end."""
-        ways: list[Way] = [partial(self._find_by_country, counted), self._find_by_words]
+        ways: list[Way] = [partial(self._find_by_country, people), self._find_by_words]
         for way in reversed(ways) if is_rare(self.words or "") else ways:
             found = way(keyset)
             if found is not None:
                 return found
-        return self._find_near(self.view, keyset, None)
+        return self._find_near(keyset, None)
 
     def _find_by_words(self, keyset: Keyset) -> Sequence[int] | None:
         hits = self._hits() if self.words else None
         return None if hits is None or len(hits) > FEW_HITS else self._look_up(hits, keyset)
 
-    def _find_by_country(self, counted: Mapping[str, int], keyset: Keyset) -> Sequence[int] | None:
-        """The rows that are counted for the country by who has them, the others by walking. Few of all rows are answers."""
-        if self.country is None or self.view.replied:
-            return None
-        people = find_few(self.workspace_id, self.broadcast_id, counted)
+    def _find_by_country(self, people: Sequence[int] | None, keyset: Keyset) -> Sequence[int] | None:
+        people = self._find_people(FEW_PEOPLE) if people is None else people
         if people is None:
             return None
-        found = {*self._look_up(self._hits(Contact.id == _any_of(people)) if self.words else people, keyset)}
-        others = replace(self.view, states=tuple(one for one in self.view.states if one not in _COUNTED))
-        if others.states:
-            found.update(self._find_near(others, keyset, None))
-        return sorted(found, reverse=not keyset.is_older)[: keyset.limit + 1]
+        return self._look_up(self._hits(people) if self.words else people, keyset)
 
-    def _hits(self, *conditions: ColumnElement[bool]) -> Sequence[int]:
-        """The contacts with the words; of more than FEW_HITS only some."""
-        statement = select(Contact.id).where(
-            Contact.workspace_id == self.workspace_id, search_condition(self.words or ""), *conditions
+    def _find_people(self, most: int) -> Sequence[int] | None:
+        """Who may be in the country; None for more than `most`, and where no country is asked for."""
+        if self.country is None:
+            return None
+        return find_few(self.workspace_id, self.broadcast_id, self.country, most)
+
+    def _hits(self, people: Sequence[int] | None = None) -> Sequence[int]:
+        """The contacts with the words, of `people` if given; of more than FEW_HITS only some."""
+        some: Any = Contact
+        if people is not None:
+            of_them = select(Contact.id, Contact.workspace_id, Contact.phone, Contact.search_text)
+            # The OFFSET keeps the planner from looking for everybody with the words.
+            some = of_them.where(Contact.id == _any_of(people)).offset(0).subquery().c
+        statement = select(some.id).where(
+            some.workspace_id == self.workspace_id, search_condition(self.words or "", some)
         )
         return db.session.scalars(statement.limit(FEW_HITS + 1)).all()
 
@@ -165,15 +166,15 @@ class RecipientSearch:
         found = statement.offset(0).subquery()
         return db.session.scalars(select(found.c.id).order_by(_order(keyset)(found.c.id)).limit(keyset.limit + 1)).all()
 
-    def _next_rows(self, view: View, keyset: Keyset, limit: int | None) -> Any:
+    def _next_rows(self, keyset: Keyset, limit: int | None) -> Any:
         """The next `limit` rows of the view; in a country those that are among so many more."""
         if self.country is None:
-            return self._walk(view, keyset, limit)
-        walk = self._walk(view, keyset, limit and NEAR_COUNTRY)
+            return self._walk(keyset, limit)
+        walk = self._walk(keyset, limit and NEAR_COUNTRY)
         theirs = select(walk.c.id, walk.c.contact_id).where(in_country(self.country, walk.c.place))
         return theirs.order_by(_order(keyset)(walk.c.id)).limit(limit).subquery()
 
-    def _walk(self, view: View, keyset: Keyset, limit: int | None) -> Any:
+    def _walk(self, keyset: Keyset, limit: int | None) -> Any:
         """The next `limit` rows of the view, each kind in the order of its own index, merged as they are needed."""
         order = _order(keyset)
 
@@ -183,7 +184,7 @@ class RecipientSearch:
             statement = statement.where(*conditions, *self._conditions(keyset))
             return statement.order_by(order(Message.id)).limit(limit)
 
-        kinds = [rows(*kind) for kind in _kinds(view)]
+        kinds = [rows(*kind) for kind in _kinds(self.view)]
         merged = union_all(*kinds).subquery() if len(kinds) > 1 else kinds[0].subquery()
         return select(*merged.c).order_by(order(merged.c.id)).limit(limit).subquery()
 

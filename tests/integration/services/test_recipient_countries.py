@@ -1,7 +1,7 @@
 """The recipients in one country: exactly those that the report counts for it, whichever way they are found."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from wotnot.errors import Invalid
 from wotnot.extensions import db
 from wotnot.models import Broadcast, Channel, Contact, Message, MessageState
 from wotnot.services import contacts, recipient_countries, report_facets
+from wotnot.services.contact_merge_undo import undo_merge
+from wotnot.services.contact_merges import follow_into_list
 from wotnot.services.country_names import NAMES
 from wotnot.services.pricing.markets import country_of
 from wotnot.services.recipient_search import VIEWS
@@ -20,7 +22,7 @@ from wotnot.services.recipients import list_recipients
 from wotnot.services.tallies import country_key
 
 S = MessageState
-WAYS = {"by walking": (0, 0), "by their numbers": (1_000, 10_000), "first by walking": (0, 10_000)}
+WAYS = {"by walking": (-1, -1), "by their numbers": (1_000, 10_000), "first by walking": (-1, 10_000)}
 """Up to how many people a country is rare, and up to how many they are found by their numbers."""
 STEPS = {
     S.QUEUED: 0, S.UNKNOWN: 1, S.SKIPPED: 0, S.CANCELLED: 0, S.FAILED: 1, S.ACCEPTED: 2, S.SENT: 3, S.DELIVERED: 4, S.READ: 5,
@@ -36,7 +38,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     rare, few = request.param
     monkeypatch.setattr("wotnot.services.recipient_search.NEAR_COUNTRY", 5)
     monkeypatch.setattr("wotnot.services.recipient_search.RARE", rare)
-    monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", few)
+    monkeypatch.setattr("wotnot.services.recipient_search.FEW_PEOPLE", few)
 
 
 @pytest.fixture
@@ -72,6 +74,14 @@ def walk_pages(broadcast: Broadcast, way: str, cursor: str | None = None, **want
         cursor = getattr(page, way)
         if cursor is None:
             return found
+
+
+def find_marked(broadcast: Broadcast) -> list[int]:
+    """Whose number or user id begins otherwise than a message may have been written to."""
+    marked = select(Contact.id).where(
+        Contact.workspace_id == broadcast.workspace_id, Contact.number_changed_at.is_not(None)
+    )
+    return list(db.session.scalars(marked.order_by(Contact.id)))
 
 
 def country_of_message(one: Message) -> str:
@@ -189,6 +199,118 @@ def test_people_elsewhere_are_nobodys(cast: Cast, broadcast: Broadcast) -> None:
     later = make.make_message(again.channel, mine.contact, again, state="read", reached=5)  # type: ignore[arg-type]
     found = [find(one, "CA") for one in (broadcast, theirs, again)]
     assert found == [[mine.id], [other.id], [later.id]]
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("state", [S.QUEUED, S.SKIPPED, S.CANCELLED, S.UNKNOWN, S.FAILED, S.READ])
+def test_a_message_stays_where_it_went_whatever_the_number_is_now(broadcast: Broadcast, state: MessageState) -> None:
+    moved, stayed = send(broadcast, state, phone="14165550001"), send(broadcast, state, phone="14165550002")
+    there = send(broadcast, state, phone="79125550003")
+    db.session.get_one(Contact, moved.contact_id).phone = "79125550001"
+    db.session.commit()
+    for view in ("all", state.value):
+        assert find(broadcast, "CA", view=view) == [moved.id, stayed.id]
+        assert find(broadcast, "RU", view=view) == [there.id]
+
+
+@pytest.mark.usefixtures("way")
+def test_who_is_known_by_a_number_and_by_a_user_id(broadcast: Broadcast) -> None:
+    """What is learned changes nothing; a user id that is replaced does, also where there is a number by now."""
+    named, numbered = send(broadcast, wa_user_id="DE.1"), send(broadcast, phone="14165550001")
+    renamed = send(broadcast, wa_user_id="de.2")
+    people = [db.session.get_one(Contact, one.contact_id) for one in (named, numbered, renamed)]
+    people[0].phone, people[1].wa_user_id, people[2].phone = "79125550001", "FR.1", "79125550002"
+    db.session.commit()
+    assert find_marked(broadcast) == []
+    people[2].wa_user_id = "FR.2"
+    db.session.commit()
+    assert find_marked(broadcast) == [people[2].id]
+    assert find(broadcast, "DE") == [named.id, renamed.id]
+    assert find(broadcast, "CA") == [numbered.id]
+    assert find(broadcast, "FR") == find(broadcast, "RU") == []
+
+
+@pytest.mark.usefixtures("way")
+def test_what_went_to_one_who_became_another(broadcast: Broadcast) -> None:
+    gone, kept = send(broadcast, phone="14165550001"), send(broadcast, phone="79125550001")
+    merge = make.make_merge(*(db.session.get_one(Contact, one.contact_id) for one in (kept, gone)))
+    assert find(broadcast, "CA") == [gone.id]
+    assert find(broadcast, "RU") == [kept.id]
+    undo_merge(broadcast.workspace_id, merge.id)
+    assert find(broadcast, "CA") == [gone.id]
+    assert find(broadcast, "RU") == [kept.id]
+
+
+@pytest.mark.usefixtures("way")
+def test_a_number_that_changed_before_two_became_one(broadcast: Broadcast) -> None:
+    gone, kept = send(broadcast, phone="14165550001"), send(broadcast, phone="79125550001")
+    moved = db.session.get_one(Contact, gone.contact_id)
+    moved.phone = "79125550002"
+    db.session.commit()
+    merge = make.make_merge(db.session.get_one(Contact, kept.contact_id), moved)
+    assert find(broadcast, "CA") == [gone.id]
+    undo_merge(broadcast.workspace_id, merge.id)
+    assert find(broadcast, "CA") == [gone.id]
+
+
+def test_two_names_of_one_number_are_no_change(cast: Cast, broadcast: Broadcast) -> None:
+    numbered = make.save(Contact(workspace_id=cast.workspace.id, phone="14165550001"))
+    named = send(broadcast, wa_user_id="DE.1")
+    make.make_merge(numbered, db.session.get_one(Contact, named.contact_id))
+    assert find_marked(broadcast) == []
+    assert find(broadcast, "DE") == [named.id]
+
+
+@pytest.mark.usefixtures("way")
+def test_a_list_that_was_made_meanwhile(broadcast: Broadcast) -> None:
+    """One on it became another before the list was complete, and one was deleted."""
+    row, lost = send(broadcast, S.QUEUED, phone="14165550001"), send(broadcast, S.SKIPPED, phone="14165550002")
+    kept = make.save(Contact(workspace_id=broadcast.workspace_id, phone="79125550001"))
+    gone_id, lost_id = row.contact_id, lost.contact_id
+    make.make_merge(kept, db.session.get_one(Contact, gone_id))
+    contacts.delete_contact(broadcast.workspace_id, lost_id)  # type: ignore[arg-type]
+    row.contact_id, lost.contact_id = gone_id, lost_id
+    db.session.commit()
+    follow_into_list(db.session(), broadcast.workspace_id, broadcast.id)
+    db.session.commit()
+    assert (row.contact_id, lost.contact_id) == (kept.id, None)
+    assert find(broadcast, "CA") == [row.id, lost.id]
+
+
+def test_only_who_may_be_meant_is_asked(cast: Cast, broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither whose number changed before there was the broadcast, nor a neighbour's, nor who learned a user id."""
+    mine, before = send(broadcast, phone="14165550001"), send(broadcast, phone="79125550001")
+    moved = send(broadcast, phone="79125550002")
+    make.save(Contact(workspace_id=cast.other_workspace.id, phone="14165550001")).phone = "27825550001"
+    for one in (before, moved):
+        db.session.get_one(Contact, one.contact_id).phone = f"2782{one.id:07}"
+    db.session.commit()
+    old = {"id": before.contact_id}
+    db.session.execute(text("UPDATE contacts SET number_changed_at = now() - interval '2 days' WHERE id = :id"), old)
+    asked = recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 1)
+    assert asked == sorted([mine.contact_id, moved.contact_id])
+    assert recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 0) is None
+    monkeypatch.setattr("wotnot.services.recipient_countries.FEW_PEOPLE", 0)
+    assert recipient_countries.find_few(cast.workspace.id, broadcast.id, "CA", 1) is None
+
+
+def test_a_page_of_a_rare_country_takes_five_statements(
+    broadcast: Broadcast, count_queries: Callable[..., Any]
+) -> None:
+    sent = [send(broadcast, phone=f"1416555{n:04}") for n in range(5)]
+    assert find(broadcast, "CA") == [one.id for one in sent]
+    with count_queries() as statements:
+        find(broadcast, "CA")
+    assert len(statements) == 5
+
+
+def test_the_runs_of_a_country_are_its_numbers() -> None:
+    """Each beginning of a number is in a run of its own country, and in no other's."""
+    runs = {country: recipient_countries._runs(country) for country in {"", *NAMES}}
+    for n in range(10_000):
+        number = f"{n:04}5550123"
+        homes = [country for country, some in runs.items() if any(first <= number <= last for first, last in some)]
+        assert homes == [country_of(number[:4])]
 
 
 @pytest.mark.usefixtures("cast")
