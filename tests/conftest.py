@@ -37,6 +37,19 @@ TEMPLATE_DATABASE = "wotnot_migrated"
 TEST_DATABASE = "wotnot_test"
 APP_SECRET = "test-app-secret"
 VERIFY_TOKEN = "test-verify-token"
+LONGEST = (
+    "launcher/test_start.py",
+    "races/test_sender_killed.py",
+    "races/test_shops_killed.py",
+    "browser/test_every_page.py",
+    "browser/test_every_page_on_a_phone.py",
+    "browser/test_inbox.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lanes take whole files (`bin/test`): the longest first, so that no lane ends long after the others."""
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from wotnot.extensions import api, csrf, db, jwt, limiter, login, migrate, redis
 __all__ = ["Config", "create_app"]
 
 
-def create_app(config: Config | None = None) -> Flask:
-    """Build the application from `config` (default: the environment).
+def create_app(config: Config | None = None, *, with_web: bool = True) -> Flask:
+    """Build the application from `config` (default: the environment); without pages, API and webhooks unless `with_web`.
 
     Raises ConfigError with one clear line when a setting is missing or wrong.
     """
@@ -32,6 +32,13 @@ def create_app(config: Config | None = None) -> Flask:
     migrate.init_app(app, db, directory="migrations")
     redis.init_app(config.redis_url)
 
+    if with_web:
+        _open_to_the_web(app)
+    cli.register(app)
+    return app
+
+
+def _open_to_the_web(app: Flask) -> None:
     # Who is asking, and how much they may ask.
     login.init_app(app)
     jwt.init_app(app)
@@ -41,5 +48,3 @@ def create_app(config: Config | None = None) -> Flask:
     # What they can ask for.
     api.init_app(app)
     blueprints.register(app)
-    cli.register(app)
-    return app
