@@ -22,6 +22,7 @@ def look(page: Page) -> None:
 
 def find_faults(page: Page, rules: object = None) -> list[dict[str, Any]]:
     """What axe holds against the page, by `rules` (as its `runOnly`) or all of them. A page gets axe once: it is half a megabyte."""
+    page.wait_for_load_state()  # a click does not wait until the page that it leads to is whole
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})

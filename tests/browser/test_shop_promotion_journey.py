@@ -14,8 +14,11 @@ def test_a_product_is_promoted_on_chosen_days(open_context: Callable[..., Browse
     _open_shop(page)
     shop = page.url
     page.get_by_role("link", name="Promotions").click()
+    choose = page.get_by_role("link", name="Choose a product")
+    expect(choose).to_be_visible()
     look(page)
-    page.get_by_role("link", name="Choose a product").click()
+    choose.click()
+    expect(page.get_by_role("link", name="Promote Snake plant")).to_be_visible()
     look(page)
     page.get_by_role("link", name="Promote Snake plant").click()
     page.get_by_label("Template", exact=True).select_option(label="spring_offer, English")
