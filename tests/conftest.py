@@ -5,6 +5,7 @@ for `committed` (in this process) or `processes` / `live_server` (in others), an
 """
 
 import base64
+import gc
 import os
 import shutil
 import subprocess
@@ -50,6 +51,13 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lanes take whole files (`bin/test`): the longest first, so that no lane ends long after the others."""
     items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays: looking through it for garbage time and again is a tenth of what tests take."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
