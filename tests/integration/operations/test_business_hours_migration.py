@@ -1,9 +1,11 @@
 """Migration 0024 on a database that is in use: no hours are lost on the way up, and on the way back a night ends at midnight."""
 
+from collections.abc import Iterator
+
 import psycopg2
 import pytest
 
-from tests.migrating import migrate, run
+from tests.migrating import database_at, migrate, run
 from tests.servers import Stores
 
 BEFORE = "0023"
@@ -19,12 +21,9 @@ THE_DAY, MIDNIGHT = (0, "09:00:00", "23:59:59.999999"), "23:59:59.999999"
 
 
 @pytest.fixture
-def url(stores: Stores, environment: dict[str, str]) -> str:
+def url(stores: Stores, environment: dict[str, str]) -> Iterator[str]:
     """A database as it was before, with hours in it."""
-    url = stores.create_database("wotnot_before_nights")
-    migrate(environment, url, "upgrade", BEFORE)
-    run(url, A_DAY)
-    return url
+    yield from database_at(stores, environment, BEFORE, A_DAY)
 
 
 def test_hours_go_over_midnight_and_are_cut_there_on_the_way_back(url: str, environment: dict[str, str]) -> None:

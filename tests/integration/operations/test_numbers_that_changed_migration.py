@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.migrating import migrate, run
+from tests.migrating import database_at, migrate, run
 from tests.servers import Stores
 
 BEFORE = "0029"
@@ -38,11 +38,7 @@ INDEX = "SELECT count(*) FROM pg_index WHERE indexrelid = 'ix_contacts_number_ch
 @pytest.fixture
 def url(stores: Stores, environment: dict[str, str]) -> Iterator[str]:
     """A database as it was before, with people whose number is, or begins like, or is not the one that was written to."""
-    url = stores.create_database("wotnot_before_marks")
-    migrate(environment, url, "upgrade", BEFORE)
-    run(url, A_LEDGER)
-    yield url
-    stores.drop_database("wotnot_before_marks")
+    yield from database_at(stores, environment, BEFORE, A_LEDGER)
 
 
 def test_who_changed_before_and_after_it_is_marked(url: str, environment: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.migrating import migrate, run
+from tests.migrating import database_at, migrate, run
 from tests.servers import Stores
 
 BEFORE = "0027"
@@ -28,11 +28,7 @@ INDEXES = """
 @pytest.fixture
 def url(stores: Stores, environment: dict[str, str]) -> Iterator[str]:
     """A database as it was before, with a sent and a planned message to each of two people."""
-    url = stores.create_database("wotnot_before_people")
-    migrate(environment, url, "upgrade", BEFORE)
-    run(url, A_LEDGER)
-    yield url
-    stores.drop_database("wotnot_before_people")
+    yield from database_at(stores, environment, BEFORE, A_LEDGER)
 
 
 def test_who_is_deleted_is_forgotten_on_both_sides_of_it(url: str, environment: dict[str, str]) -> None:

@@ -1,8 +1,10 @@
 """Migration 0005 on a database that is in use: today's words become the first version, and the way back loses nothing."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.migrating import migrate, run
+from tests.migrating import database_at, migrate, run
 from tests.servers import Stores
 
 BEFORE = "0004"
@@ -19,12 +21,9 @@ A_VERSION = """
 
 
 @pytest.fixture
-def url(stores: Stores, environment: dict[str, str]) -> str:
+def url(stores: Stores, environment: dict[str, str]) -> Iterator[str]:
     """A database as it was before, with a template in it."""
-    url = stores.create_database("wotnot_before_versions")
-    migrate(environment, url, "upgrade", BEFORE)
-    run(url, A_TEMPLATE)
-    return url
+    yield from database_at(stores, environment, BEFORE, A_TEMPLATE)
 
 
 def test_words_become_the_first_version_and_survive_the_way_back(url: str, environment: dict[str, str]) -> None:

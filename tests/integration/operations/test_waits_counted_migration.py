@@ -1,8 +1,10 @@
 """Migration 0029 on a database that is in use: what was answered before is counted, and what comes after."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.migrating import migrate, run
+from tests.migrating import database_at, migrate, run
 from tests.servers import Stores
 
 BEFORE = "0028"
@@ -19,12 +21,9 @@ COUNTS = "SELECT step, sum(delta)::int FROM answer_tallies GROUP BY step ORDER B
 
 
 @pytest.fixture
-def url(stores: Stores, environment: dict[str, str]) -> str:
+def url(stores: Stores, environment: dict[str, str]) -> Iterator[str]:
     """A database as it was before, with the shortest and the longest waits in it."""
-    url = stores.create_database("wotnot_before_waits")
-    migrate(environment, url, "upgrade", BEFORE)
-    run(url, ANSWERS)
-    return url
+    yield from database_at(stores, environment, BEFORE, ANSWERS)
 
 
 def test_answers_are_counted_from_before_and_after(url: str, environment: dict[str, str]) -> None:
