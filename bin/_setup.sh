@@ -60,8 +60,8 @@ setup_venv() {
   install_packages product requirements.txt
 }
 
-# bin/vendor keeps its own stamp, made from package-lock.json.
+# setup_assets [--with-tests]: bin/vendor keeps its own stamp, made from package-lock.json.
 setup_assets() {
   [ -f bin/vendor ] || return 0
-  "$VENV/bin/python" bin/vendor || fail "Fetching the dashboard's css and js failed (see above). Check the network and try again."
+  "$VENV/bin/python" bin/vendor "$@" || fail "Fetching the dashboard's css and js failed (see above). Check the network and try again."
 }

@@ -13,11 +13,13 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
 from launcher.paths import ROOT, Paths
+from tests.browser.windows import Windows
 from tests.meta_bodies import check_bodies
 from tests.sandbox_control import SandboxControl
 from tests.servers import free_port, wait_until
@@ -27,6 +29,7 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LOG_LINES = 15
+_owners_cookies: dict[str, Any] = {}
 
 # All of WotNot and a browser share a machine's two cores here: what is right comes, but not always within the usual five seconds.
 expect.set_options(timeout=15_000)
@@ -80,32 +83,58 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         process.wait(40)
 
 
+@pytest.fixture(scope="session")
+def windows(browser: Browser) -> Windows:
+    """The browser's windows that tests use one after the other."""
+    return Windows(browser)
+
+
 @pytest.fixture
-def open_context(browser: Browser, product: Product) -> Iterator[Callable[..., BrowserContext]]:
+def open_context(windows: Windows, product: Product) -> Iterator[Callable[..., BrowserContext]]:
     """Call it with `viewport=PHONE`, `color_scheme="dark"` …; consoles are looked at when the test ends.
 
     With `forgive`, a pattern, a test says what it makes go wrong itself.
     """
-    contexts: list[BrowserContext] = []
+    contexts: list[tuple[BrowserContext, Listener]] = []
     complaints: list[str] = []
 
     def open_one(forgive: str = "$^", **options: object) -> BrowserContext:
-        def complain(words: str) -> None:
-            if not re.search(forgive, words):
-                complaints.append(words)
-
-        context = browser.new_context(**{"base_url": product.url, "viewport": DESKTOP} | options)  # type: ignore[arg-type]
-        context.on("weberror", lambda error: complain(str(error.error)))
-        context.on("console", lambda message: complain(message.text) if message.type == "error" else None)
-        contexts.append(context)
+        listener = Listener(forgive, complaints)
+        context = windows.open(**{"base_url": product.url, "viewport": DESKTOP} | options)
+        context.on("weberror", listener.hear_error)
+        context.on("console", listener.hear_words)
+        contexts.append((context, listener))
         return context
 
     yield open_one
-    heard = _hear_out(contexts, complaints)
-    for context in contexts:
-        context.close()
+    heard = _hear_out([context for context, _ in contexts], complaints)
+    for context, listener in contexts:
+        context.remove_listener("weberror", listener.hear_error)
+        context.remove_listener("console", listener.hear_words)
+        windows.take_back(context, (product.url, product.phone_url))
     assert not heard, heard
     check_bodies(SandboxControl(product.phone_url).bodies())
+
+
+@dataclass(eq=False)  # Playwright writes its own name for a listener into it
+class Listener:
+    """Writes what a console complains of down, unless the test forgives it."""
+
+    forgive: str
+    complaints: list[str]
+
+    def hear_error(self, error: WebError) -> None:
+        """An exception that nobody caught."""
+        self._note(str(error.error))
+
+    def hear_words(self, message: ConsoleMessage) -> None:
+        """A line in the console."""
+        if message.type == "error":
+            self._note(message.text)
+
+    def _note(self, words: str) -> None:
+        if not re.search(self.forgive, words):
+            self.complaints.append(words)
 
 
 def _hear_out(contexts: list[BrowserContext], complaints: list[str]) -> list[str]:
@@ -139,13 +168,23 @@ def phone(product: Product) -> SandboxControl:
 
 
 def sign_in(page: Page, product: Product) -> Page:
-    """As the owner of the demo workspace, without opening a page: only one journey looks at the log-in page itself."""
+    """As the owner of the demo workspace, without opening a page: only one journey looks at the log-in page itself.
+
+    With the cookies of the last log-in as long as they are good: each takes a quarter of a second, as it has to.
+    """
+    page.context.add_cookies(_owners_cookies.get(product.url, []))
+    if page.request.get("/app/settings/profile", max_redirects=0).status != 200:
+        _log_in(page, product)
+        _owners_cookies[product.url] = page.context.cookies(product.url)
+    return page
+
+
+def _log_in(page: Page, product: Product) -> None:
     log_in_page = page.request.get("/app/login").text()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', log_in_page)
     assert token is not None, log_in_page
     form = {"csrf_token": token[1], "email": product.email, "password": product.password}
     assert page.request.post("/app/login", form=form, max_redirects=0).status == 302
-    return page
 
 
 def _read_banner(text: str, var: Path, pid: int) -> Product:

@@ -66,9 +66,8 @@ def test_where_the_browser_keeps_nothing_an_answer_that_was_not_sent_stays_on_th
     open_context: Callable[..., BrowserContext], product: Product, phone: SandboxControl
 ) -> None:
     write(phone, "And in red?")
-    context = open_context(forgive=LOST)
-    context.add_init_script(REFUSE)
-    page = sign_in(context.new_page(), product)
+    page = sign_in(open_context(forgive=LOST).new_page(), product)
+    page.add_init_script(REFUSE)
     open_thread(page, "Naledi Mokoena")
     page.route("**/send", lambda route: route.abort())
     page.locator("#message-body").fill("Red is sold out")

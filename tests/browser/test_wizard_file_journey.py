@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, Product, sign_in
+from tests.browser.conftest import Product, sign_in
 from tests.browser.looking import look
 from tests.factories import png
 
@@ -14,10 +14,11 @@ SOON = 30_000
 LONG = 120_000
 
 
-def test_three_files_of_which_two_are_wrong(browser: Browser, product: Product, tmp_path: Path) -> None:
-    # In a window of its own: a refused form is a 422, which a console calls a failed request.
-    window = browser.new_context(base_url=product.url, viewport=DESKTOP)  # type: ignore[arg-type]
-    member = sign_in(window.new_page(), product)
+def test_three_files_of_which_two_are_wrong(
+    open_context: Callable[..., BrowserContext], product: Product, tmp_path: Path
+) -> None:
+    # A refused form is a 422, which a console calls a failed request.
+    member = sign_in(open_context(forgive="422").new_page(), product)
     for name, content in {"good.png": png(95), "empty.png": b"", "film.mov": b"\0\0\0\x14ftypqt  "}.items():
         (tmp_path / name).write_bytes(content)
     member.goto("/app/media")
@@ -29,7 +30,6 @@ def test_three_files_of_which_two_are_wrong(browser: Browser, product: Product, 
     expect(results.get_by_role("link", name="good.png")).to_be_visible()
     expect(member.get_by_text("“empty.png” is empty")).to_have_count(1)
     look(member)
-    window.close()
 
 
 def test_from_the_computer_to_the_customers_phone(
