@@ -7,7 +7,10 @@ capped well below `threads` by the product, so that pages are always answered.
 import gc
 import os
 import sys
+from contextlib import suppress
 from typing import Any
+
+from jinja2 import FileSystemBytecodeCache
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # nosec B104 # noqa: S104 - a host's router needs it; bin/start sets HOST=127.0.0.1
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -38,6 +41,8 @@ def when_ready(server: Any) -> None:
     app = server.app.wsgi()
     refuse_wrong_storage(app.extensions["wotnot.config"])
     templates = app.jinja_env
+    with suppress(RuntimeError):  # no folder for it that is ours alone
+        templates.bytecode_cache = FileSystemBytecodeCache()  # compiled at the first start of all, read at the next
     for name in templates.list_templates(extensions=["html"]):
         templates.get_template(name)
     gc.collect()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tests import factories
-from wotnot.models import Role, User, Workspace
+from wotnot.extensions import db
+from wotnot.models import Member, Role, User, Workspace
 
 # Everybody's; hashed once and cheaply, because a slow hash tests nothing here.
 PASSWORD = "correct horse battery"
@@ -21,13 +22,16 @@ class Cast:
 
 
 def make_cast() -> Cast:
-    """Write them to the database of the current app context."""
-    workspace = factories.make_workspace(name="Casa Verde")
-    other = factories.make_workspace(name="Charlie's Garage")
-    alice = factories.make_user(name="Alice", email="alice@example.com")
-    bob = factories.make_user(name="Bob", email="bob@example.com")
-    charlie = factories.make_user(name="Charlie", email="charlie@example.com")
-    factories.make_member(workspace, alice, Role.OWNER)
-    factories.make_member(workspace, bob, Role.AGENT)
-    factories.make_member(other, charlie, Role.OWNER)
-    return Cast(workspace, other, alice, bob, charlie)
+    """Write them to the database of the current app context, all at once: two thousand tests begin with it."""
+    home, other = (Workspace(name=name, default_country="ZA") for name in ("Casa Verde", "Charlie's Garage"))
+    people = alice, bob, charlie = [_person(name) for name in ("Alice", "Bob", "Charlie")]
+    db.session.add_all([home, other, *people])
+    db.session.flush()
+    roles = ((home, alice, Role.OWNER), (home, bob, Role.AGENT), (other, charlie, Role.OWNER))
+    db.session.add_all(Member(workspace_id=place.id, user_id=who.id, role=role) for place, who, role in roles)
+    db.session.commit()
+    return Cast(home, other, alice, bob, charlie)
+
+
+def _person(name: str) -> User:
+    return User(name=name, email=f"{name.lower()}@example.com", password_hash=factories.PASSWORD_HASH)

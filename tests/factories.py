@@ -79,9 +79,12 @@ _numbers = itertools.count(1)
 
 
 def save(row: Row) -> Row:
-    """Add and commit `row`."""
-    db.session.add(row)
-    db.session.commit()
+    """Add and commit `row`. What is loaded stays loaded: nobody has changed it."""
+    session = db.session()
+    session.add(row)
+    session.expire_on_commit = False
+    session.commit()
+    session.expire_on_commit = True
     return row
 
 
