@@ -38,6 +38,15 @@ venv_is_usable() {
   head -n 1 "$VENV/bin/pip" 2>/dev/null | grep -qF "$VENV/bin/" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1
 }
 
+# Where pip was told of an index of one's own, or uv does not get through, pip does in a minute what uv does in ten seconds.
+UV=uv==0.13.9
+
+install_quickly() {
+  "$VENV/bin/python" -m pip config list 2>/dev/null | grep -qE '\.(index-url|no-index)=' && return 1
+  "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$UV" 2>/dev/null &&
+    UV_HTTP_RETRIES=1 "$VENV/bin/uv" pip install --quiet --system-certs --python "$VENV/bin/python" "$@" 2>/dev/null
+}
+
 # install_packages STAMP FILE…: what the requirement files name, unless the stamp says that this was done.
 install_packages() {
   stamp=$VENV/.$1
@@ -45,12 +54,12 @@ install_packages() {
   wanted="$ROOT $(cat "$@" | cksum)"
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
   venv_is_usable || make_venv
-  echo "Installing the Python packages of $* (once, about a minute) …"
+  echo "Installing the Python packages of $* (once, up to a minute) …"
   for file in "$@"; do
     set -- "$@" -r "$file"
     shift
   done
-  "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$@" ||
+  install_quickly "$@" || "$VENV/bin/python" -m pip install -qq --disable-pip-version-check "$@" ||
     fail "Installing the Python packages failed (see above). Check the network and try again."
   printf '%s' "$wanted" >"$stamp"
 }

@@ -1,6 +1,7 @@
 """Every part of the pages in a real browser, under the strict content policy."""
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,19 @@ def test_typing_in_a_region_is_not_replaced(page: Page, site: Site) -> None:
     expect(page.get_by_label("Words")).to_have_value("not to be lost")
     expect(page.locator("#count")).to_have_text("2")  # once the person has paused
     expect(page.get_by_label("Words")).to_be_focused()
+
+
+def test_what_is_pressed_is_not_replaced_before_it_is_let_go(page: Page, site: Site) -> None:
+    """Between the two nobody would be clicked."""
+    page.goto("/pages/live")
+    expect(page.locator("#count")).to_have_text("1")
+    page.get_by_role("link", name="stays").hover()
+    page.mouse.down()
+    site.publish("broadcast:12")
+    page.wait_for_timeout(900)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("#gone-to$"))
+    expect(page.locator("#count")).to_have_text("2")
 
 
 def test_event_of_another_topic_is_not_ours(page: Page, site: Site) -> None:

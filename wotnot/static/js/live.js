@@ -24,6 +24,7 @@ let reconnectTimer = 0;
 let graceTimer = 0;
 let hideTimer = 0;
 let typed = { region: "", at: 0 };
+let pressed = null; // what a finger or the mouse is down on: replaced now, it would never be clicked
 const waiting = new Map(); // element id → timer
 const lastFetch = new Map(); // element id → time
 const inFlight = new Set();
@@ -38,10 +39,10 @@ function identify(region) {
   return region.id;
 }
 
-// Somebody writes in it, or has a menu or a form open that a refresh would close.
+// Somebody writes in it, presses it, or has a menu or a form open that a refresh would close.
 function isInUse(region) {
   const writing = typed.region === region.id && Date.now() - typed.at < TYPING_FOR_MS;
-  return writing || region.querySelector("details.wn-menu[open], details[data-holds][open]") !== null;
+  return writing || region.contains(pressed) || region.querySelector("details.wn-menu[open], details[data-holds][open]") !== null;
 }
 
 function fetchNow(id) {
@@ -232,6 +233,12 @@ export function startLive() {
     const region = event.target.closest("[data-live]");
     if (region) typed = { region: identify(region), at: Date.now() };
   });
+  addEventListener("pointerdown", (event) => {
+    pressed = event.target;
+  }, true);
+  for (const end of ["pointerup", "pointercancel"]) {
+    addEventListener(end, () => setTimeout(() => (pressed = null)), true); // the click comes first
+  }
   document.addEventListener("htmx:afterSettle", (event) => {
     tintChanged(event.target);
     sayLater();
