@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,8 +50,16 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lanes take whole files (`bin/test`): the longest first, so that no lane ends long after the others."""
-    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+    """Lanes take whole files (`bin/test`): the longest first, so that no lane ends long after the others.
+
+    Integration tests are shuffled, always alike: what works and what waits lie in folders of their own otherwise.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        is_shuffled = "integration" in item.path.parts
+        return not str(item.path).endswith(LONGEST), zlib.crc32(item.path.name.encode()) if is_shuffled else 0
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,8 @@ def look(page: Page) -> None:
     """Nothing that axe holds against it, and nothing wider than a phone."""
     for size in (DESKTOP, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        assert not in_short(find_faults(page)), page.url
+        faults = in_short(find_faults(page))
+        assert not faults, f"{page.url}: {faults}"
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], page.url
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
 

@@ -38,7 +38,7 @@ def test_each_contact_gets_their_own_language(open_context: Callable[..., Browse
     member.get_by_label(re.compile("People with a tag")).check()
     member.get_by_label("Workshop 2026").first.check()
     member.get_by_role("button", name="Continue to Message").click()
-    member.get_by_role("link", name="Use spring_offer, English").click()
+    member.get_by_role("link", name="Use it: spring_offer, English").click()
     expect(member.locator("#step")).to_contain_text("3 languages: English (main), Dutch, German.")
     member.locator("select[name=source-1]").select_option(label="Contact’s first name")
     for key, words in (("1", "there"), ("2", "20%"), ("3", "pots")):

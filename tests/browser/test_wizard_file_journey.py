@@ -82,7 +82,7 @@ def _make_draft(page: Page) -> None:
     page.get_by_label(re.compile("People with a tag")).check()
     page.locator("input[name=tags]").first.check()
     page.get_by_role("button", name="Continue to Message").click()
-    page.get_by_role("link", name=re.compile("^Use summer_picture")).click()
+    page.get_by_role("link", name=re.compile("^Use it: summer_picture")).click()
 
 
 def _answer_with_a_picture(member: Page, phone: Page, product: Product, picture: Path) -> None:
