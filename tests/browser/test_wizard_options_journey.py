@@ -119,7 +119,7 @@ def choose_people(page: Page) -> None:
 
 def write_the_message(page: Page) -> None:
     """A field with a fallback, a text, and a field of one's own; the preview walks over people."""
-    page.get_by_role("link", name="Use spring_offer, English").click()
+    page.get_by_role("link", name="Use it: spring_offer, English").click()
     page.get_by_label("Send everybody English").check()
     page.locator("select[name=source-1]").select_option(label="Contact’s first name")
     page.locator("select[name=source-3]").select_option(label="Contact’s “city”")

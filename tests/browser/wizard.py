@@ -16,7 +16,7 @@ def write_message(page: Page) -> None:
     It is named, as other journeys make templates that need a picture, and count who uses another one.
     """
     page.wait_for_url("**/message")
-    offer = page.get_by_role("link", name="Use spring_offer, English")
+    offer = page.get_by_role("link", name="Use it: spring_offer, English")
     wait_until(lambda: bool(page.reload()) and offer.is_visible(), 60, "the offer to be approved")
     offer.click()
     expect(page.locator("select[name^=source-]").first).to_be_visible()  # all() does not wait
