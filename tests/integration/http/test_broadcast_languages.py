@@ -82,7 +82,7 @@ def test_from_the_choice_to_the_report(
     base = f"/app/broadcasts/{db.session.scalars(select(Broadcast.id)).one()}"
     choose = text_of(browser.get(f"{base}/message"))
     assert "English, German" in choose
-    assert choose.count("Use it") == 1, "a name is one row"
+    assert choose.count(">Use it<") == 1, "a name is one row"
 
     main = family["en"].id
     page = text_of(browser.get(f"{base}/message?template={main}"))
