@@ -26,7 +26,9 @@ def make_draft(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=2).first).to_contain_text("will get this message")
 
 
-def test_from_the_first_page_to_the_last_receipt(open_context: Callable[..., BrowserContext], product: Product) -> None:
+def test_from_the_first_page_to_the_last_receipt(
+    open_context: Callable[..., BrowserContext], product: Product, quick_number: None
+) -> None:
     member = sign_in(open_context(forgive=ASKS_FIRST).new_page(), product)
     make_draft(member, "Journey")
     member.locator("#walk-row").fill("2")

@@ -18,7 +18,9 @@ def amount(words: str) -> float:
     return float(words.rsplit(maxsplit=1)[-1].replace(",", ""))
 
 
-def test_from_the_estimate_to_the_receipts(open_context: Callable[..., BrowserContext], product: Product) -> None:
+def test_from_the_estimate_to_the_receipts(
+    open_context: Callable[..., BrowserContext], product: Product, quick_number: None
+) -> None:
     member = sign_in(open_context(forgive=ASKS_FIRST).new_page(), product)
     make_draft(member, "What does it cost?")
     button = member.get_by_role("button", name=re.compile("^Send to "))

@@ -33,7 +33,7 @@ def test_three_files_of_which_two_are_wrong(
 
 
 def test_from_the_computer_to_the_customers_phone(
-    member: Page, product: Product, open_context: Callable[..., BrowserContext], tmp_path: Path
+    member: Page, product: Product, quick_number: None, open_context: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:
     (tmp_path / "summer.png").write_bytes(png(96))
     _make_template(member, tmp_path / "summer.png")

@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.api import Api
 from tests.browser.conftest import Product, sign_in
 from tests.browser.test_pace_journey import save_pace
 from tests.browser.wizard import ASKS_FIRST, send
@@ -45,27 +45,10 @@ def considerate(open_context: Callable[..., BrowserContext], product: Product) -
     save_pace(page, "", "", "")
 
 
-class Api(requests.Session):
-    """The API, asked by the owner of the demo workspace."""
-
-    def __init__(self, product: Product) -> None:
-        """Logs in."""
-        super().__init__()
-        self._url = f"{product.url}/api/v1"
-        tokens = self.ask("POST", "/auth/login", email=product.email, password=product.password)
-        self.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-
-    def ask(self, method: str, path: str, **body: object) -> Any:
-        """What it answers."""
-        answer = self.request(method, self._url + path, json=body or None, timeout=10)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-
 @pytest.fixture
 def api(product: Product) -> Iterator[Api]:
     """With a reader of the newsletter whose name and city nobody knows, who reads the fallbacks."""
-    api = Api(product)
+    api = Api(product.url, product.email, product.password)
     nobody = api.ask("POST", "/contacts", phone="+27825550166", tags=["Newsletter"])
     yield api
     api.ask("DELETE", f"/contacts/{nobody['id']}")

@@ -12,7 +12,16 @@ from tests.deliveries import drain
 from tests.factories import make_channel
 from tests.sandbox_control import SandboxControl
 from tests.servers import wait_until
-from wotnot.models import Channel, Contact, ContactMerge, Conversation, Message, MessageState, WebhookEvent, WebhookState
+from wotnot.models import (
+    Channel,
+    Contact,
+    ContactMerge,
+    Conversation,
+    Message,
+    MessageState,
+    WebhookEvent,
+    WebhookState,
+)
 from wotnot.services import automation, replies
 from wotnot.services.sender import Sender
 
