@@ -10,7 +10,7 @@ gc.disable()
 from wotnot import create_app  # noqa: E402
 from wotnot.config import ConfigError  # noqa: E402
 
-# Workers, the scheduler and migrations answer nobody: without the web they start in two thirds of the time, and need 20 MB less each.
+# Workers, the scheduler and migrations answer nobody: without the web they start in two thirds of the time and need 20 MB less.
 ANSWERS = {"worker", "scheduler", "db"}.isdisjoint(sys.argv[1:])
 
 try:
