@@ -31,6 +31,7 @@ from wotnot.services import (
     events,
     forecast,
     frequency_caps,
+    ledger_statistics,
     messages,
     moments,
     quality_guard,
@@ -194,6 +195,7 @@ def _zone_key(timetable: Timetable) -> list[ColumnElement[Any]]:
 def _begin_sending(session: Session, broadcast: Broadcast) -> None:
     """Let it send; or pause it, when Meta rated its number low while the list was being prepared."""
     contact_merges.follow_into_list(session, broadcast.workspace_id, broadcast.id)
+    ledger_statistics.count_if_empty(session)
     forecast.note_forecast(session, broadcast)
     low = quality_guard.why_held(broadcast)
     begun = {"state": BroadcastState.PAUSED, "reason": low} if low else {"state": BroadcastState.SENDING}

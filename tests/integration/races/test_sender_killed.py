@@ -15,7 +15,7 @@ from tests.factories import make_broadcast, make_channel, make_template
 from tests.sandbox_control import SandboxControl
 from tests.servers import Processes, Stores, wait_until
 from wotnot.extensions import db
-from wotnot.services import recounts
+from wotnot.services import ledger_statistics, recounts
 
 AUDIENCE = 10_000
 KILLS = 20
@@ -128,6 +128,7 @@ def _plan_messages(broadcast_id: int) -> None:
         ),
         {"id": broadcast_id, "audience": AUDIENCE},
     )
+    ledger_statistics.count_if_empty(db.session())
     db.session.commit()
 
 
