@@ -111,6 +111,16 @@ def test_what_is_pressed_is_not_replaced_before_it_is_let_go(page: Page, site: S
     expect(page.locator("#count")).to_have_text("2")
 
 
+def test_a_menu_of_the_browser_holds_nothing_up(page: Page, site: Site) -> None:
+    """It swallows the release of the button that opened it."""
+    page.goto("/pages/live")
+    expect(page.locator("#count")).to_have_text("1")
+    page.get_by_role("link", name="stays").hover()
+    page.mouse.down(button="right")
+    site.publish("broadcast:12")
+    expect(page.locator("#count")).to_have_text("2")
+
+
 def test_event_of_another_topic_is_not_ours(page: Page, site: Site) -> None:
     page.goto("/pages/live")
     expect(page.locator("#count")).to_have_text("1")

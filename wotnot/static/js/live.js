@@ -236,8 +236,8 @@ export function startLive() {
   addEventListener("pointerdown", (event) => {
     pressed = event.target;
   }, true);
-  for (const end of ["pointerup", "pointercancel"]) {
-    addEventListener(end, () => setTimeout(() => (pressed = null)), true); // the click comes first
+  for (const end of ["pointerup", "pointercancel", "contextmenu"]) {
+    addEventListener(end, () => setTimeout(() => (pressed = null)), true); // the click comes first; a menu swallows the release
   }
   document.addEventListener("htmx:afterSettle", (event) => {
     tintChanged(event.target);
