@@ -41,7 +41,7 @@ class AppWorker(Worker):
 
     def main_work_horse(self, *arguments: Any) -> None:
         """Run in the forked process: it must not outlive a worker that was killed."""
-        _end_with_parent()
+        end_with_parent(self.pid)
         super().main_work_horse(*arguments)
 
     def handle_warm_shutdown_request(self) -> None:
@@ -52,10 +52,12 @@ class AppWorker(Worker):
                 os.kill(self.horse_pid, signal.SIGTERM)
 
 
-def _end_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when the parent dies. Linux only; elsewhere a job ends when it is done."""
+def end_with_parent(parent: int | None) -> None:
+    """Ask the kernel for a SIGTERM when `parent` dies, and take it now if it has. Linux only; elsewhere a job ends when done."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # killed between the fork and the line above
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class ReconcilingScheduler(Scheduler):

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -43,8 +44,8 @@ def broadcast_id(committed_cast: Cast, sandbox: SandboxControl, live_server: str
     sandbox.post(f"/sandbox/numbers/{sandbox.PHONE_NUMBER_ID}", {"messaging_limit": "TIER_UNLIMITED"})
     number = {"phone_number_id": sandbox.PHONE_NUMBER_ID, "messaging_limit": "TIER_UNLIMITED"}
     channel = make_channel(workspace, rate_per_second=1000, **number)
-    broadcast = make_broadcast(workspace, channel, template, state="sending")
-    _plan_messages(broadcast.id)
+    broadcast = make_broadcast(workspace, channel, template)
+    _begin_sending(broadcast.id)
     processes.start_worker("events")
     processes.start("scheduler", "flask", "--app", "wsgi", "scheduler")
     return broadcast.id
@@ -56,7 +57,7 @@ def test_sender_killed_twenty_times(broadcast_id: int, sandbox: SandboxControl, 
     for _ in range(KILLS):
         processes.start_worker("send", name="sender")
         before = _count_open(broadcast_id)
-        wait_until(lambda before=before: _count_open(broadcast_id) < before, 30, "the sender to send")
+        wait_until(lambda before=before: _count_open(broadcast_id) < before, 30, _say(broadcast_id))
         time.sleep(chance.uniform(0.05, 0.6))
         _kill_sender(processes)
     processes.start_worker("send", name="sender")
@@ -68,7 +69,7 @@ def test_redis_flushed_midway(broadcast_id: int, sandbox: SandboxControl, proces
     processes.start_worker("send", name="sender")
     for _ in range(3):
         before = _count_open(broadcast_id)
-        wait_until(lambda before=before: _count_open(broadcast_id) < before - 500, 60, "the sender to send")
+        wait_until(lambda before=before: _count_open(broadcast_id) < before - 500, 60, _say(broadcast_id))
         redis.flushall()
     _assert_everybody_once(broadcast_id, sandbox)
 
@@ -80,7 +81,7 @@ def test_postgres_restarted_midway(
     processes.start_worker("send", name="sender")
     for _ in range(2):
         before = _count_open(broadcast_id)
-        wait_until(lambda before=before: _count_open(broadcast_id) < before - 1000, 60, "the sender to send")
+        wait_until(lambda before=before: _count_open(broadcast_id) < before - 1000, 60, _say(broadcast_id))
         db.session.remove()
         stores.restart_postgres(signal.SIGINT)
         db.engine.dispose()
@@ -106,13 +107,15 @@ def _assert_everybody_once(broadcast_id: int, sandbox: SandboxControl) -> None:
 def _kill_sender(processes: Processes) -> None:
     """SIGKILL to the worker and to the job it forked, which has a process group of its own."""
     worker = processes.forget("sender")
+    worker.send_signal(signal.SIGSTOP)  # or it may fork the next job when it sees this one dead
     jobs = psutil.Process(worker.pid).children(recursive=True)
     for process in [*jobs, worker]:
         process.send_signal(signal.SIGKILL)
     worker.wait(10)
 
 
-def _plan_messages(broadcast_id: int) -> None:
+def _begin_sending(broadcast_id: int) -> None:
+    """The list and the state in one commit: a broadcast that is sending and has nobody left is finished."""
     db.session.execute(
         text(
             """
@@ -129,11 +132,16 @@ def _plan_messages(broadcast_id: int) -> None:
         {"id": broadcast_id, "audience": AUDIENCE},
     )
     ledger_statistics.count_if_empty(db.session())
+    db.session.execute(text("UPDATE broadcasts SET state = 'sending' WHERE id = :id"), {"id": broadcast_id})
     db.session.commit()
 
 
 def _template(name: str) -> dict[str, Any]:
     return {"name": name, "language": "en", "category": "UTILITY", "components": [BODY]}
+
+
+def _say(broadcast_id: int) -> Callable[[], str]:
+    return lambda: f"the sender to send; {_broadcast_state(broadcast_id)}, {_states(broadcast_id)}"
 
 
 def _states(broadcast_id: int) -> Counter[str]:
