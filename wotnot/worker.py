@@ -1,6 +1,7 @@
 """The processes behind the web: RQ workers and rq-scheduler, made to survive a Redis that forgot everything."""
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from flask import current_app
@@ -15,6 +17,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.job import Job
 from rq_scheduler import Scheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from wotnot.extensions import db, redis
 from wotnot.services import queue as jobs
@@ -72,6 +75,7 @@ class ReconcilingScheduler(Scheduler):
 def run_worker(queues: Iterable[str]) -> None:
     """Work until told to stop (SIGTERM, Ctrl-C). Starts the sender at once when its queue is among `queues`."""
     readiness.refuse_wrong_storage(current_app.extensions["wotnot.config"])
+    _prepare_for_jobs()
     names = list(queues)
     worker = AppWorker([Queue(name, connection=redis.client) for name in names], connection=redis.client)
     if "send" in names:
@@ -80,6 +84,16 @@ def run_worker(queues: Iterable[str]) -> None:
         # Pages go first: a batch that has to wait grows and costs less for each. A message has its own moment to go out.
         os.nice(GIVES_WAY)
     worker.work(with_scheduler=False, logging_level="WARNING")
+
+
+def _prepare_for_jobs() -> None:
+    """Do once what each job, in a process of its own, would do again: import its code, learn the database's ways."""
+    for path in {job.path.rpartition(".")[0] for job in jobs.JOBS.values()}:
+        import_module(path)
+    with suppress(SQLAlchemyError), db.engine.connect():
+        pass
+    db.engine.dispose()
+    gc.freeze()
 
 
 def run_scheduler() -> Any:
