@@ -6,7 +6,6 @@ A page's console must stay free of errors (a refused script, a failed request), 
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,13 +19,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, W
 
 from launcher.paths import ROOT, Paths
 from tests.browser.api import Api
-from tests.browser.windows import Windows
+from tests.browser.windows import Windows, start_chromium
 from tests.meta_bodies import check_bodies
 from tests.sandbox_control import SandboxControl
 from tests.servers import free_port, wait_until
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LOG_LINES = 15
@@ -50,10 +47,9 @@ class Product:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium where there is one, else Playwright's own."""
-    path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+    """One for all tests of this lane."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = start_chromium(playwright)
         yield browser
         browser.close()
 

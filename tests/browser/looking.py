@@ -4,11 +4,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from launcher.paths import ROOT
 from tests.browser.conftest import DESKTOP, PHONE
 
 EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_AXE = (ROOT / "var/node/node_modules/axe-core/axe.min.js").read_text()  # bin/vendor --with-tests
 
 
 def look(page: Page) -> None:
@@ -22,10 +20,9 @@ def look(page: Page) -> None:
 
 
 def find_faults(page: Page, rules: object = None) -> list[dict[str, Any]]:
-    """What axe holds against the page, by `rules` (as its `runOnly`) or all of them. A page gets axe once: it is half a megabyte."""
+    """What axe holds against the page, by `rules` (as its `runOnly`) or all of them."""
     page.wait_for_load_state()  # a click does not wait until the page that it leads to is whole
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(_AXE)
+    page.evaluate("'axe' in window || bringAxe()")
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found: list[dict[str, Any]] = page.evaluate("options => axe.run(options).then(found => found.violations)", options)
     return found

@@ -1,27 +1,20 @@
 """The customer's phone, used by a person in a browser."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.looking import find_faults, in_short
+from tests.browser.looking import EVERY_RULE, find_faults, in_short
+from tests.browser.windows import Windows, start_chromium
 from tests.integration.sandbox.support import NUMBER, Api, Receiver, wait_for
-
-CHROMIUM = Path("/usr/bin/chromium")
-RULES = ["wcag2a", "wcag2aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
     with sync_playwright() as playwright:
-        path = str(CHROMIUM) if CHROMIUM.exists() else None
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 968})
-        yield page
+        browser = start_chromium(playwright)
+        yield Windows(browser).open(viewport={"width": 1280, "height": 968}).new_page()
         browser.close()
 
 
@@ -83,4 +76,4 @@ def test_everybody_can_use_it(page: Page, api: Api, width: int) -> None:
     expect(page.locator(".wa-b").first).to_be_visible()
     page.set_viewport_size({"width": width, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert not in_short(find_faults(page, RULES))
+    assert not in_short(find_faults(page, EVERY_RULE))
