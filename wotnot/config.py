@@ -104,7 +104,12 @@ class Config:
             "TESTING": self.testing,
             "SECRET_KEY": self.secret_key,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20},
+            "SQLALCHEMY_ENGINE_OPTIONS": {
+                "pool_pre_ping": True,
+                "pool_size": 10,
+                "max_overflow": 20,
+                "hide_parameters": True,  # of a statement that failed: they are people's numbers and messages
+            },
             "JWT_SECRET_KEY": self.secret_key,
             "JWT_ACCESS_TOKEN_EXPIRES": 3600,
             "JWT_REFRESH_TOKEN_EXPIRES": 30 * 86400,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 GROUP_SIZE = 200
 GROUP_SECONDS = 0.25
 TELL_SECONDS = 0.5
+LOST_ANSWER = "Meta took it, but its answer could not be kept."
+"""The title of a message whose id from Meta is none, or somebody else's."""
 
 
 class Recorder:
@@ -48,6 +51,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="send-recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it records. When not, nothing more may be sent: nobody would know of it."""
+        return self._thread.is_alive()
+
     def put(self, fact: Outcome | Release) -> None:
         """Record what needed no posting: an outcome, or that a message goes back into the queue."""
         self._ready.put(fact)
@@ -58,13 +66,19 @@ class Recorder:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        with self._app.app_context():
-            while True:
-                returned, ready = self._collect()
-                if returned or ready:
-                    self._settle(returned, ready)
-                elif self._closing.is_set():
-                    return
+        try:
+            with self._app.app_context():
+                self._settle_all()
+        except Exception:
+            logger.exception("recording broke; the sender ends, and the next one settles what it held")
+
+    def _settle_all(self) -> None:
+        while True:
+            returned, ready = self._collect()
+            if returned or ready:
+                self._settle(returned, ready)
+            elif self._closing.is_set():
+                return
 
     def _collect(self) -> tuple[list[Returned], list[Outcome | Release]]:
         """What came in, at most a group; waits a moment for company."""
@@ -102,17 +116,19 @@ class Recorder:
         self._tell(judged, outcomes)
 
     def _record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record all of them; when one row refuses, the others are recorded without it."""
+        """Record all of them; when one row refuses, the others are recorded without it, and it without what Meta said."""
         if not outcomes:
             return
         try:
             self._insist(partial(outbox.record_outcomes, outcomes))
-        except SQLAlchemyError:
-            logger.exception("a group of outcomes could not be recorded")
+        except (SQLAlchemyError, ValueError):  # ValueError: text that no statement can carry, such as a NUL
             if len(outcomes) > 1:
                 half = len(outcomes) // 2
                 self._record(outcomes[:half])
                 self._record(outcomes[half:])
+            else:
+                logger.exception("an outcome could not be recorded as it was")
+                self._insist(partial(outbox.record_outcomes, [_without_words(outcomes[0])]))
 
     def _release(self, releases: Sequence[Release]) -> None:
         if releases:
@@ -181,6 +197,13 @@ class Recorder:
         for workspace_id in {workspace_id for workspace_id, _ in single}:
             topics = [f"contact:{contact_id}" for where, contact_id in single if where == workspace_id]
             events.publish_now(workspace_id, "conversations", *topics)
+
+
+def _without_words(outcome: Outcome) -> Outcome:
+    """What is known of a message without anything that came from outside. Its receipt names it by our own id."""
+    if outcome.state == "accepted":
+        return Outcome(outcome.message_id, outcome.broadcast_id, "unknown", outcome.at, error_title=LOST_ANSWER)
+    return replace(outcome, error_title=None, values=None)
 
 
 def _pause(broadcast_id: int, template_id: int | None, fault: GraphFault) -> None:

@@ -95,7 +95,7 @@ class Sender:
         _keep_what_is_loaded()
         started = busy_at = time.monotonic()
         looked_at = finished_at = watched_at = 0.0
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._recorder.is_alive:
             now = time.monotonic()
             try:
                 if now - looked_at >= LOOK_SECONDS:
@@ -280,7 +280,7 @@ class Sender:
     def _shut_down(self) -> dict[str, int]:
         self._pipeline.close()
         deadline = time.monotonic() + SHUTDOWN_SECONDS
-        while self._recorder.settled < self._claimed and time.monotonic() < deadline:
+        while self._recorder.settled < self._claimed and self._recorder.is_alive and time.monotonic() < deadline:
             time.sleep(0.02)
         self._recorder.close()
         if self._recorder.settled >= self._claimed:

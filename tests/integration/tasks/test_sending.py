@@ -2,6 +2,7 @@
 
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
@@ -9,10 +10,11 @@ from sqlalchemy import select
 
 from tests.cast import Cast
 from tests.factories import make_broadcast, make_channel, make_contact, make_contacts, make_message, make_template
+from tests.integration.services.test_outbox import die
 from tests.sandbox_control import SandboxControl
 from tests.servers import wait_until
 from wotnot.models import BroadcastState, ChannelState, Message, MessageState
-from wotnot.services import broadcasts, messages
+from wotnot.services import broadcasts, messages, send_recorder
 from wotnot.services.sender import Sender
 from wotnot.services.sender_recovery import recover_orphans
 from wotnot.services.template_versions import change_template
@@ -69,6 +71,25 @@ def test_all_is_accepted_recorded_and_finished(
     assert message.content["values"]["1"].startswith("Contact")
     assert message.wamid
     assert message.accepted_at
+
+
+def test_nothing_more_goes_out_once_recording_broke(
+    app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever broke it: what left is known from the journal, the rest goes with the next sender, and nobody gets it twice."""
+    monkeypatch.setattr(send_recorder, "judge", Mock(side_effect=ZeroDivisionError))
+    broadcast.channel.rate_per_second = 5
+    committed.commit()
+    sender = Sender(app, threads=16, max_seconds=20)
+    assert sender.run()["settled"] == 0
+    left = len(sandbox.sends()["to"])
+    assert 0 < left < PEOPLE
+    monkeypatch.undo()
+    die(sender._journal)
+    recover_orphans(app.extensions["wotnot.config"].journal_path)
+    send(app, 5)
+    assert sorted(states(committed)) == sorted(["unknown"] * left + ["accepted"] * (PEOPLE - left))
+    assert sandbox.sends()["to"] == dict.fromkeys(sandbox.sends()["to"], 1)
 
 
 def test_throttled_waits_and_goes_later(app: Flask, broadcast: Any, committed: Any, sandbox: SandboxControl) -> None:
