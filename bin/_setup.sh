@@ -5,6 +5,8 @@ ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$ROOT"
 VAR=${WOTNOT_VAR:-$ROOT/var}
 VENV=$ROOT/var/venv
+# Where it is set, every process would translate thousands of files anew at each start.
+unset PYTHONDONTWRITEBYTECODE 2>/dev/null || true
 
 fail() {
   printf '%s\n' "$*" >&2

@@ -46,6 +46,9 @@ LONGEST = (
     "browser/test_every_page.py",
     "browser/test_every_page_on_a_phone.py",
     "browser/test_inbox.py",
+    "browser/test_inbox_lines.py",
+    "browser/test_template_kinds.py",
+    "browser/test_wizard_file_journey.py",
 )
 
 
