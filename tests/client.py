@@ -24,6 +24,9 @@ NEED_NO_LABEL = {"hidden", "submit", "button", "reset", "image"}
 class Client(FlaskClient):
     """A signed-out browser that follows the site's own forms: its POSTs carry the CSRF token of its session."""
 
+    _token = ""
+    """The session's CSRF token, as the last page with one had it."""
+
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """One request in an app context of its own, as in production; then the page is inspected."""
         with self.application.app_context():
@@ -33,6 +36,7 @@ class Client(FlaskClient):
             response.make_sequence()
             response.close()
         html = response.get_data(as_text=True) if response.mimetype == "text/html" else ""
+        self._remember_token(response, html)
         if html:
             # Parts of pages are also asked for by their address alone.
             is_fragment = "HX-Request" in response.request.headers or "<!doctype" not in html.lower()
@@ -57,9 +61,16 @@ class Client(FlaskClient):
     def submit(
         self, path: str, *, page: str = "", headers: dict[str, str] | None = None, **fields: Any
     ) -> TestResponse:
-        """POST `fields` to `path` with the CSRF token from `page` (default: the page at `path`)."""
-        data = {"csrf_token": self.csrf_token(page or path)} | fields
+        """POST `fields` to `path` with the CSRF token of the last page, or of `page` (default: that at `path`) if there was none."""
+        data = {"csrf_token": self._token or self.csrf_token(page or path)} | fields
         return self.post(path, data=data, headers=headers or {})
+
+    def _remember_token(self, response: TestResponse, html: str) -> None:
+        """Until the session's cookie is another one: a token is its session's."""
+        if session_cookie_of(response) is not None:
+            self._token = ""
+        if found := _CSRF_TOKEN.search(html):
+            self._token = found[1]
 
     def csrf_token(self, page: str) -> str:
         """The token in the <meta> of `page`."""
