@@ -11,6 +11,8 @@ from launcher.paths import ROOT
 
 # The first is Debian's without a screen to draw on: pages are the same, and it asks a third less of the machine.
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# No page lives long enough for what its scripts would gain by being optimised.
+_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--js-flags=--no-opt"]
 _AXE = (ROOT / "var/node/node_modules/axe-core/axe.min.js").read_text()  # bin/vendor --with-tests
 # Half a megabyte: a window is told of it once, and its pages read it when they are looked at.
 _AXE_AT_HAND = f"window.bringAxe = () => {{ {_AXE} }}"
@@ -19,7 +21,7 @@ _AXE_AT_HAND = f"window.bringAxe = () => {{ {_AXE} }}"
 def start_chromium(playwright: Playwright) -> Browser:
     """The machine's Chromium where there is one, else Playwright's own."""
     path = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    return playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-background-networking"])
+    return playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
 
 
 class Windows:
