@@ -90,7 +90,7 @@ def _prepare_for_jobs() -> None:
     """Do once what each job, in a process of its own, would do again: import its code, learn the database's ways."""
     for path in {job.path.rpartition(".")[0] for job in jobs.JOBS.values()}:
         import_module(path)
-    with suppress(SQLAlchemyError), db.engine.connect():
+    with suppress(SQLAlchemyError), db.engine.connect():  # where it is away, each job finds out for itself
         pass
     db.engine.dispose()
     gc.freeze()

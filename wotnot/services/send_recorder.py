@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 GROUP_SIZE = 200
 GROUP_SECONDS = 0.25
 TELL_SECONDS = 0.5
-LOST_ANSWER = "Meta took it, but its answer could not be kept."
-"""The title of a message whose id from Meta is none, or somebody else's."""
 
 
 class Recorder:
@@ -200,10 +198,8 @@ class Recorder:
 
 
 def _without_words(outcome: Outcome) -> Outcome:
-    """What is known of a message without anything that came from outside. Its receipt names it by our own id."""
-    if outcome.state == "accepted":
-        return Outcome(outcome.message_id, outcome.broadcast_id, "unknown", outcome.at, error_title=LOST_ANSWER)
-    return replace(outcome, error_title=None, values=None)
+    """What is known of a message without anything that came from outside. Its receipt names it by our own id, and brings Meta's."""
+    return replace(outcome, wamid=None, error_title=None)
 
 
 def _pause(broadcast_id: int, template_id: int | None, fault: GraphFault) -> None:
